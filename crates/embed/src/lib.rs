@@ -1,0 +1,1 @@
+//! Text to unit vectors with a packaged int8 sentence model.

@@ -1,0 +1,1 @@
+//! Runs market state machines on pinned threads: sockets, lanes, capture files, rings.

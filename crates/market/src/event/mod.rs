@@ -1,0 +1,186 @@
+//! One normalised market fact, and the quantities it is made of.
+
+mod number;
+
+pub use number::{InstrumentId, Notional, OrderId, Price, Qty};
+
+/// Which half of the book an order rests in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// Buyers.
+    Bid,
+    /// Sellers.
+    Ask,
+}
+
+impl Side {
+    /// The other half.
+    #[must_use]
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Bid => Self::Ask,
+            Self::Ask => Self::Bid,
+        }
+    }
+}
+
+/// When and where in the venue's order a fact happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Stamp {
+    /// The venue's sequence number of the message (ITCH over MoldUDP64: message number from 1;
+    /// Binance: last update id).
+    pub seq: u64,
+    /// Matching engine time, ns UTC.
+    pub ts_event: u64,
+    /// Our receive time, ns UTC (kernel stamp where there is one). May be before `ts_event` when
+    /// clocks disagree.
+    pub ts_recv: u64,
+}
+
+/// What the venue lets people do in an instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum TradingState {
+    /// No state message seen yet.
+    #[default]
+    Unknown,
+    /// Continuous trading.
+    Trading,
+    /// Orders are accepted and quotes shown, nothing trades (ITCH 'Q').
+    QuotationOnly,
+    /// A short pause, usually a volatility pause (ITCH 'P').
+    Paused,
+    /// Halted (ITCH 'H').
+    Halted,
+}
+
+/// One market fact about one instrument. Each verb says how the book changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A new order rests. L3.
+    Add {
+        /// Unique in the feed session.
+        order_id: OrderId,
+        /// Where it rests.
+        side: Side,
+        /// Its limit.
+        price: Price,
+        /// What it shows.
+        qty: Qty,
+    },
+    /// An order shows `qty` less; at zero it is gone. No trade. L3.
+    Reduce {
+        /// The resting order.
+        order_id: OrderId,
+        /// By how much.
+        qty: Qty,
+    },
+    /// An order is gone. No trade. L3.
+    Delete {
+        /// The resting order.
+        order_id: OrderId,
+    },
+    /// `old_order_id` is gone and `order_id` rests on the same side, with a new time priority. L3.
+    Replace {
+        /// The order that leaves.
+        old_order_id: OrderId,
+        /// The order that comes.
+        order_id: OrderId,
+        /// Its limit.
+        price: Price,
+        /// What it shows.
+        qty: Qty,
+    },
+    /// A resting order trades `qty` and shows that much less. L3.
+    Execute {
+        /// The resting order.
+        order_id: OrderId,
+        /// How much traded.
+        qty: Qty,
+        /// The trade's price where it differs from the order's (ITCH 'C'); `None`: the order's.
+        price: Option<Price>,
+        /// False: not to be counted in volume or shown as a print (ITCH 'C' non-printable).
+        printable: bool,
+        /// The venue's number of the match.
+        match_id: u64,
+    },
+    /// A price level now shows `qty` in all; zero removes it. L2.
+    Level {
+        /// Which half.
+        side: Side,
+        /// The level.
+        price: Price,
+        /// The new total.
+        qty: Qty,
+    },
+    /// The book of this instrument is emptied.
+    Clear,
+    /// A trade that changes no displayed order (hidden order, or a feed that prints separately).
+    Trade {
+        /// The side that removed liquidity, where the venue says so.
+        aggressor: Option<Side>,
+        /// The print's price.
+        price: Price,
+        /// The print's quantity.
+        qty: Qty,
+        /// The venue's number of the match.
+        match_id: u64,
+    },
+    /// An auction print. Zero quantity means that the auction found no match.
+    Cross {
+        /// The print's price.
+        price: Price,
+        /// The print's quantity.
+        qty: Qty,
+        /// The venue's number of the match.
+        match_id: u64,
+    },
+    /// An earlier print is cancelled.
+    Bust {
+        /// Which print.
+        match_id: u64,
+    },
+    /// The trading state changes.
+    State {
+        /// The new state.
+        state: TradingState,
+        /// The venue's reason code, ASCII, space padded.
+        reason: [u8; 4],
+    },
+}
+
+/// Meaning of an instrument's numbers; one per symbol a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instrument {
+    /// Our dense id.
+    pub id: InstrumentId,
+    /// Venue text, ASCII, space padded.
+    pub symbol: [u8; 16],
+    /// Decimal digits of `Qty`: 0 for shares, 8 for Binance spot.
+    pub qty_decimals: u8,
+    /// Decimal digits in which prices are shown.
+    pub price_decimals: u8,
+}
+
+impl Instrument {
+    /// An instrument named `symbol`, cut at 16 bytes.
+    #[must_use]
+    pub fn new(id: InstrumentId, symbol: &str, qty_decimals: u8, price_decimals: u8) -> Self {
+        let mut padded = [b' '; 16];
+        let n = symbol.len().min(16);
+        padded[..n].copy_from_slice(&symbol.as_bytes()[..n]);
+        Self {
+            id,
+            symbol: padded,
+            qty_decimals,
+            price_decimals,
+        }
+    }
+
+    /// The symbol without its padding; empty if the venue sent something that is not ASCII.
+    #[must_use]
+    pub fn symbol(&self) -> &str {
+        std::str::from_utf8(&self.symbol)
+            .map(str::trim_end)
+            .unwrap_or("")
+    }
+}

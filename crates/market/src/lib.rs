@@ -1,0 +1,8 @@
+//! Messages to facts. Pure state machines: no I/O, no clock, no allocation per event after start.
+//!
+//! Data moves one way: [`feed`] turns packets into ordered events, [`book`] keeps the resting
+//! orders, [`window`] and [`signal`] summarise, [`publish`] keeps the newest state per key for
+//! whoever reads. Only `feed` knows `wire`. Nothing here knows files, sockets or vectors.
+
+pub mod event;
+pub mod publish;

@@ -1,0 +1,8 @@
+//! What leaves the hot path: plain records, newest state per key.
+
+mod frame;
+
+pub use frame::{
+    Bar, BookTop, FeedState, FeedStatus, Frame, Integrity, Level, LineStatus, Signal, SignalKind,
+    TOP_LEVELS, TradePrint, Vwap,
+};

@@ -1,0 +1,2 @@
+//! ouzel
+fn main() {}

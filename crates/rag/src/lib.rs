@@ -1,0 +1,1 @@
+//! Question to cited answer: chunk, ingest, query, fuse, context, cite, abstain, receipt.

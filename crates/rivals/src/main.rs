@@ -1,0 +1,2 @@
+//! rivals
+fn main() {}

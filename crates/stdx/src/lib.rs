@@ -1,0 +1,11 @@
+//! What std might have had, without a domain word: clock, seeded random numbers, histogram.
+//!
+//! Everything here is allocation free after construction unless it says otherwise.
+
+pub mod clock;
+pub mod histogram;
+pub mod rng;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use histogram::Histogram;
+pub use rng::Rng;
