@@ -1,1 +1,24 @@
-//! Question to cited answer: chunk, ingest, query, fuse, context, cite, abstain, receipt.
+//! Question to cited answer, as pure logic over four seams: memory, facts, embedder, model.
+//!
+//! What is absent: no JSON, no HTTP, no files, no clock of its own. The caller implements the
+//! traits and hands in the time; this crate decides what to search, what to believe and what to say.
+
+pub mod ask;
+pub mod document;
+pub mod facts;
+pub mod fault;
+pub mod memory;
+pub mod model;
+pub mod receipt;
+pub mod search;
+pub mod settings;
+
+pub use ask::{Answer, Asker, Citation, Fact, Question};
+pub use document::{Document, Draft, EmbeddedChunk, Stored};
+pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};
+pub use fault::Fault;
+pub use memory::{Memory, MemoryHead, Passage, Search};
+pub use model::{Embed, Model, Prompt};
+pub use receipt::{Candidates, MemorySeen, ModelsUsed, Receipt, Stages, StreamSeen};
+pub use search::{Mode, SearchAnswer, SearchHit, SearchRequest};
+pub use settings::Settings;

@@ -1,0 +1,159 @@
+//! The join: one question against the market's facts and the documents known by then.
+
+use crate::document::{Document, Stored};
+use crate::facts::Facts;
+use crate::fault::Fault;
+use crate::memory::Memory;
+use crate::model::{Embed, Model};
+use crate::receipt::Receipt;
+use crate::search::{SearchAnswer, SearchRequest};
+use crate::settings::Settings;
+
+/// What a person asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// In plain words.
+    pub q: String,
+    /// The symbol meant, when the caller knows it; otherwise it is read from `q`.
+    pub symbol: Option<String>,
+    /// Answer as one could have at this instant; `None`: now, or the instant named in `q`.
+    pub as_of: Option<u64>,
+    /// How many citations at most; 0: the default of the settings.
+    pub k: usize,
+    /// Time allowed; parts are skipped, model first, to keep it.
+    pub deadline_ms: Option<u64>,
+}
+
+impl Question {
+    /// A question about now, with defaults.
+    #[must_use]
+    pub fn new(q: impl Into<String>) -> Self {
+        Self {
+            q: q.into(),
+            ..Self::default()
+        }
+    }
+}
+
+/// What we say, and why it may be believed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// Plain text; `[1]` refers to the first of `citations`.
+    pub answer: String,
+    /// No evidence supports an answer: `answer` says so and `citations` is empty.
+    pub abstained: bool,
+    /// Verbatim evidence, in the order of their numbers.
+    pub citations: Vec<Citation>,
+    /// Market facts the answer rests on.
+    pub facts: Vec<Fact>,
+    /// What it was made from.
+    pub receipt: Receipt,
+}
+
+/// Verbatim evidence: `document.text[start..end] == quote`, checked before it is shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Citation {
+    /// The user's key of the document.
+    pub document_id: String,
+    /// Its headline.
+    pub title: Option<String>,
+    /// Where it comes from.
+    pub source: Option<String>,
+    /// First byte of the quote in the document's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// The words themselves.
+    pub quote: String,
+    /// When what it tells happened, ns UTC.
+    pub event_at: u64,
+    /// When it became known, ns UTC; never after the question's `as_of`.
+    pub known_at: u64,
+    /// Strength of the evidence, 0 to 1.
+    pub score: f32,
+}
+
+/// One sentence about the market.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fact {
+    /// Which symbol.
+    pub symbol: String,
+    /// The sentence.
+    pub text: String,
+    /// Event time, ns UTC.
+    pub at: u64,
+    /// How far to trust it.
+    pub integrity: String,
+}
+
+/// Everything a question needs, borrowed for the time of the call.
+#[derive(Clone, Copy)]
+pub struct Asker<'a> {
+    /// Where documents live.
+    pub memory: &'a dyn Memory,
+    /// What the market says.
+    pub facts: &'a dyn Facts,
+    /// Text to vector.
+    pub embed: &'a dyn Embed,
+    /// The writer; `None`: extractive answers.
+    pub model: Option<&'a dyn Model>,
+    /// Time.
+    pub clock: &'a dyn stdx::Clock,
+    /// Weights and windows.
+    pub settings: Settings,
+}
+
+impl<'a> Asker<'a> {
+    /// An asker with default settings.
+    #[must_use]
+    pub fn new(
+        memory: &'a dyn Memory,
+        facts: &'a dyn Facts,
+        embed: &'a dyn Embed,
+        model: Option<&'a dyn Model>,
+        clock: &'a dyn stdx::Clock,
+    ) -> Self {
+        Self {
+            memory,
+            facts,
+            embed,
+            model,
+            clock,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Answers a question. `on_text` gets the answer's text in pieces, only ever text that passed
+    /// its checks; returning false ends the call with [`Fault::Stopped`].
+    ///
+    /// # Errors
+    /// When the question is empty or over long, when no search at all could be made, or when the
+    /// reader went away. A failing model or embedder is no error: the receipt says what was skipped.
+    pub fn ask(
+        &self,
+        question: &Question,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Answer, Fault> {
+        let _ = (question, on_text);
+        Err(Fault::unavailable("answers", "this build has none"))
+    }
+
+    /// Finds passages.
+    ///
+    /// # Errors
+    /// When the request is empty or over long, or when no search could be made.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Fault> {
+        let _ = request;
+        Err(Fault::unavailable("search", "this build has none"))
+    }
+
+    /// Stores a document: cut, embedded and written as one atomic batch that also removes its
+    /// previous version.
+    ///
+    /// # Errors
+    /// When the document breaks a limit, or embedder or memory fail; nothing is stored then.
+    pub fn ingest(&self, document: &Document) -> Result<Stored, Fault> {
+        let _ = document;
+        Err(Fault::unavailable("ingest", "this build has none"))
+    }
+}

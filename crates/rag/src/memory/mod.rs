@@ -1,0 +1,82 @@
+//! The seam to whatever stores chunks and finds them again. `rag` drives; the memory answers.
+
+use crate::document::{Document, EmbeddedChunk, Stored};
+use crate::fault::Fault;
+
+/// Stored chunks, searchable by meaning and by words, as of any instant.
+pub trait Memory: Send + Sync {
+    /// The `search.k` chunks nearest to a unit vector; `score` is the cosine, largest first.
+    ///
+    /// # Errors
+    /// When the memory cannot answer; the caller goes on without this list and says so.
+    fn dense(&self, vector: &[f32], search: &Search) -> Result<Vec<Passage>, Fault>;
+
+    /// The `search.k` chunks that share the most telling words with `query` (BM25), best first.
+    ///
+    /// # Errors
+    /// As [`Memory::dense`].
+    fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault>;
+
+    /// How far the memory has got.
+    fn head(&self) -> MemoryHead;
+
+    /// Stores all chunks and removes every chunk of an earlier version of `document.id`, as one
+    /// atomic batch.
+    ///
+    /// # Errors
+    /// When nothing was stored.
+    fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault>;
+}
+
+/// What to look for, and where not to look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// How many passages at most.
+    pub k: usize,
+    /// Only what was known by then; `None`: all that is known now.
+    pub as_of: Option<u64>,
+    /// Only passages tagged with any of these; empty: no condition.
+    pub symbols: Vec<String>,
+    /// Only passages from any of these; empty: no condition.
+    pub sources: Vec<String>,
+    /// Only passages with `event_at >=` this.
+    pub event_from: Option<u64>,
+    /// Only passages with `event_at <=` this.
+    pub event_to: Option<u64>,
+}
+
+/// A chunk as retrieved.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Passage {
+    /// The memory's key of the chunk; the same chunk has the same key in every list.
+    pub id: String,
+    /// The user's key of the document.
+    pub document_id: String,
+    /// The document's headline.
+    pub title: Option<String>,
+    /// Where the document comes from.
+    pub source: Option<String>,
+    /// Symbols the document is tagged with.
+    pub symbols: Vec<String>,
+    /// The chunk: bytes `start..end` of the document's text.
+    pub text: String,
+    /// First byte in the document's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// When what it tells happened, ns UTC.
+    pub event_at: u64,
+    /// When it became known, ns UTC.
+    pub known_at: u64,
+    /// In the measure of the list it came from; larger is better.
+    pub score: f32,
+}
+
+/// How far a memory has got.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryHead {
+    /// Its last sequence number.
+    pub seq: u64,
+    /// The latest `known_at` stored; `None` when empty.
+    pub newest_known_at: Option<u64>,
+}

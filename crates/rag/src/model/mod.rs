@@ -1,0 +1,53 @@
+//! The seams to the two models: text to vector, and passages to prose.
+
+use crate::fault::Fault;
+
+/// Text to a unit vector.
+pub trait Embed: Send + Sync {
+    /// The vector of one text; over-long text is cut by the embedder.
+    ///
+    /// # Errors
+    /// When the embedder fails; a question then goes on by words alone, a store is refused.
+    fn embed(&self, text: &str) -> Result<Vec<f32>, Fault>;
+
+    /// The vectors of many texts, in order. One at a time unless the embedder knows better.
+    ///
+    /// # Errors
+    /// As [`Embed::embed`].
+    fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
+        texts.iter().map(|text| self.embed(text)).collect()
+    }
+
+    /// Name and version, for the receipt.
+    fn model_id(&self) -> &str;
+}
+
+/// A writer of prose. Optional: without one, answers are extractive.
+pub trait Model: Send + Sync {
+    /// Name, for the receipt.
+    fn id(&self) -> &str;
+
+    /// Writes the whole answer, handing each piece to `on_text` as it comes; when `on_text`
+    /// returns false the reader is gone and the model stops with [`Fault::Stopped`].
+    /// `deadline_ns` is an instant (ns UTC) by which to give up with [`Fault::Deadline`].
+    ///
+    /// # Errors
+    /// When no whole answer came.
+    fn complete(
+        &self,
+        prompt: &Prompt,
+        deadline_ns: Option<u64>,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<String, Fault>;
+}
+
+/// What a model is given: two messages and a limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// The rules.
+    pub system: String,
+    /// The market facts, the numbered passages and the question.
+    pub user: String,
+    /// How long the answer may be.
+    pub tokens_limit: usize,
+}

@@ -1,0 +1,69 @@
+//! Every number that shapes an answer, in one place, with the limits on what may come in.
+
+/// Weights, windows and limits. The defaults are what the tests hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// Passages asked of each list.
+    pub candidates_limit: usize,
+    /// Citations shown when the question does not say.
+    pub citations_limit: usize,
+    /// Weight of the list by meaning in fusion.
+    pub weight_dense: f32,
+    /// Weight of the list by words in fusion.
+    pub weight_text: f32,
+    /// The rank constant of fusion: how fast the advantage of the first places fades.
+    pub rank_constant: f32,
+    /// How long before a jump its cause may have happened, ns.
+    pub jump_lookback_ns: u64,
+    /// How long before a day's move its cause may have happened, ns.
+    pub day_lookback_ns: u64,
+    /// How long after the end of a move its cause may have been reported, ns.
+    pub report_lag_ns: u64,
+    /// A jump older than this, as of the instant asked about, is not "the" move any more, ns.
+    pub jump_recent_ns: u64,
+    /// A day's change smaller than this is not a move that needs a cause, basis points.
+    pub move_bp_min: f64,
+    /// Length of the context given to a model, tokens.
+    pub context_tokens_limit: usize,
+    /// Length of a model's answer, tokens.
+    pub answer_tokens_limit: usize,
+    /// Time that must be left before the deadline for a model to be started, ns.
+    pub model_reserve_ns: u64,
+    /// Time that must be left before the deadline for search by meaning, ns.
+    pub dense_reserve_ns: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const MINUTE_NS: u64 = 60_000_000_000;
+        Self {
+            candidates_limit: 32,
+            citations_limit: 3,
+            weight_dense: 1.0,
+            weight_text: 1.0,
+            rank_constant: 10.0,
+            jump_lookback_ns: 6 * 60 * MINUTE_NS,
+            day_lookback_ns: 18 * 60 * MINUTE_NS,
+            report_lag_ns: 10 * MINUTE_NS,
+            jump_recent_ns: 24 * 60 * MINUTE_NS,
+            move_bp_min: 50.0,
+            context_tokens_limit: 1_200,
+            answer_tokens_limit: 220,
+            model_reserve_ns: 300_000_000,
+            dense_reserve_ns: 15_000_000,
+        }
+    }
+}
+
+/// Bytes in a document's id, at most.
+pub const ID_BYTES_LIMIT: usize = 512;
+/// Bytes in a document's title, at most.
+pub const TITLE_BYTES_LIMIT: usize = 2_048;
+/// Bytes in a document's text, at most.
+pub const TEXT_BYTES_LIMIT: usize = 1 << 20;
+/// Symbols on one document, at most.
+pub const SYMBOLS_LIMIT: usize = 64;
+/// Bytes in a question or query, at most.
+pub const QUESTION_BYTES_LIMIT: usize = 4_096;
+/// Citations or hits that may be asked for, at most.
+pub const K_LIMIT: usize = 100;
