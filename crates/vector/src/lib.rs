@@ -1,1 +1,12 @@
 //! Distances and exact search over borrowed slices.
+//!
+//! Knows no file, no market and no text. Every kernel adds in one fixed order, so the same vectors
+//! give the same bits on every machine: a graph or a ranking built by one replica is the one every
+//! replica builds.
+
+pub mod arch;
+pub mod flat;
+mod metric;
+
+pub use flat::{Hit, Scratch, top_k};
+pub use metric::{BadVector, DIM_MAX, Metric, ZeroVector, check, normalise};

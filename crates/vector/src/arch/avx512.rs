@@ -1,0 +1,58 @@
+//! AVX-512F: sixteen lanes in one register, tails by a masked load.
+
+use std::arch::x86_64::{
+    __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
+    _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps,
+    _mm512_setzero_ps, _mm512_sub_ps,
+};
+
+use super::avx2::sum8;
+use super::generic::{Lanes, kernels};
+
+#[derive(Clone, Copy)]
+struct Avx512(__m512);
+
+impl Lanes for Avx512 {
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        // SAFETY: the caller has AVX-512F; no memory is touched.
+        unsafe { Self(_mm512_setzero_ps()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: the caller promises sixteen readable floats; the load needs no alignment.
+        unsafe { Self(_mm512_loadu_ps(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_tail(at: *const f32, count: usize) -> Self {
+        let mask = (1u16 << count) - 1;
+        // SAFETY: the mask has `count < 16` bits, and lanes outside it are not read.
+        unsafe { Self(_mm512_maskz_loadu_ps(mask, at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        // SAFETY: the caller has AVX-512F; no memory is touched.
+        unsafe { Self(_mm512_sub_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn fma(self, other: Self, acc: Self) -> Self {
+        // SAFETY: the caller has AVX-512F; no memory is touched.
+        unsafe { Self(_mm512_fmadd_ps(self.0, other.0, acc.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        // SAFETY: the caller has AVX-512F, which includes AVX; no memory is touched.
+        unsafe {
+            let low = _mm512_castps512_ps256(self.0);
+            let high = _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(self.0)));
+            sum8(_mm256_add_ps(low, high))
+        }
+    }
+}
+
+kernels!("avx512", Avx512, #[target_feature(enable = "avx512f,avx2,fma")]);

@@ -1,0 +1,120 @@
+//! The kernels, one file per instruction set, and the one place that chooses among them.
+//!
+//! All of them run the same algorithm (`generic`) over sixteen lanes: lane `i` adds the products of
+//! components `i, i + 16, i + 32, ..` with fused multiply-add, the last block is padded with zeros,
+//! and the lanes are folded in halves (16, 8, 4, 2, 1). The order of additions is therefore the same
+//! everywhere, and so are the bits of the result: scalar, AVX2, AVX-512 and NEON agree exactly, and
+//! a row scores the same alone or among four.
+//!
+//! ```text
+//! a: [ a0 .. a15 | a16 .. a31 | a32 .. 0 0 ]      acc[i] = fma(a[i + 16 j], b[i + 16 j], acc[i])
+//! b: [ b0 .. b15 | b16 .. b31 | b32 .. 0 0 ]      sum    = fold(fold(fold(fold(acc))))
+//! ```
+
+#![allow(
+    unsafe_code,
+    reason = "the only folder with intrinsics; each block carries its proof"
+)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod generic;
+#[cfg(target_arch = "aarch64")]
+mod neon;
+mod scalar;
+
+use std::sync::OnceLock;
+
+type One = fn(&[f32], &[f32]) -> f32;
+type Four = fn(&[f32], [&[f32]; 4]) -> [f32; 4];
+
+/// The kernels of one instruction set. All slices of a call must have one length.
+#[derive(Clone, Copy)]
+pub struct Kernels {
+    /// `avx512`, `avx2`, `neon` or `scalar`.
+    pub name: &'static str,
+    dot: One,
+    l2_squared: One,
+    dot4: Four,
+    l2_squared4: Four,
+}
+
+impl Kernels {
+    /// The kernels this machine runs, detected once.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        static CHOSEN: OnceLock<Kernels> = OnceLock::new();
+        CHOSEN.get_or_init(|| *Self::available().last().expect("scalar is always there"))
+    }
+
+    /// All kernels this machine can run, slowest first; tests compare them.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "some targets have the scalar kernels alone")]
+        let mut all = vec![scalar::KERNELS];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                all.push(avx2::KERNELS);
+            }
+            if is_x86_feature_detected!("avx512f") {
+                all.push(avx512::KERNELS);
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        all.push(neon::KERNELS);
+        all
+    }
+
+    /// The inner product.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[must_use]
+    pub fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len(), "vectors of one length");
+        (self.dot)(a, b)
+    }
+
+    /// The squared Euclidean distance.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[must_use]
+    pub fn l2_squared(&self, a: &[f32], b: &[f32]) -> f32 {
+        assert_eq!(a.len(), b.len(), "vectors of one length");
+        (self.l2_squared)(a, b)
+    }
+
+    /// The inner products of one query and four rows, bit for bit those of [`dot`](Self::dot).
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[must_use]
+    pub fn dot4(&self, query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+        assert!(
+            rows.iter().all(|row| row.len() == query.len()),
+            "vectors of one length"
+        );
+        (self.dot4)(query, rows)
+    }
+
+    /// The squared distances of one query and four rows, bit for bit those of
+    /// [`l2_squared`](Self::l2_squared).
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[must_use]
+    pub fn l2_squared4(&self, query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+        assert!(
+            rows.iter().all(|row| row.len() == query.len()),
+            "vectors of one length"
+        );
+        (self.l2_squared4)(query, rows)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! The twin without intrinsics: the oracle of the tests, and the kernels of any other processor.
+
+use super::generic::{LANES, Lanes, kernels};
+
+#[derive(Clone, Copy)]
+struct Scalar([f32; LANES]);
+
+impl Lanes for Scalar {
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Self([0.0; LANES])
+    }
+
+    #[inline(always)]
+    unsafe fn load(at: *const f32) -> Self {
+        // SAFETY: the caller promises sixteen readable floats; arrays of floats align as floats.
+        Self(unsafe { at.cast::<[f32; LANES]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_tail(at: *const f32, count: usize) -> Self {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the caller promises `count` readable floats.
+        lanes[..count].copy_from_slice(unsafe { std::slice::from_raw_parts(at, count) });
+        Self(lanes)
+    }
+
+    #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn fma(self, other: Self, acc: Self) -> Self {
+        Self(std::array::from_fn(|i| {
+            self.0[i].mul_add(other.0[i], acc.0[i])
+        }))
+    }
+
+    #[inline(always)]
+    unsafe fn sum(self) -> f32 {
+        let mut lanes = self.0;
+        let mut half = LANES / 2;
+        while half > 0 {
+            for i in 0..half {
+                lanes[i] += lanes[i + half];
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
+}
+
+kernels!("scalar", Scalar, #[inline]);
