@@ -1,1 +1,13 @@
-//! Lanes, log and collection composed on one machine, and the facts they give to answers.
+//! Lanes, log and collections composed on one machine, and the facts they give to answers.
+//!
+//! [`market`] keeps what the lanes publish, [`memory`] keeps documents and past moments,
+//! [`Node`] joins both behind the traits that `rag` asks for. It owns no socket and knows neither
+//! JSON nor HTTP.
+
+pub mod market;
+pub mod memory;
+mod names;
+mod node;
+
+pub use names::Names;
+pub use node::{Node, NodeError, Settings};

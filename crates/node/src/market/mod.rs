@@ -1,0 +1,9 @@
+//! What the lanes published, kept for readers: newest state per symbol and bounded history.
+
+mod facts;
+mod symbol;
+mod view;
+pub mod words;
+
+pub use symbol::{BARS_LIMIT, SymbolView};
+pub use view::{Latency, LoggedSignal, MarketView, VenueCheck, VenueLabel};

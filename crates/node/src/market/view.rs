@@ -1,0 +1,250 @@
+//! All symbols of all lanes, as of now.
+
+use std::collections::{HashMap, VecDeque};
+
+use market::event::InstrumentId;
+use market::publish::{FeedStatus, Frame, Signal};
+use stdx::Histogram;
+
+use super::symbol::SymbolView;
+use crate::names::Names;
+
+const SIGNALS_LIMIT: usize = 10_000;
+
+/// A signal with its place in the order in which this node learned of signals.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedSignal {
+    /// Counts from 0 and never repeats; a reader that holds `n` asks for what came after.
+    pub number: u64,
+    /// Which symbol of the view.
+    pub symbol_idx: usize,
+    /// The signal.
+    pub signal: Signal,
+}
+
+/// What a simulated venue says of itself, and how often our books equalled its own.
+#[derive(Clone, Debug, Default)]
+pub struct VenueCheck {
+    /// Comparisons made.
+    pub checked: u64,
+    /// Comparisons in which the books differed.
+    pub unequal: u64,
+    /// Sequence of the last comparison.
+    pub seq: Option<u64>,
+}
+
+/// Who sends the market.
+#[derive(Clone, Debug, Default)]
+pub struct VenueLabel {
+    /// True: the market is simulated, and every screen must say so.
+    pub simulated: bool,
+    /// Shown to people.
+    pub label: String,
+    /// The addresses of the lines, as configured.
+    pub groups: Vec<String>,
+}
+
+/// Latency from kernel receive stamp to publication.
+#[derive(Clone, Default)]
+pub struct Latency(pub Histogram);
+
+/// Newest state per symbol. One writer applies frames; readers hold it briefly under a lock.
+#[derive(Default)]
+pub struct MarketView {
+    symbols: Vec<SymbolView>,
+    by_lane: HashMap<(usize, InstrumentId), usize>,
+    by_symbol: HashMap<String, usize>,
+    feeds: Vec<FeedStatus>,
+    signals: VecDeque<LoggedSignal>,
+    signal_count: u64,
+    version: u64,
+    newest_seq: u64,
+    newest_event: Option<u64>,
+    dropped: u64,
+    /// Company names by ticker.
+    pub names: Names,
+    /// Who sends the market.
+    pub venue: VenueLabel,
+    /// How our books compare with the simulated venue's.
+    pub check: VenueCheck,
+    /// Receive to publish.
+    pub latency: Latency,
+}
+
+impl MarketView {
+    /// An empty view that knows company names.
+    #[must_use]
+    pub fn new(names: Names) -> Self {
+        Self { names, ..Self::default() }
+    }
+
+    /// Applies one frame of `lane`.
+    pub fn apply(&mut self, lane: usize, frame: &Frame) {
+        self.version += 1;
+        match frame {
+            Frame::Instrument(instrument) => self.instrument(lane, instrument),
+            Frame::Feed(status) => self.feed(lane, *status),
+            Frame::Dropped { count } => self.dropped += count,
+            Frame::Book(book) => {
+                self.newest(book.stamp.seq, book.stamp.ts_event);
+                self.with(lane, book.instrument, |s| s.book = Some(*book));
+            }
+            Frame::Trade(print) => {
+                self.newest(print.stamp.seq, print.stamp.ts_event);
+                self.with(lane, print.instrument, |s| s.print(*print));
+            }
+            Frame::Bar(bar) => self.with(lane, bar.instrument, |s| s.bar(*bar)),
+            Frame::Vwap(vwap) => self.with(lane, vwap.instrument, |s| s.vwap(*vwap)),
+            Frame::Signal(signal) => self.signal(lane, signal),
+        }
+    }
+
+    fn instrument(&mut self, lane: usize, instrument: &market::event::Instrument) {
+        let symbol = instrument.symbol().to_owned();
+        if let Some(&idx) = self.by_lane.get(&(lane, instrument.id)) {
+            self.by_symbol.remove(&self.symbols[idx].symbol);
+            self.symbols[idx].instrument = *instrument;
+            self.symbols[idx].symbol.clone_from(&symbol);
+            self.by_symbol.insert(symbol, idx);
+            return;
+        }
+        let name = self.names.get(&symbol).map(str::to_owned);
+        let idx = self.symbols.len();
+        self.symbols.push(SymbolView::new(*instrument, name));
+        self.by_lane.insert((lane, instrument.id), idx);
+        self.by_symbol.insert(symbol, idx);
+    }
+
+    fn feed(&mut self, lane: usize, status: FeedStatus) {
+        if self.feeds.len() <= lane {
+            self.feeds.resize(lane + 1, FeedStatus::default());
+        }
+        self.feeds[lane] = status;
+    }
+
+    fn signal(&mut self, lane: usize, signal: &Signal) {
+        let Some(&symbol_idx) = self.by_lane.get(&(lane, signal.instrument)) else { return };
+        self.symbols[symbol_idx].signals += 1;
+        self.symbols[symbol_idx].version = self.version;
+        if self.signals.len() == SIGNALS_LIMIT {
+            self.signals.pop_front();
+        }
+        let number = self.signal_count;
+        self.signal_count += 1;
+        self.signals.push_back(LoggedSignal { number, symbol_idx, signal: *signal });
+    }
+
+    fn newest(&mut self, seq: u64, ts_event: u64) {
+        self.newest_seq = self.newest_seq.max(seq);
+        self.newest_event = self.newest_event.max(Some(ts_event));
+    }
+
+    fn with(&mut self, lane: usize, id: InstrumentId, change: impl FnOnce(&mut SymbolView)) {
+        let version = self.version;
+        if let Some(&idx) = self.by_lane.get(&(lane, id)) {
+            let symbol = &mut self.symbols[idx];
+            symbol.version = version;
+            change(symbol);
+        }
+    }
+
+    /// Every symbol, in the order of first appearance.
+    #[must_use]
+    pub fn symbols(&self) -> &[SymbolView] {
+        &self.symbols
+    }
+
+    /// One symbol by its venue text.
+    #[must_use]
+    pub fn symbol(&self, symbol: &str) -> Option<&SymbolView> {
+        self.by_symbol.get(symbol).map(|&idx| &self.symbols[idx])
+    }
+
+    /// Feed status by lane.
+    #[must_use]
+    pub fn feeds(&self) -> &[FeedStatus] {
+        &self.feeds
+    }
+
+    /// Signals with a number of at least `from`, oldest first.
+    pub fn signals_from(&self, from: u64) -> impl DoubleEndedIterator<Item = &LoggedSignal> {
+        let first = self.signal_count - self.signals.len() as u64;
+        let skip = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+        self.signals.range(skip.min(self.signals.len())..)
+    }
+
+    /// The number that the next signal will get.
+    #[must_use]
+    pub fn signal_count(&self) -> u64 {
+        self.signal_count
+    }
+
+    /// Grows with every frame.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Highest sequence and newest event time seen; `None` before the first event.
+    #[must_use]
+    pub fn head(&self) -> Option<(u64, u64)> {
+        self.newest_event.map(|at| (self.newest_seq, at))
+    }
+
+    /// Lossless frames that a full ring dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use market::event::{Instrument, Price, Qty, Stamp};
+    use market::publish::{Integrity, SignalKind, TradePrint};
+
+    fn print(seq: u64, price: i64) -> Frame {
+        Frame::Trade(TradePrint {
+            instrument: InstrumentId(0),
+            stamp: Stamp { seq, ts_event: seq * 10, ts_recv: seq * 10 },
+            price: Price(price),
+            qty: Qty(5),
+            aggressor: None,
+            cross: false,
+            match_id: seq,
+            integrity: Integrity::Ok,
+        })
+    }
+
+    #[test]
+    fn frames_reach_their_symbol_and_lanes_do_not_mix() {
+        let mut view = MarketView::new(Names::packaged());
+        view.apply(0, &Frame::Instrument(Instrument::new(InstrumentId(0), "AAPL", 0, 2)));
+        view.apply(1, &Frame::Instrument(Instrument::new(InstrumentId(0), "BTCUSDT", 8, 2)));
+        view.apply(0, &print(1, 100));
+        view.apply(0, &print(2, 110));
+        view.apply(1, &print(9, 7));
+        let aapl = view.symbol("AAPL").expect("known");
+        assert_eq!((aapl.volume, aapl.name.as_deref()), (Qty(10), Some("Apple Inc.")));
+        assert!((aapl.change_bp().expect("moved") - 1_000.0).abs() < 1e-9);
+        assert_eq!(view.symbol("BTCUSDT").and_then(|s| s.last).map(|t| t.price), Some(Price(7)));
+        assert_eq!(view.head(), Some((9, 90)));
+    }
+
+    #[test]
+    fn signals_are_numbered_and_resumed() {
+        let mut view = MarketView::new(Names::default());
+        view.apply(0, &Frame::Instrument(Instrument::new(InstrumentId(0), "A", 0, 2)));
+        let signal = Signal {
+            instrument: InstrumentId(0),
+            stamp: Stamp::default(),
+            kind: SignalKind::Resume,
+            integrity: Integrity::Ok,
+        };
+        (0..5).for_each(|_| view.apply(0, &Frame::Signal(signal)));
+        let numbers: Vec<u64> = view.signals_from(3).map(|s| s.number).collect();
+        assert_eq!((numbers, view.signal_count()), (vec![3, 4], 5));
+        assert_eq!(view.signals_from(99).count(), 0);
+    }
+}

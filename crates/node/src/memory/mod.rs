@@ -1,0 +1,22 @@
+//! What was written down: documents as searchable chunks, and past days of the market.
+
+mod days;
+mod documents;
+
+use collection::{Settings, SyncPolicy};
+use vector::Metric;
+
+pub use days::{DayBar, Days, read_csv};
+pub use documents::{DocumentSummary, Documents, StoredDocument};
+
+/// Settings of the documents' collection.
+#[must_use]
+pub fn document_settings(dim: usize, sync: SyncPolicy) -> Settings {
+    Settings { dim, metric: Metric::Cosine, sync, ..Settings::default() }
+}
+
+/// Settings of the days' collection.
+#[must_use]
+pub fn day_settings(sync: SyncPolicy) -> Settings {
+    Settings { dim: days::SHAPE_DIM, metric: Metric::L2, sync, ..Settings::default() }
+}

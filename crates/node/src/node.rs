@@ -1,0 +1,227 @@
+//! One machine's whole state, behind the traits that `rag` asks for.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use collection::{Recovery, SyncPolicy};
+use embed::Embedder;
+use rag::{
+    Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Memory, MemoryHead, Model, Mover, Passage,
+    Search, Stored, StreamHead, SymbolFacts, SymbolName,
+};
+use stdx::Clock;
+
+use crate::market::MarketView;
+use crate::memory::{Days, Documents, day_settings, document_settings};
+use crate::names::Names;
+
+/// Where and how a node keeps its data.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The data folder; made if absent.
+    pub dir: PathBuf,
+    /// When writes reach the disk.
+    pub sync: SyncPolicy,
+}
+
+/// Why a node does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The folder cannot be made or used.
+    #[error("data folder {dir}: {source}; check that it exists and may be written")]
+    Folder {
+        /// Which folder.
+        dir: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error(
+        "data folder {dir} is in use by another ouzel process; \
+         ask that server (--url), stop it, or use another folder (--data)"
+    )]
+    InUse {
+        /// Which folder.
+        dir: PathBuf,
+    },
+    /// The store refuses.
+    #[error("store in {dir}: {source}")]
+    Store {
+        /// Which folder.
+        dir: PathBuf,
+        /// What the store said.
+        source: collection::Error,
+    },
+    /// The packaged model cannot be read.
+    #[error("embedding model: {0}")]
+    Model(#[from] embed::Error),
+}
+
+/// Market view, documents, days and embedder of one machine.
+pub struct Node {
+    market: RwLock<MarketView>,
+    documents: Documents,
+    days: Days,
+    embedder: Embedder,
+    clock: Box<dyn Clock>,
+    names: Names,
+    recovery: Vec<(&'static str, Recovery)>,
+    /// Held for the life of the node: two writers of one log would destroy it.
+    _lock: File,
+}
+
+impl Node {
+    /// Opens the data folder, recovers what was acknowledged and loads the packaged model.
+    ///
+    /// # Errors
+    /// When the folder is unusable or in use, a log is corrupt, or the model cannot be read.
+    pub fn open(settings: &Settings, clock: Box<dyn Clock>) -> Result<Self, NodeError> {
+        let dir = &settings.dir;
+        let lock = lock(dir)?;
+        let embedder = Embedder::packaged()?;
+        let store = |source| NodeError::Store { dir: dir.clone(), source };
+        let shape = document_settings(embedder.dim(), settings.sync);
+        let (documents, recovered) = Documents::open(&dir.join("documents"), shape).map_err(store)?;
+        let (days, recovered_days) =
+            Days::open(&dir.join("days"), day_settings(settings.sync)).map_err(store)?;
+        let names = Names::packaged();
+        Ok(Self {
+            market: RwLock::new(MarketView::new(names.clone())),
+            documents,
+            days,
+            embedder,
+            clock,
+            names,
+            recovery: vec![("documents", recovered), ("days", recovered_days)],
+            _lock: lock,
+        })
+    }
+
+    /// The market, for reading. Hold it briefly: lanes wait to publish.
+    pub fn market(&self) -> RwLockReadGuard<'_, MarketView> {
+        self.market.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The market, for the loop that applies frames.
+    pub fn market_mut(&self) -> RwLockWriteGuard<'_, MarketView> {
+        self.market.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Documents.
+    #[must_use]
+    pub fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// Past trading days.
+    #[must_use]
+    pub fn days(&self) -> &Days {
+        &self.days
+    }
+
+    /// The embedder.
+    #[must_use]
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
+    /// What opening each store found and mended.
+    #[must_use]
+    pub fn recovery(&self) -> &[(&'static str, Recovery)] {
+        &self.recovery
+    }
+
+    /// The node's clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        self.clock.as_ref()
+    }
+
+    /// Everything a question needs.
+    #[must_use]
+    pub fn asker<'a>(&'a self, model: Option<&'a dyn Model>) -> Asker<'a> {
+        Asker::new(self, self, self, model, self.clock())
+    }
+}
+
+fn lock(dir: &Path) -> Result<File, NodeError> {
+    let folder = |source| NodeError::Folder { dir: dir.to_path_buf(), source };
+    std::fs::create_dir_all(dir).map_err(folder)?;
+    let path = dir.join("lock");
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(NodeError::InUse { dir: dir.to_path_buf() }),
+        Err(TryLockError::Error(source)) => Err(folder(source)),
+    }
+}
+
+impl Memory for Node {
+    fn dense(&self, vector: &[f32], search: &Search) -> Result<Vec<Passage>, Fault> {
+        self.documents.dense(vector, search)
+    }
+
+    fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault> {
+        self.documents.text(query, search)
+    }
+
+    fn head(&self) -> MemoryHead {
+        self.documents.head()
+    }
+
+    fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault> {
+        self.documents.store(document, chunks)
+    }
+}
+
+impl Facts for Node {
+    /// The live market first; a symbol that no lane carries, or an instant before its first
+    /// event, is answered from past days.
+    fn as_of_facts(&self, symbol: &str, as_of: Option<u64>) -> Option<SymbolFacts> {
+        let live = self.market().facts(symbol, as_of);
+        let mut facts = live.or_else(|| self.days.facts(&symbol.to_uppercase(), as_of))?;
+        if facts.name.is_none() {
+            facts.name = self.names.get(&facts.symbol).map(str::to_owned);
+        }
+        Some(facts)
+    }
+
+    fn movers(&self, as_of: Option<u64>, n: usize) -> Vec<Mover> {
+        let live = self.market().movers(as_of, n);
+        if live.is_empty() { self.days.movers(as_of, n) } else { live }
+    }
+
+    fn symbols(&self) -> Vec<SymbolName> {
+        let view = self.market();
+        let named = |symbol: &str, name: Option<&str>| SymbolName {
+            symbol: symbol.to_owned(),
+            name: name.map(str::to_owned),
+        };
+        let mut symbols: Vec<SymbolName> =
+            view.symbols().iter().map(|s| named(&s.symbol, s.name.as_deref())).collect();
+        let packaged = self.names.iter().filter(|(symbol, _)| view.symbol(symbol).is_none());
+        symbols.extend(packaged.map(|(symbol, name)| named(symbol, Some(name))));
+        symbols
+    }
+
+    fn stream_head(&self) -> Option<StreamHead> {
+        self.market().stream_head()
+    }
+}
+
+impl Embed for Node {
+    fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
+        self.embedder.embed(text).map_err(|e| Fault::unavailable("embedder", e.to_string()))
+    }
+
+    fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
+        let vectors = self.embedder.embed_batch(texts);
+        vectors.map_err(|e| Fault::unavailable("embedder", e.to_string()))
+    }
+
+    fn model_id(&self) -> &str {
+        self.embedder.model_id()
+    }
+}

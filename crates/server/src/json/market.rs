@@ -1,0 +1,364 @@
+//! Market records as people and browsers read them. Floats appear here and nowhere below.
+
+use market::event::{Instrument, Price, Side};
+use market::publish::{Bar, BookTop, FeedStatus, Level, Signal, SignalKind, TradePrint, Vwap};
+use node::market::words::{feed_state, integrity, trading_state};
+use node::market::{MarketView, SymbolView};
+use serde::Serialize;
+
+use super::Instant;
+
+/// A quantity in whole units.
+fn qty(instrument: &Instrument, units: u64) -> f64 {
+    units as f64 / 10f64.powi(i32::from(instrument.qty_decimals))
+}
+
+/// A row of `/v1/symbols`.
+#[derive(Clone, Debug, Serialize)]
+pub struct SymbolRow {
+    symbol: String,
+    name: Option<String>,
+    last: Option<f64>,
+    open: Option<f64>,
+    change_bp: Option<f64>,
+    volume: f64,
+    vwap: Option<f64>,
+    bid: Option<f64>,
+    ask: Option<f64>,
+    integrity: &'static str,
+    state: &'static str,
+    signals: u64,
+    ts_event: Option<Instant>,
+}
+
+impl From<&SymbolView> for SymbolRow {
+    fn from(view: &SymbolView) -> Self {
+        let book = view.book.as_ref();
+        Self {
+            symbol: view.symbol.clone(),
+            name: view.name.clone(),
+            last: view.last.map(|t| t.price.to_f64()),
+            open: view.open.map(Price::to_f64),
+            change_bp: view.change_bp().map(|bp| (bp * 100.0).round() / 100.0),
+            volume: qty(&view.instrument, view.volume.0),
+            vwap: view.vwaps.back().and_then(Vwap::price).map(Price::to_f64),
+            bid: book.filter(|b| b.bid_count > 0).map(|b| b.bids[0].price.to_f64()),
+            ask: book.filter(|b| b.ask_count > 0).map(|b| b.asks[0].price.to_f64()),
+            integrity: integrity(view.integrity()),
+            state: trading_state(book.map(|b| b.state).unwrap_or_default()),
+            signals: view.signals,
+            ts_event: view.ts_event().map(Instant),
+        }
+    }
+}
+
+/// One price of a book.
+#[derive(Clone, Debug, Serialize)]
+pub struct LevelRow {
+    price: f64,
+    price_e9: i64,
+    qty: f64,
+    orders: u32,
+}
+
+/// A print inside a book.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastPrint {
+    price: f64,
+    qty: f64,
+    aggressor: Option<&'static str>,
+    ts_event: Instant,
+}
+
+/// `/v1/book/{symbol}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct BookRow {
+    symbol: String,
+    seq: u64,
+    ts_event: Instant,
+    ts_recv: Instant,
+    integrity: &'static str,
+    state: &'static str,
+    locked: bool,
+    crossed: bool,
+    bids: Vec<LevelRow>,
+    asks: Vec<LevelRow>,
+    last: Option<LastPrint>,
+}
+
+impl BookRow {
+    /// The best `depth` levels of each side.
+    #[must_use]
+    pub fn new(view: &SymbolView, book: &BookTop, depth: usize) -> Self {
+        let side = |levels: &[Level], count: u8| -> Vec<LevelRow> {
+            let filled = &levels[..usize::from(count).min(levels.len()).min(depth)];
+            filled.iter().map(|level| level_row(&view.instrument, level)).collect()
+        };
+        Self {
+            symbol: view.symbol.clone(),
+            seq: book.stamp.seq,
+            ts_event: Instant(book.stamp.ts_event),
+            ts_recv: Instant(book.stamp.ts_recv),
+            integrity: integrity(book.integrity),
+            state: trading_state(book.state),
+            locked: book.locked,
+            crossed: book.crossed,
+            bids: side(&book.bids, book.bid_count),
+            asks: side(&book.asks, book.ask_count),
+            last: view.last.or(book.last).map(|print| last_print(&view.instrument, &print)),
+        }
+    }
+}
+
+fn level_row(instrument: &Instrument, level: &Level) -> LevelRow {
+    LevelRow {
+        price: level.price.to_f64(),
+        price_e9: level.price.0,
+        qty: qty(instrument, level.qty.0),
+        orders: level.orders,
+    }
+}
+
+fn last_print(instrument: &Instrument, print: &TradePrint) -> LastPrint {
+    LastPrint {
+        price: print.price.to_f64(),
+        qty: qty(instrument, print.qty.0),
+        aggressor: print.aggressor.map(|side| match side {
+            Side::Bid => "buy",
+            Side::Ask => "sell",
+        }),
+        ts_event: Instant(print.stamp.ts_event),
+    }
+}
+
+/// One bar.
+#[derive(Clone, Debug, Serialize)]
+pub struct BarRow {
+    start: Instant,
+    end: Instant,
+    open: f64,
+    high: f64,
+    low: f64,
+    close: f64,
+    volume: f64,
+    vwap: Option<f64>,
+    trades: u32,
+    integrity: &'static str,
+}
+
+impl BarRow {
+    /// A bar of `instrument`.
+    #[must_use]
+    pub fn new(instrument: &Instrument, bar: &Bar) -> Self {
+        let vwap = bar.notional.checked_div(i128::from(bar.volume.0));
+        Self {
+            start: Instant(bar.start_ns),
+            end: Instant(bar.end_ns),
+            open: bar.open.to_f64(),
+            high: bar.high.to_f64(),
+            low: bar.low.to_f64(),
+            close: bar.close.to_f64(),
+            volume: qty(instrument, bar.volume.0),
+            vwap: vwap.and_then(|p| i64::try_from(p).ok()).map(|p| Price(p).to_f64()),
+            trades: bar.trades,
+            integrity: integrity(bar.integrity),
+        }
+    }
+}
+
+/// One emission of the sliding VWAP.
+#[derive(Clone, Debug, Serialize)]
+pub struct VwapRow {
+    symbol: String,
+    end: Instant,
+    vwap: Option<f64>,
+    vwap_e9: Option<i64>,
+    volume: f64,
+    /// Exact, as text: it may not fit a JSON number.
+    notional_e9: String,
+    trades: u32,
+    integrity: &'static str,
+}
+
+impl VwapRow {
+    /// A VWAP of `view`.
+    #[must_use]
+    pub fn new(view: &SymbolView, vwap: &Vwap) -> Self {
+        Self {
+            symbol: view.symbol.clone(),
+            end: Instant(vwap.end_ns),
+            vwap: vwap.price().map(Price::to_f64),
+            vwap_e9: vwap.price().map(|p| p.0),
+            volume: qty(&view.instrument, vwap.volume.0),
+            notional_e9: vwap.notional.to_string(),
+            trades: vwap.trades,
+            integrity: integrity(vwap.integrity),
+        }
+    }
+}
+
+/// One signal.
+#[derive(Clone, Debug, Serialize)]
+pub struct SignalRow {
+    symbol: String,
+    kind: &'static str,
+    at: Instant,
+    seq: u64,
+    from: Option<f64>,
+    to: Option<f64>,
+    move_bp: Option<i32>,
+    span_ms: Option<u64>,
+    reason: Option<String>,
+    integrity: &'static str,
+}
+
+impl SignalRow {
+    /// A signal of `symbol`.
+    #[must_use]
+    pub fn new(symbol: &str, signal: &Signal) -> Self {
+        let mut row = Self {
+            symbol: symbol.to_owned(),
+            kind: "resume",
+            at: Instant(signal.stamp.ts_event),
+            seq: signal.stamp.seq,
+            from: None,
+            to: None,
+            move_bp: None,
+            span_ms: None,
+            reason: None,
+            integrity: integrity(signal.integrity),
+        };
+        match signal.kind {
+            SignalKind::Jump { from, to, span_ns, move_bp } => {
+                row.kind = "jump";
+                row.from = Some(from.to_f64());
+                row.to = Some(to.to_f64());
+                row.move_bp = Some(move_bp);
+                row.span_ms = Some(span_ns / 1_000_000);
+            }
+            SignalKind::Halt { reason } => {
+                row.kind = "halt";
+                row.reason = Some(String::from_utf8_lossy(&reason).trim_end().to_owned());
+            }
+            SignalKind::Resume => {}
+        }
+        row
+    }
+}
+
+/// One line of a feed.
+#[derive(Clone, Debug, Serialize)]
+pub struct LineRow {
+    name: &'static str,
+    group: Option<String>,
+    packets: u64,
+    wins: u64,
+    duplicates: u64,
+    missed: u64,
+    malformed: u64,
+    kernel_drops: u64,
+    last_recv: Option<Instant>,
+}
+
+/// Receive-to-publish latency.
+#[derive(Clone, Debug, Serialize)]
+pub struct LatencyRow {
+    p50: Option<u64>,
+    p99: Option<u64>,
+    p999: Option<u64>,
+    max: Option<u64>,
+    count: u64,
+}
+
+/// Who sends.
+#[derive(Clone, Debug, Serialize)]
+pub struct VenueRow {
+    simulated: bool,
+    label: String,
+}
+
+/// Books compared with the venue's.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckRow {
+    seq: Option<u64>,
+    equal: Option<bool>,
+    checked: u64,
+    unequal: u64,
+}
+
+/// `/v1/feed`.
+#[derive(Clone, Debug, Serialize)]
+pub struct FeedRow {
+    state: &'static str,
+    next_seq: u64,
+    head_seq: u64,
+    gaps: u64,
+    requested: u64,
+    recovered: u64,
+    lost: u64,
+    rejected: u64,
+    dropped_frames: u64,
+    lines: Vec<LineRow>,
+    latency_ns: LatencyRow,
+    venue: VenueRow,
+    check: CheckRow,
+}
+
+impl FeedRow {
+    /// The first lane's feed; further lanes have no lines of their own to show.
+    #[must_use]
+    pub fn new(view: &MarketView) -> Self {
+        let status = view.feeds().first().copied().unwrap_or_default();
+        Self {
+            state: feed_state(status.state),
+            next_seq: status.next_seq,
+            head_seq: status.head_seq,
+            gaps: status.gaps,
+            requested: status.requested,
+            recovered: status.recovered,
+            lost: status.lost,
+            rejected: status.rejected,
+            dropped_frames: view.dropped(),
+            lines: lines(&status, &view.venue.groups),
+            latency_ns: latency(view),
+            venue: VenueRow {
+                simulated: view.venue.simulated,
+                label: view.venue.label.clone(),
+            },
+            check: CheckRow {
+                seq: view.check.seq,
+                equal: view.check.seq.map(|_| view.check.unequal == 0),
+                checked: view.check.checked,
+                unequal: view.check.unequal,
+            },
+        }
+    }
+}
+
+fn lines(status: &FeedStatus, groups: &[String]) -> Vec<LineRow> {
+    let names = ["A", "B"].into_iter().zip(status.lines.iter()).enumerate();
+    names
+        .map(|(idx, (name, line))| LineRow {
+            name,
+            group: groups.get(idx).cloned(),
+            packets: line.packets,
+            wins: line.wins,
+            duplicates: line.duplicates,
+            missed: line.missed,
+            malformed: line.malformed,
+            kernel_drops: line.kernel_drops,
+            last_recv: (line.last_recv_ns > 0).then_some(Instant(line.last_recv_ns)),
+        })
+        .collect()
+}
+
+fn latency(view: &MarketView) -> LatencyRow {
+    let h = &view.latency.0;
+    LatencyRow {
+        p50: h.quantile(0.5),
+        p99: h.quantile(0.99),
+        p999: h.quantile(0.999),
+        max: h.max(),
+        count: h.count(),
+    }
+}
