@@ -2,7 +2,10 @@
 //!
 //! Data moves one way: [`feed`] turns packets into ordered events, [`book`] keeps the resting
 //! orders, [`window`] and [`signal`] summarise, [`publish`] keeps the newest state per key for
-//! whoever reads. Only `feed` knows `wire`. Nothing here knows files, sockets or vectors.
+//! whoever reads; [`pipeline`] joins the steps. Only `feed` knows `wire`. Nothing here knows
+//! files, sockets or vectors.
+#![forbid(unsafe_code)]
 
+pub mod book;
 pub mod event;
 pub mod publish;
