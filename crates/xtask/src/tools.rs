@@ -74,7 +74,7 @@ impl Tools {
         let mut apt = root_command("apt-get").ok_or_else(|| {
             format!("no `{program}`, and no apt-get with root rights here; {hint} or their like")
         })?;
-        said(&mut apt.args(["update", "-qq"]));
+        said(apt.args(["update", "-qq"]));
         let Some(mut apt) = root_command("apt-get") else {
             return Err(hint);
         };

@@ -83,10 +83,10 @@ impl Reader {
         if self.in_passed {
             return self.passed_output(line);
         }
-        let is_news = !line.is_empty()
-            && !(line.starts_with("test ") && line.ends_with("... ok"))
-            && !(line.starts_with("running ") && line.ends_with(['s', 't']));
-        is_news.then(|| line.to_string())
+        let is_routine = line.is_empty()
+            || line.starts_with("test ") && line.ends_with("... ok")
+            || line.starts_with("running ") && line.ends_with(['s', 't']);
+        (!is_routine).then(|| line.to_string())
     }
 
     fn passed_output(&mut self, line: &str) -> Option<String> {
