@@ -115,10 +115,10 @@ mod tests {
     #[test]
     fn a_crate_opens_with_its_documentation() {
         assert_eq!(
-            found("wire", "src/lib.rs", "mod a;"),
+            found("node", "src/lib.rs", "mod a;"),
             ["no crate documentation"]
         );
-        assert!(found("wire", "src/lib.rs", "//! Bytes.\nmod a;").is_empty());
+        assert!(found("node", "src/lib.rs", "//! Bytes.\nmod a;").is_empty());
         assert!(found("wire", "src/a.rs", "struct A;").is_empty());
     }
 
