@@ -3,15 +3,20 @@
 //! What is absent: no JSON, no HTTP, no files, no clock of its own. The caller implements the
 //! traits and hands in the time; this crate decides what to search, what to believe and what to say.
 
-pub mod ask;
 pub mod document;
 pub mod facts;
 pub mod fault;
 pub mod memory;
 pub mod model;
 pub mod receipt;
-pub mod search;
 pub mod settings;
+
+pub mod ask;
+pub mod chunk;
+pub mod ingest;
+pub mod prose;
+pub mod query;
+pub mod search;
 
 pub use ask::{Answer, Asker, Citation, Fact, Question};
 pub use document::{Document, Draft, EmbeddedChunk, Stored};

@@ -1,6 +1,5 @@
 //! The join: one question against the market's facts and the documents known by then.
 
-use crate::document::{Document, Stored};
 use crate::facts::Facts;
 use crate::fault::Fault;
 use crate::memory::Memory;
@@ -145,15 +144,5 @@ impl<'a> Asker<'a> {
     pub fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Fault> {
         let _ = request;
         Err(Fault::unavailable("search", "this build has none"))
-    }
-
-    /// Stores a document: cut, embedded and written as one atomic batch that also removes its
-    /// previous version.
-    ///
-    /// # Errors
-    /// When the document breaks a limit, or embedder or memory fail; nothing is stored then.
-    pub fn ingest(&self, document: &Document) -> Result<Stored, Fault> {
-        let _ = document;
-        Err(Fault::unavailable("ingest", "this build has none"))
     }
 }
