@@ -10,5 +10,8 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod binance;
 pub mod itch50;
+pub mod itchfile;
 pub mod moldudp64;
+pub mod pcap;
