@@ -26,7 +26,12 @@ fn median_ms(runs: usize, mut work: impl FnMut()) -> f64 {
 
 fn main() {
     let mut rng = Rng::new(1);
-    let rows: Vec<f32> = (0..ROWS * DIM).map(|_| rng.f64() as f32 - 0.5).collect();
+    let all: Vec<f32> = (0..ROWS * DIM + 16)
+        .map(|_| rng.f64() as f32 - 0.5)
+        .collect();
+    // Rows that start at cache lines, as in the arena of a collection.
+    let skip = all.as_ptr().align_offset(64);
+    let rows = &all[skip..skip + ROWS * DIM];
     let query: Vec<f32> = (0..DIM).map(|_| rng.f64() as f32 - 0.5).collect();
     let bytes = (rows.len() * 4) as f64;
     let mut scratch = Scratch::default();
@@ -44,7 +49,7 @@ fn main() {
     for metric in [Metric::Ip, Metric::L2] {
         let scan = median_ms(41, || {
             let mut scan = Scan::new(metric, &query, 10, &mut scratch);
-            scan.rows(0, &rows, |_| true);
+            scan.rows(0, rows, |_| true);
             black_box(scan.finish());
         });
         let speed = bytes / scan / 1e6;

@@ -1,4 +1,4 @@
-//! Exact search: every visible row is compared, four at a time, and a bounded heap keeps the best.
+//! Exact search: every visible row is compared, and a bounded heap keeps the best.
 //!
 //! Visibility is asked before the distance is computed, so a row that must not be seen neither
 //! costs nor displaces anything. Ties are broken by the smaller slot; the answer depends on the
@@ -7,7 +7,7 @@
 use std::collections::BinaryHeap;
 
 use crate::Metric;
-use crate::arch::Kernels;
+use crate::arch::{Kernels, prefetch};
 
 /// One neighbour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -91,22 +91,18 @@ impl<'a> Scan<'a> {
     /// # Panics
     /// When a row is not as long as the query.
     pub fn slots<'r>(&mut self, slots: impl Iterator<Item = u32>, row: impl Fn(u32) -> &'r [f32]) {
-        let mut four = [0u32; 4];
-        let mut held = 0;
+        // One row is compared while the first lines of the two after it are on their way.
+        let mut waiting: [Option<(u32, &[f32])>; 2] = [None; 2];
         for slot in slots {
-            four[held] = slot;
-            held += 1;
-            if held == 4 {
-                held = 0;
-                let scores = self.score4(four.map(&row));
-                for (slot, score) in four.into_iter().zip(scores) {
-                    self.offer(slot, score);
-                }
+            let next = row(slot);
+            prefetch(next);
+            if let Some((slot, row)) = waiting[0] {
+                self.compare(slot, row);
             }
+            waiting = [waiting[1], Some((slot, next))];
         }
-        for &slot in &four[..held] {
-            let score = self.score(row(slot));
-            self.offer(slot, score);
+        for (slot, row) in waiting.into_iter().flatten() {
+            self.compare(slot, row);
         }
     }
 
@@ -126,22 +122,12 @@ impl<'a> Scan<'a> {
         hits
     }
 
-    fn score(&self, row: &[f32]) -> f32 {
-        match self.metric {
+    #[inline]
+    fn compare(&mut self, slot: u32, row: &[f32]) {
+        let score = match self.metric {
             Metric::L2 => self.kernels.l2_squared(self.query, row),
             Metric::Ip | Metric::Cosine => self.kernels.dot(self.query, row),
-        }
-    }
-
-    fn score4(&self, rows: [&[f32]; 4]) -> [f32; 4] {
-        match self.metric {
-            Metric::L2 => self.kernels.l2_squared4(self.query, rows),
-            Metric::Ip | Metric::Cosine => self.kernels.dot4(self.query, rows),
-        }
-    }
-
-    #[inline]
-    fn offer(&mut self, slot: u32, score: f32) {
+        };
         let entry = Entry {
             key: self.metric.key(score),
             slot,
