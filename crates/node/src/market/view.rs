@@ -44,6 +44,19 @@ pub struct VenueLabel {
     pub groups: Vec<String>,
 }
 
+/// A packet or message that could not be decoded.
+#[derive(Clone, Debug)]
+pub struct Rejected {
+    /// When it was received, ns UTC.
+    pub at: u64,
+    /// Which line brought it: `A`, `B`, `recovery` or a connector's name.
+    pub line: String,
+    /// What was wrong with it.
+    pub reason: String,
+    /// Its first bytes.
+    pub bytes: Vec<u8>,
+}
+
 /// Latency from kernel receive stamp to publication.
 #[derive(Clone, Default)]
 pub struct Latency(pub Histogram);
@@ -61,6 +74,7 @@ pub struct MarketView {
     newest_seq: u64,
     newest_event: Option<u64>,
     dropped: u64,
+    rejected: Vec<Rejected>,
     /// Company names by ticker.
     pub names: Names,
     /// Who sends the market.
@@ -189,6 +203,16 @@ impl MarketView {
     #[must_use]
     pub fn head(&self) -> Option<(u64, u64)> {
         self.newest_event.map(|at| (self.newest_seq, at))
+    }
+
+    /// The last packets that could not be decoded, newest first.
+    pub fn rejected(&self) -> impl Iterator<Item = &Rejected> {
+        self.rejected.iter().rev()
+    }
+
+    /// Replaces the last rejected packets, oldest first.
+    pub fn set_rejected(&mut self, rejected: Vec<Rejected>) {
+        self.rejected = rejected;
     }
 
     /// Lossless frames that a full ring dropped.

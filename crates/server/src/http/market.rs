@@ -200,6 +200,19 @@ pub async fn feed(State(app): State<Arc<App>>) -> Json<FeedRow> {
     Json(FeedRow::new(&app.node.market()))
 }
 
+/// The last packets that could not be decoded, newest first.
+pub async fn rejected(State(app): State<Arc<App>>) -> Json<Value> {
+    let view = app.node.market();
+    let rows: Vec<Value> = view
+        .rejected()
+        .map(|r| {
+            let hex: String = r.bytes.iter().map(|b| format!("{b:02x}")).collect();
+            json!({"at": Instant(r.at), "line": r.line, "reason": r.reason, "bytes_hex": hex})
+        })
+        .collect();
+    Json(json!({ "rejected": rows }))
+}
+
 /// The symbol as the venue writes it; upper case is tried as well, for people.
 pub fn known<'a>(view: &'a MarketView, symbol: &str) -> Result<&'a SymbolView, Refusal> {
     let found = view.symbol(symbol).or_else(|| view.symbol(&symbol.to_uppercase()));

@@ -1,0 +1,98 @@
+//! HTTP: routes and what they refuse. Shapes are in docs/api.md and `/openapi.json`.
+
+mod ask;
+mod assets;
+mod documents;
+mod error;
+mod extract;
+mod health;
+mod market;
+mod openapi;
+mod timing;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+use crate::app::App;
+use crate::stream;
+
+pub use error::Refusal;
+pub use market::{known, parse_span, sort_by_move, span_name};
+
+/// Largest request body: a bulk of documents.
+const BODY_LIMIT: usize = 64 << 20;
+
+/// Every route.
+pub fn router(app: Arc<App>) -> Router {
+    let api = Router::new()
+        .route("/v1/symbols", get(market::symbols))
+        .route("/v1/book/{symbol}", get(market::book))
+        .route("/v1/bars/{symbol}", get(market::bars))
+        .route("/v1/vwap", get(market::vwap))
+        .route("/v1/signals", get(market::signals))
+        .route("/v1/feed", get(market::feed))
+        .route("/v1/rejected", get(market::rejected))
+        .route("/v1/documents", get(documents::list).post(documents::store))
+        .route("/v1/documents/{*id}", get(documents::get).delete(documents::delete))
+        .route("/v1/days", post(documents::store_days))
+        .route("/v1/search", post(ask::search))
+        .route("/v1/ask", post(ask::ask))
+        .route("/v1/stream", get(stream::upgrade))
+        .route("/healthz", get(health::healthz))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .route("/", get(assets::index))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/favicon.svg", get(assets::favicon))
+        .route("/assets/{*path}", get(assets::asset));
+    api.fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), timing::record))
+        .with_state(app)
+}
+
+/// Listens on `address`; port 0 picks a free one. The second value is the address got.
+///
+/// # Errors
+/// When the address cannot be bound, in words that say what to do.
+pub async fn bind(address: SocketAddr) -> io::Result<(tokio::net::TcpListener, SocketAddr)> {
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(|e| {
+        let what = format!("cannot listen on {address}: {e}; choose another address with --listen");
+        io::Error::new(e.kind(), what)
+    })?;
+    let got = listener.local_addr()?;
+    Ok((listener, got))
+}
+
+/// Serves until `stop` resolves, then lets requests in flight finish.
+///
+/// # Errors
+/// When accepting connections fails for good.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    app: Arc<App>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(listener, router(app)).with_graceful_shutdown(stop).await
+}
+
+async fn unknown(uri: axum::http::Uri) -> Refusal {
+    Refusal::not_found(format!("no page {}", uri.path()), extract::see_openapi())
+}
+
+async fn wrong_method(method: axum::http::Method, uri: axum::http::Uri) -> Refusal {
+    Refusal::new(
+        axum::http::StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} does not take {method}", uri.path()),
+        extract::see_openapi(),
+    )
+}

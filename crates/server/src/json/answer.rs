@@ -1,0 +1,335 @@
+//! Questions, answers and receipts at the border.
+
+use rag::{
+    Answer, Candidates, Citation, Fact, Mode, Question, Receipt, SearchAnswer, SearchHit,
+    SearchRequest, Stages,
+};
+use serde::{Deserialize, Serialize};
+
+use super::Instant;
+
+/// Body of `/v1/ask`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskBody {
+    q: String,
+    #[serde(default)]
+    symbol: Option<String>,
+    #[serde(default)]
+    as_of: Option<Instant>,
+    #[serde(default)]
+    k: Option<usize>,
+    #[serde(default)]
+    deadline_ms: Option<u64>,
+    /// Server-sent events instead of one object.
+    #[serde(default)]
+    pub stream: bool,
+}
+
+impl From<AskBody> for Question {
+    fn from(body: AskBody) -> Self {
+        Self {
+            q: body.q,
+            symbol: body.symbol.map(|s| s.trim().to_uppercase()).filter(|s| !s.is_empty()),
+            as_of: body.as_of.map(|at| at.0),
+            k: body.k.unwrap_or(0),
+            deadline_ms: body.deadline_ms,
+        }
+    }
+}
+
+/// Body of `/v1/search`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SearchBody {
+    q: String,
+    #[serde(default)]
+    k: Option<usize>,
+    #[serde(default)]
+    symbol: Option<String>,
+    #[serde(default)]
+    symbols: Vec<String>,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    as_of: Option<Instant>,
+    #[serde(default)]
+    mode: ModeBody,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ModeBody {
+    #[default]
+    Hybrid,
+    Dense,
+    Text,
+}
+
+impl From<SearchBody> for SearchRequest {
+    fn from(body: SearchBody) -> Self {
+        let symbols = body.symbols.into_iter().chain(body.symbol);
+        Self {
+            q: body.q,
+            k: body.k.unwrap_or(0),
+            symbols: symbols.map(|s| s.trim().to_uppercase()).collect(),
+            sources: body.source.into_iter().collect(),
+            as_of: body.as_of.map(|at| at.0),
+            mode: match body.mode {
+                ModeBody::Hybrid => Mode::Hybrid,
+                ModeBody::Dense => Mode::Dense,
+                ModeBody::Text => Mode::Text,
+            },
+        }
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnswerRow {
+    /// Plain text.
+    pub answer: String,
+    /// No evidence.
+    pub abstained: bool,
+    citations: Vec<CitationRow>,
+    facts: Vec<FactRow>,
+    /// What it was made from.
+    pub receipt: ReceiptRow,
+}
+
+impl From<Answer> for AnswerRow {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer: answer.answer,
+            abstained: answer.abstained,
+            citations: answer.citations.into_iter().map(CitationRow::from).collect(),
+            facts: answer.facts.into_iter().map(FactRow::from).collect(),
+            receipt: answer.receipt.into(),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct CitationRow {
+    document_id: String,
+    title: Option<String>,
+    source: Option<String>,
+    start: usize,
+    end: usize,
+    quote: String,
+    event_at: Instant,
+    known_at: Instant,
+    score: f32,
+}
+
+impl From<Citation> for CitationRow {
+    fn from(c: Citation) -> Self {
+        Self {
+            document_id: c.document_id,
+            title: c.title,
+            source: c.source,
+            start: c.start,
+            end: c.end,
+            quote: c.quote,
+            event_at: Instant(c.event_at),
+            known_at: Instant(c.known_at),
+            score: c.score,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct FactRow {
+    symbol: String,
+    text: String,
+    at: Instant,
+    integrity: String,
+}
+
+impl From<Fact> for FactRow {
+    fn from(fact: Fact) -> Self {
+        Self {
+            symbol: fact.symbol,
+            text: fact.text,
+            at: Instant(fact.at),
+            integrity: fact.integrity,
+        }
+    }
+}
+
+/// A receipt.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReceiptRow {
+    as_of: Option<Instant>,
+    asked_at: Instant,
+    stream: Option<StreamRow>,
+    memory: MemoryRow,
+    flags: Vec<String>,
+    models: ModelsRow,
+    candidates: CandidatesRow,
+    stages_us: StagesRow,
+    skipped: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct StreamRow {
+    seq: u64,
+    ts_event: Instant,
+    freshness_ms: f64,
+    integrity: String,
+    feed_state: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct MemoryRow {
+    seq: u64,
+    newest_known_at: Option<Instant>,
+    freshness_ms: Option<f64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ModelsRow {
+    embed: Option<String>,
+    answer: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct CandidatesRow {
+    dense: usize,
+    text: usize,
+    fused: usize,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct StagesRow {
+    facts: u64,
+    embed: u64,
+    dense: u64,
+    text: u64,
+    fuse: u64,
+    assemble: u64,
+    answer: u64,
+    verify: u64,
+    total: u64,
+}
+
+impl From<Receipt> for ReceiptRow {
+    fn from(r: Receipt) -> Self {
+        Self {
+            as_of: r.as_of.map(Instant),
+            asked_at: Instant(r.asked_at),
+            stream: r.stream.map(|s| StreamRow {
+                seq: s.seq,
+                ts_event: Instant(s.ts_event),
+                freshness_ms: s.freshness_ms,
+                integrity: s.integrity,
+                feed_state: s.feed_state,
+            }),
+            memory: MemoryRow {
+                seq: r.memory.seq,
+                newest_known_at: r.memory.newest_known_at.map(Instant),
+                freshness_ms: r.memory.freshness_ms,
+            },
+            flags: r.flags,
+            models: ModelsRow { embed: r.models.embed, answer: r.models.answer },
+            candidates: candidates(r.candidates),
+            stages_us: stages(r.stages_us),
+            skipped: r.skipped,
+        }
+    }
+}
+
+fn candidates(c: Candidates) -> CandidatesRow {
+    CandidatesRow { dense: c.dense, text: c.text, fused: c.fused }
+}
+
+fn stages(s: Stages) -> StagesRow {
+    StagesRow {
+        facts: s.facts,
+        embed: s.embed,
+        dense: s.dense,
+        text: s.text,
+        fuse: s.fuse,
+        assemble: s.assemble,
+        answer: s.answer,
+        verify: s.verify,
+        total: s.total,
+    }
+}
+
+/// The stages as a `Server-Timing` header.
+#[must_use]
+pub fn server_timing(s: &Stages) -> String {
+    let ms = |us: u64| us as f64 / 1_000.0;
+    format!(
+        "facts;dur={:.3}, embed;dur={:.3}, dense;dur={:.3}, text;dur={:.3}, fuse;dur={:.3}, \
+         assemble;dur={:.3}, answer;dur={:.3}, verify;dur={:.3}, total;dur={:.3}",
+        ms(s.facts),
+        ms(s.embed),
+        ms(s.dense),
+        ms(s.text),
+        ms(s.fuse),
+        ms(s.assemble),
+        ms(s.answer),
+        ms(s.verify),
+        ms(s.total),
+    )
+}
+
+/// Hits of a search.
+#[derive(Clone, Debug, Serialize)]
+pub struct SearchRow {
+    hits: Vec<HitRow>,
+    receipt: ReceiptRow,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct HitRow {
+    document_id: String,
+    chunk_id: String,
+    title: Option<String>,
+    source: Option<String>,
+    symbols: Vec<String>,
+    text: String,
+    start: usize,
+    end: usize,
+    event_at: Instant,
+    known_at: Instant,
+    score: f32,
+    ranks: RanksRow,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct RanksRow {
+    dense: Option<usize>,
+    text: Option<usize>,
+}
+
+impl From<SearchAnswer> for SearchRow {
+    fn from(answer: SearchAnswer) -> Self {
+        Self {
+            hits: answer.hits.into_iter().map(HitRow::from).collect(),
+            receipt: answer.receipt.into(),
+        }
+    }
+}
+
+impl From<SearchHit> for HitRow {
+    fn from(hit: SearchHit) -> Self {
+        let passage = hit.passage;
+        Self {
+            document_id: passage.document_id,
+            chunk_id: passage.id,
+            title: passage.title,
+            source: passage.source,
+            symbols: passage.symbols,
+            text: passage.text,
+            start: passage.start,
+            end: passage.end,
+            event_at: Instant(passage.event_at),
+            known_at: Instant(passage.known_at),
+            score: passage.score,
+            ranks: RanksRow { dense: hit.rank_dense, text: hit.rank_text },
+        }
+    }
+}

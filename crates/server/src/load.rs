@@ -1,0 +1,76 @@
+//! Many documents into memory: two at a time, since one embeds while the other waits for the disk.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use node::Node;
+use rag::Draft;
+use serde::Serialize;
+
+use crate::json::document::{Parsed, Unreadable};
+
+const WORKERS: usize = 2;
+
+/// What became of a bulk.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Documents stored.
+    pub stored: usize,
+    /// Chunks written.
+    pub chunks: usize,
+    /// The memory's sequence after the last write.
+    pub seq: u64,
+    /// Whether all of it is on disk.
+    pub durable: bool,
+    /// Documents that were refused, and why.
+    pub rejected: Vec<Unreadable>,
+}
+
+/// Stores every readable document. Versions of one id are stored in the order given.
+#[must_use]
+pub fn documents(node: &Node, parsed: Vec<Parsed>) -> Report {
+    let mut lanes: [Vec<(usize, Draft)>; WORKERS] = Default::default();
+    let mut report = Report { durable: true, ..Report::default() };
+    for (index, parsed) in parsed.into_iter().enumerate() {
+        match parsed {
+            Ok(draft) => lanes[lane_of(&draft.id)].push((index, draft)),
+            Err(unreadable) => report.rejected.push(unreadable),
+        }
+    }
+    let shared = Mutex::new(report);
+    std::thread::scope(|scope| {
+        for lane in lanes {
+            scope.spawn(|| lane.into_iter().for_each(|(index, draft)| one(node, index, draft, &shared)));
+        }
+    });
+    let mut report = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.rejected.sort_by_key(|r| r.index);
+    report
+}
+
+fn one(node: &Node, index: usize, draft: Draft, shared: &Mutex<Report>) {
+    let id = draft.id.clone();
+    let document = draft.settle(node.clock().now_ns());
+    let outcome = node.asker(None).ingest(&document);
+    let mut report = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    match outcome {
+        Ok(stored) => {
+            report.stored += 1;
+            report.chunks += stored.chunks;
+            report.seq = report.seq.max(stored.seq);
+            report.durable &= stored.durable;
+        }
+        Err(fault) => report.rejected.push(Unreadable {
+            index,
+            id: Some(id),
+            reason: fault.to_string(),
+        }),
+    }
+}
+
+fn lane_of(id: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    (hasher.finish() % WORKERS as u64) as usize
+}

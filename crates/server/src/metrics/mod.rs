@@ -1,0 +1,173 @@
+//! Prometheus text: counters and histograms of the doors, and the state of lanes and memory, read
+//! when somebody scrapes.
+
+mod page;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use rag::Stages;
+use stdx::Histogram;
+
+use crate::app::App;
+use page::Page;
+
+/// Bucket bounds in seconds; the first three are those of requirement A54.
+const BOUNDS_S: [f64; 12] =
+    [0.000_05, 0.000_1, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0];
+
+/// What the doors count.
+#[derive(Default)]
+pub struct Metrics {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    requests: BTreeMap<(String, u16), u64>,
+    latency: BTreeMap<String, Histogram>,
+    stages: BTreeMap<(&'static str, &'static str), Histogram>,
+    abstained: u64,
+    answered: u64,
+    stream_clients: u64,
+    stream_conflated: u64,
+}
+
+impl Metrics {
+    fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
+        f(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One request is done.
+    pub fn request(&self, route: &str, status: u16, elapsed_ns: u64) {
+        self.with(|inner| {
+            *inner.requests.entry((route.to_owned(), status)).or_default() += 1;
+            inner.latency.entry(route.to_owned()).or_default().record(elapsed_ns);
+        });
+    }
+
+    /// One answer was given.
+    pub fn answer(&self, kind: &'static str, stages: &Stages, abstained: bool) {
+        let parts = [
+            ("facts", stages.facts),
+            ("embed", stages.embed),
+            ("dense", stages.dense),
+            ("text", stages.text),
+            ("fuse", stages.fuse),
+            ("assemble", stages.assemble),
+            ("answer", stages.answer),
+            ("verify", stages.verify),
+            ("total", stages.total),
+        ];
+        self.with(|inner| {
+            for (stage, us) in parts {
+                inner.stages.entry((kind, stage)).or_default().record(us.saturating_mul(1_000));
+            }
+            if kind == "ask" {
+                let counter = if abstained { &mut inner.abstained } else { &mut inner.answered };
+                *counter += 1;
+            }
+        });
+    }
+
+    /// A WebSocket client came (`true`) or went.
+    pub fn stream_client(&self, came: bool) {
+        self.with(|inner| {
+            let count = &mut inner.stream_clients;
+            *count = if came { *count + 1 } else { count.saturating_sub(1) };
+        });
+    }
+
+    /// States that a WebSocket client never saw because newer ones replaced them.
+    pub fn stream_conflated(&self, count: u64) {
+        self.with(|inner| inner.stream_conflated += count);
+    }
+
+    /// The whole page.
+    #[must_use]
+    pub fn page(&self, app: &App) -> String {
+        let mut page = Page::default();
+        self.with(|inner| doors(inner, &mut page));
+        lanes(app, &mut page);
+        memory(app, &mut page);
+        page.finish()
+    }
+}
+
+fn doors(inner: &Inner, page: &mut Page) {
+    page.family("ouzel_http_requests_total", "counter", "HTTP requests by route and status.");
+    for ((route, status), count) in &inner.requests {
+        let status = status.to_string();
+        page.sample("ouzel_http_requests_total", &[("route", route), ("status", &status)], *count);
+    }
+    let name = "ouzel_http_request_duration_seconds";
+    page.family(name, "histogram", "Time from request to response.");
+    for (route, histogram) in &inner.latency {
+        page.histogram(name, &[("route", route)], histogram, &BOUNDS_S);
+    }
+    let name = "ouzel_answer_stage_seconds";
+    page.family(name, "histogram", "Time in each stage of a search or an answer.");
+    for ((kind, stage), histogram) in &inner.stages {
+        page.histogram(name, &[("kind", kind), ("stage", stage)], histogram, &BOUNDS_S);
+    }
+    page.family("ouzel_answers_total", "counter", "Answers given, by outcome.");
+    page.sample("ouzel_answers_total", &[("outcome", "cited")], inner.answered);
+    page.sample("ouzel_answers_total", &[("outcome", "abstained")], inner.abstained);
+    page.family("ouzel_stream_clients", "gauge", "WebSocket clients connected.");
+    page.sample("ouzel_stream_clients", &[], inner.stream_clients);
+    let name = "ouzel_stream_conflated_total";
+    page.family(name, "counter", "States replaced by newer ones before a client was sent them.");
+    page.sample(name, &[], inner.stream_conflated);
+}
+
+fn lanes(app: &App, page: &mut Page) {
+    let view = app.node.market();
+    let status = view.feeds().first().copied().unwrap_or_default();
+    let counters = [
+        ("ouzel_feed_gaps_total", "Gaps opened in the feed's sequence.", status.gaps),
+        ("ouzel_feed_requested_total", "Messages asked for again.", status.requested),
+        ("ouzel_feed_recovered_total", "Messages that came by retransmission.", status.recovered),
+        ("ouzel_feed_lost_total", "Messages given up.", status.lost),
+        ("ouzel_feed_rejected_total", "Messages that could not be decoded.", status.rejected),
+        ("ouzel_frames_dropped_total", "Published frames dropped at a full ring.", view.dropped()),
+        ("ouzel_signals_total", "Signals raised.", view.signal_count()),
+        ("ouzel_book_checks_total", "Books compared with the venue's own.", view.check.checked),
+        ("ouzel_book_checks_unequal_total", "Comparisons that differed.", view.check.unequal),
+    ];
+    for (name, help, value) in counters {
+        page.family(name, "counter", help);
+        page.sample(name, &[], value);
+    }
+    page.family("ouzel_feed_next_sequence", "gauge", "Next sequence number to apply.");
+    page.sample("ouzel_feed_next_sequence", &[], status.next_seq);
+    page.family("ouzel_feed_symbols", "gauge", "Symbols seen.");
+    page.sample("ouzel_feed_symbols", &[], view.symbols().len() as u64);
+    let line_counters = [
+        ("ouzel_line_packets_total", "Packets received on a line."),
+        ("ouzel_line_wins_total", "Messages that this line brought first."),
+        ("ouzel_line_missed_total", "Messages that this line never brought."),
+        ("ouzel_line_malformed_total", "Packets that could not be decoded."),
+        ("ouzel_line_kernel_drops_total", "Packets that the kernel dropped."),
+    ];
+    for (idx, (name, help)) in line_counters.into_iter().enumerate() {
+        page.family(name, "counter", help);
+        for (label, line) in ["A", "B"].into_iter().zip(&status.lines) {
+            let values =
+                [line.packets, line.wins, line.missed, line.malformed, line.kernel_drops];
+            page.sample(name, &[("line", label)], values[idx]);
+        }
+    }
+    let name = "ouzel_wire_to_publish_seconds";
+    page.family(name, "histogram", "Kernel receive stamp to publication.");
+    page.histogram(name, &[], &view.latency.0, &BOUNDS_S);
+}
+
+fn memory(app: &App, page: &mut Page) {
+    let stats = app.node.documents().collection().stats();
+    page.family("ouzel_memory_sequence", "gauge", "Last entry of the documents' log.");
+    page.sample("ouzel_memory_sequence", &[], stats.head_seq);
+    page.family("ouzel_memory_chunks", "gauge", "Chunks that are searchable now.");
+    page.sample("ouzel_memory_chunks", &[], stats.points as u64);
+    page.family("ouzel_memory_versions", "gauge", "Chunk versions kept for as-of reads.");
+    page.sample("ouzel_memory_versions", &[], stats.versions as u64);
+}

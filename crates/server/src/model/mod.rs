@@ -1,0 +1,5 @@
+//! Writers of answers: any endpoint that speaks the OpenAI chat protocol.
+
+mod openai;
+
+pub use openai::{ChatModel, ChatSettings};

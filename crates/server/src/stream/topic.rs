@@ -1,0 +1,188 @@
+//! One thing a client follows, and what of it the client has seen.
+
+use node::market::{MarketView, SymbolView};
+use serde_json::{Value, json};
+
+use crate::http::sort_by_move;
+use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, VwapRow};
+
+/// Rows of the movers' topic.
+const MOVERS_LIMIT: usize = 1_000;
+
+/// What can be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// All symbols, largest move first.
+    Movers,
+    /// The feed and its lines.
+    Feed,
+    /// Every signal.
+    Signals,
+    /// One book.
+    Book(String),
+    /// Closed bars of one symbol.
+    Bars(String),
+    /// The sliding VWAP of one symbol.
+    Vwap(String),
+}
+
+impl Topic {
+    /// Reads `movers` or `book:AAPL`.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.split_once(':') {
+            None => match name {
+                "movers" => Some(Self::Movers),
+                "feed" => Some(Self::Feed),
+                "signals" => Some(Self::Signals),
+                _ => None,
+            },
+            Some((_, "")) => None,
+            Some((kind, symbol)) => {
+                let symbol = symbol.to_owned();
+                match kind {
+                    "book" => Some(Self::Book(symbol)),
+                    "bars" => Some(Self::Bars(symbol)),
+                    "vwap" => Some(Self::Vwap(symbol)),
+                    _ => None,
+                }
+            }
+        }
+    }
+
+    /// The symbol it is about.
+    #[must_use]
+    pub fn symbol(&self) -> Option<&str> {
+        match self {
+            Self::Movers | Self::Feed | Self::Signals => None,
+            Self::Book(symbol) | Self::Bars(symbol) | Self::Vwap(symbol) => Some(symbol),
+        }
+    }
+}
+
+/// A topic that a client follows.
+pub struct Subscription {
+    /// As the client wrote it.
+    pub name: String,
+    topic: Topic,
+    /// Version, signal number or end of the newest bar that the client has.
+    seen: u64,
+    conflated: u64,
+}
+
+impl Subscription {
+    /// Follows `topic` from now on: current state at the first tick, history over HTTP.
+    pub fn new(name: &str, topic: Topic, view: &MarketView) -> Self {
+        let newest_bar = |symbol: &str| {
+            let bars = view.symbol(symbol).map(|s| s.bars.values());
+            bars.into_iter().flatten().filter_map(|b| b.back()).map(|b| b.end_ns).max()
+        };
+        let seen = match &topic {
+            Topic::Signals => view.signal_count(),
+            Topic::Bars(symbol) => newest_bar(symbol).unwrap_or(0),
+            _ => 0,
+        };
+        Self { name: name.to_owned(), topic, seen, conflated: 0 }
+    }
+
+    /// States that newer ones replaced since the last call.
+    pub fn take_conflated(&mut self) -> u64 {
+        std::mem::take(&mut self.conflated)
+    }
+
+    /// What the client has not seen.
+    pub fn news(&mut self, view: &MarketView) -> Vec<Value> {
+        match self.topic.clone() {
+            Topic::Movers => self.once(view.version(), || movers(view)),
+            Topic::Feed => self.once(view.version(), || typed("feed", &FeedRow::new(view))),
+            Topic::Signals => self.signals(view),
+            Topic::Book(symbol) => self.of(view, &symbol, |s| {
+                s.book.map(|book| typed("book", &BookRow::new(s, &book, usize::MAX)))
+            }),
+            Topic::Vwap(symbol) => self.of(view, &symbol, |s| {
+                s.vwaps.back().map(|vwap| typed("vwap", &VwapRow::new(s, vwap)))
+            }),
+            Topic::Bars(symbol) => self.bars(view, &symbol),
+        }
+    }
+
+    fn once(&mut self, version: u64, frame: impl FnOnce() -> Value) -> Vec<Value> {
+        if version == self.seen {
+            return Vec::new();
+        }
+        if self.seen > 0 {
+            self.conflated += version - self.seen - 1;
+        }
+        self.seen = version;
+        vec![frame()]
+    }
+
+    fn of(
+        &mut self,
+        view: &MarketView,
+        symbol: &str,
+        frame: impl FnOnce(&SymbolView) -> Option<Value>,
+    ) -> Vec<Value> {
+        let Some(found) = view.symbol(symbol) else { return Vec::new() };
+        if found.version == self.seen {
+            return Vec::new();
+        }
+        self.seen = found.version;
+        frame(found).into_iter().collect()
+    }
+
+    fn signals(&mut self, view: &MarketView) -> Vec<Value> {
+        let from = std::mem::replace(&mut self.seen, view.signal_count());
+        let symbol = |idx: usize| view.symbols()[idx].symbol.as_str();
+        view.signals_from(from)
+            .map(|logged| typed("signal", &SignalRow::new(symbol(logged.symbol_idx), &logged.signal)))
+            .collect()
+    }
+
+    /// Bars of every span that closed since, oldest first: none is skipped.
+    fn bars(&mut self, view: &MarketView, symbol: &str) -> Vec<Value> {
+        let Some(found) = view.symbol(symbol) else { return Vec::new() };
+        let seen = self.seen;
+        let mut closed: Vec<_> = found
+            .bars
+            .values()
+            .flat_map(|bars| bars.iter().rev().take_while(|bar| bar.end_ns > seen))
+            .collect();
+        closed.sort_by_key(|bar| (bar.end_ns, bar.start_ns));
+        self.seen = closed.last().map_or(seen, |bar| bar.end_ns);
+        let row = |bar| json!({
+            "type": "bar",
+            "symbol": found.symbol,
+            "bar": BarRow::new(&found.instrument, bar),
+        });
+        closed.into_iter().map(row).collect()
+    }
+}
+
+fn movers(view: &MarketView) -> Value {
+    let mut rows: Vec<&SymbolView> = view.symbols().iter().collect();
+    sort_by_move(&mut rows);
+    rows.truncate(MOVERS_LIMIT);
+    let rows: Vec<SymbolRow> = rows.into_iter().map(SymbolRow::from).collect();
+    json!({"type": "movers", "symbols": rows})
+}
+
+fn typed(kind: &str, row: &impl serde::Serialize) -> Value {
+    let mut value = serde_json::to_value(row).unwrap_or_else(|_| json!({}));
+    value["type"] = Value::from(kind);
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_read() {
+        assert_eq!(Topic::parse("movers"), Some(Topic::Movers));
+        assert_eq!(Topic::parse("book:BRK.B"), Some(Topic::Book("BRK.B".into())));
+        for bad in ["", "book", "book:", "depth:A", ":A", "movers:A"] {
+            assert_eq!(Topic::parse(bad), None, "{bad}");
+        }
+    }
+}
