@@ -9,3 +9,5 @@
 pub mod book;
 pub mod event;
 pub mod publish;
+pub mod signal;
+pub mod window;

@@ -35,7 +35,10 @@ const SEED: u64 = 0xa076_1d64_78bd_642f;
 const STEP: u64 = 0xe703_7ed1_a0b4_28db;
 
 fn fold_level(hash: u64, rank: i64, qty: u64, orders: u32) -> u64 {
-    fold(fold(hash, rank as u64), qty ^ u64::from(orders).rotate_left(40))
+    fold(
+        fold(hash, rank as u64),
+        qty ^ u64::from(orders).rotate_left(40),
+    )
 }
 
 fn fold(hash: u64, value: u64) -> u64 {

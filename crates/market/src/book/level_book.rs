@@ -59,9 +59,10 @@ impl LevelBook {
                 self.clear();
                 Ok(Applied::book(true))
             }
-            Event::Trade { .. } | Event::Cross { .. } | Event::Bust { .. } | Event::State { .. } => {
-                Ok(Applied::default())
-            }
+            Event::Trade { .. }
+            | Event::Cross { .. }
+            | Event::Bust { .. }
+            | Event::State { .. } => Ok(Applied::default()),
             Event::Add { .. }
             | Event::Reduce { .. }
             | Event::Delete { .. }
@@ -136,7 +137,11 @@ impl LevelBook {
                 out(rank, qty.0, 0);
             }
         };
-        digest_of_ladders(key, |out| flat(&self.bids, out), |out| flat(&self.asks, out))
+        digest_of_ladders(
+            key,
+            |out| flat(&self.bids, out),
+            |out| flat(&self.asks, out),
+        )
     }
 
     /// How often the arrays had to grow after start.

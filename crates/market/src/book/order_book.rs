@@ -87,7 +87,11 @@ impl OrderBook {
                 out(rank, total.qty, total.orders);
             }
         };
-        digest_of_ladders(key, |out| flat(&self.bids, out), |out| flat(&self.asks, out))
+        digest_of_ladders(
+            key,
+            |out| flat(&self.bids, out),
+            |out| flat(&self.asks, out),
+        )
     }
 
     /// How often the arrays had to grow after start.
@@ -293,7 +297,11 @@ impl BookSet {
             Event::Delete { order_id } => {
                 let (place, order) = self.find(instrument, order_id)?;
                 self.store.remove(place);
-                Ok(Applied::book(self.books[idx].take(order, order.qty(), true)))
+                Ok(Applied::book(self.books[idx].take(
+                    order,
+                    order.qty(),
+                    true,
+                )))
             }
             Event::Replace {
                 old_order_id,
@@ -320,9 +328,10 @@ impl BookSet {
                 Ok(Applied::book(true))
             }
             Event::Level { .. } => Err(Reject::WrongKind),
-            Event::Trade { .. } | Event::Cross { .. } | Event::Bust { .. } | Event::State { .. } => {
-                Ok(Applied::default())
-            }
+            Event::Trade { .. }
+            | Event::Cross { .. }
+            | Event::Bust { .. }
+            | Event::State { .. } => Ok(Applied::default()),
         }
     }
 
@@ -377,7 +386,10 @@ impl BookSet {
         }
         self.store.reduce(place, order, qty);
         let gone = qty == order.qty();
-        Ok((self.books[instrument.0 as usize].take(order, qty, gone), order))
+        Ok((
+            self.books[instrument.0 as usize].take(order, qty, gone),
+            order,
+        ))
     }
 
     #[inline]

@@ -1,0 +1,355 @@
+//! Newest state per key for a reader that may be slower than the market.
+
+use std::collections::VecDeque;
+
+use super::{Bar, BookTop, FeedStatus, Frame, Signal, TradePrint, Vwap};
+use crate::event::{Instrument, InstrumentId};
+
+/// Where frames go: a ring to another thread, or a vector in a test.
+pub trait Sink {
+    /// Takes a frame, or answers false when full: the publisher then keeps what is conflated and
+    /// tries again at the next call.
+    fn offer(&mut self, frame: &Frame) -> bool;
+}
+
+impl Sink for Vec<Frame> {
+    fn offer(&mut self, frame: &Frame) -> bool {
+        self.push(*frame);
+        true
+    }
+}
+
+/// The state behind the frames, read when a frame is made: a book that changes a hundred times
+/// between two calls is copied once.
+pub trait Published {
+    /// An instrument's names and scales.
+    fn instrument(&self, id: InstrumentId) -> Instrument;
+    /// An instrument's newest book.
+    fn book_top(&self, id: InstrumentId) -> BookTop;
+    /// The feed's newest status.
+    fn feed_status(&self) -> FeedStatus;
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Queued {
+    Trade(TradePrint),
+    Bar(Bar),
+    Signal(Signal),
+    Dropped(u64),
+}
+
+/// Keeps what is still to be sent. Instruments, books, VWAPs and the feed are conflated: one entry
+/// a key, newest wins. Trades, bars and signals queue, and an overflow becomes a counted
+/// [`Frame::Dropped`] at the place of the hole.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    instruments: DirtySet,
+    books: DirtySet,
+    vwaps: DirtySet,
+    newest_vwap: Vec<Option<Vwap>>,
+    is_feed_dirty: bool,
+    queue: VecDeque<Queued>,
+    queue_limit: usize,
+    dropped: u64,
+    dropped_total: u64,
+}
+
+impl Publisher {
+    /// For instruments numbered below `instruments_limit`, with room for `queue_limit` lossless
+    /// frames that the sink has not taken yet.
+    #[must_use]
+    pub fn new(instruments_limit: usize, queue_limit: usize) -> Self {
+        let queue_limit = queue_limit.max(2);
+        Self {
+            instruments: DirtySet::new(instruments_limit),
+            books: DirtySet::new(instruments_limit),
+            vwaps: DirtySet::new(instruments_limit),
+            newest_vwap: vec![None; instruments_limit],
+            is_feed_dirty: false,
+            queue: VecDeque::with_capacity(queue_limit),
+            queue_limit,
+            dropped: 0,
+            dropped_total: 0,
+        }
+    }
+
+    /// Lossless frames ever dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped_total
+    }
+
+    /// A new or renamed instrument.
+    pub fn mark_instrument(&mut self, id: InstrumentId) {
+        self.instruments.mark(id.0 as usize);
+    }
+
+    /// An instrument's book changed.
+    #[inline]
+    pub fn mark_book(&mut self, id: InstrumentId) {
+        self.books.mark(id.0 as usize);
+    }
+
+    /// The feed's status changed.
+    pub fn mark_feed(&mut self) {
+        self.is_feed_dirty = true;
+    }
+
+    /// A newer VWAP.
+    pub fn vwap(&mut self, vwap: &Vwap) {
+        let idx = vwap.instrument.0 as usize;
+        if let Some(newest) = self.newest_vwap.get_mut(idx) {
+            *newest = Some(*vwap);
+            self.vwaps.mark(idx);
+        }
+    }
+
+    /// A print, to be sent without loss.
+    pub fn trade(&mut self, trade: &TradePrint) {
+        self.enqueue(Queued::Trade(*trade));
+    }
+
+    /// A closed bar, to be sent without loss.
+    pub fn bar(&mut self, bar: &Bar) {
+        self.enqueue(Queued::Bar(*bar));
+    }
+
+    /// A signal, to be sent without loss.
+    pub fn signal(&mut self, signal: &Signal) {
+        self.enqueue(Queued::Signal(*signal));
+    }
+
+    /// Makes room for one more instrument; true when that allocated.
+    pub fn reserve(&mut self, instruments: usize) -> bool {
+        let grows = instruments > self.newest_vwap.len();
+        if grows {
+            self.newest_vwap.resize(instruments, None);
+            for set in [&mut self.instruments, &mut self.books, &mut self.vwaps] {
+                set.words.resize(instruments.div_ceil(64), 0);
+            }
+        }
+        grows
+    }
+
+    /// Offers everything unsent: instruments, then lossless frames in order, then the conflated
+    /// kinds; books only when `books_due`. Stops at the first refusal.
+    pub fn publish(&mut self, state: &impl Published, books_due: bool, sink: &mut impl Sink) {
+        self.publish_until_full(state, books_due, sink);
+    }
+
+    /// `None` as soon as the sink refuses.
+    fn publish_until_full(
+        &mut self,
+        state: &impl Published,
+        books_due: bool,
+        sink: &mut impl Sink,
+    ) -> Option<()> {
+        self.instruments
+            .drain(|id| sink.offer(&Frame::Instrument(state.instrument(id))))?;
+        while let Some(queued) = self.queue.front() {
+            sink.offer(&queued.frame()).then_some(())?;
+            self.queue.pop_front();
+        }
+        if self.dropped > 0 {
+            let count = self.dropped;
+            sink.offer(&Frame::Dropped { count }).then_some(())?;
+            self.dropped = 0;
+        }
+        if books_due {
+            self.books
+                .drain(|id| sink.offer(&Frame::Book(state.book_top(id))))?;
+        }
+        let newest_vwap = &self.newest_vwap;
+        self.vwaps.drain(|id| {
+            newest_vwap[id.0 as usize].is_none_or(|vwap| sink.offer(&Frame::Vwap(vwap)))
+        })?;
+        if self.is_feed_dirty {
+            let frame = Frame::Feed(state.feed_status());
+            sink.offer(&frame).then_some(())?;
+            self.is_feed_dirty = false;
+        }
+        Some(())
+    }
+
+    fn enqueue(&mut self, queued: Queued) {
+        // The mark of a hole needs its own place before what follows the hole.
+        let needed = 1 + usize::from(self.dropped > 0);
+        if self.queue.len() + needed > self.queue_limit {
+            self.dropped += 1;
+            self.dropped_total += 1;
+            return;
+        }
+        if self.dropped > 0 {
+            self.queue.push_back(Queued::Dropped(self.dropped));
+            self.dropped = 0;
+        }
+        self.queue.push_back(queued);
+    }
+}
+
+impl Queued {
+    fn frame(self) -> Frame {
+        match self {
+            Self::Trade(trade) => Frame::Trade(trade),
+            Self::Bar(bar) => Frame::Bar(bar),
+            Self::Signal(signal) => Frame::Signal(signal),
+            Self::Dropped(count) => Frame::Dropped { count },
+        }
+    }
+}
+
+/// A set of small numbers, drained round robin so that a slow reader starves no key.
+#[derive(Clone, Debug)]
+struct DirtySet {
+    words: Vec<u64>,
+    cursor: usize,
+    count: usize,
+}
+
+impl DirtySet {
+    fn new(limit: usize) -> Self {
+        Self {
+            words: vec![0; limit.div_ceil(64)],
+            cursor: 0,
+            count: 0,
+        }
+    }
+
+    #[inline]
+    fn mark(&mut self, idx: usize) {
+        if let Some(word) = self.words.get_mut(idx / 64) {
+            let bit = 1 << (idx % 64);
+            self.count += usize::from(*word & bit == 0);
+            *word |= bit;
+        }
+    }
+
+    /// Clears what `offer` accepts, going on where the last call stopped.
+    fn drain(&mut self, mut offer: impl FnMut(InstrumentId) -> bool) -> Option<()> {
+        let mut steps = self.words.len();
+        while self.count > 0 && steps > 0 {
+            if self.cursor >= self.words.len() {
+                self.cursor = 0;
+            }
+            let mut word = self.words[self.cursor];
+            while word != 0 {
+                let bit = word.trailing_zeros();
+                offer(InstrumentId(self.cursor as u32 * 64 + bit)).then_some(())?;
+                word &= word - 1;
+                self.words[self.cursor] = word;
+                self.count -= 1;
+            }
+            self.cursor += 1;
+            steps -= 1;
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Price, Qty, Stamp, TradingState};
+    use crate::publish::{Integrity, Level, TOP_LEVELS};
+
+    struct State;
+
+    impl Published for State {
+        fn instrument(&self, id: InstrumentId) -> Instrument {
+            Instrument::new(id, "X", 0, 4)
+        }
+        fn book_top(&self, instrument: InstrumentId) -> BookTop {
+            BookTop {
+                instrument,
+                stamp: Stamp::default(),
+                bids: [Level::default(); TOP_LEVELS],
+                asks: [Level::default(); TOP_LEVELS],
+                bid_count: 0,
+                ask_count: 0,
+                locked: false,
+                crossed: false,
+                integrity: Integrity::Ok,
+                state: TradingState::Trading,
+                last: None,
+            }
+        }
+        fn feed_status(&self) -> FeedStatus {
+            FeedStatus::default()
+        }
+    }
+
+    struct Narrow(Vec<Frame>, usize);
+
+    impl Sink for Narrow {
+        fn offer(&mut self, frame: &Frame) -> bool {
+            let has_room = self.0.len() < self.1;
+            if has_room {
+                self.0.push(*frame);
+            }
+            has_room
+        }
+    }
+
+    fn trade(match_id: u64) -> TradePrint {
+        TradePrint {
+            instrument: InstrumentId(0),
+            stamp: Stamp::default(),
+            price: Price(1),
+            qty: Qty(1),
+            aggressor: None,
+            cross: false,
+            match_id,
+            integrity: Integrity::Ok,
+        }
+    }
+
+    #[test]
+    fn a_book_is_sent_once_however_often_it_changed() {
+        let mut publisher = Publisher::new(200, 8);
+        (0..5).for_each(|_| publisher.mark_book(InstrumentId(130)));
+        let mut sink = Vec::new();
+        publisher.publish(&State, false, &mut sink);
+        assert!(sink.is_empty());
+        publisher.publish(&State, true, &mut sink);
+        publisher.publish(&State, true, &mut sink);
+        assert_eq!(sink, [Frame::Book(State.book_top(InstrumentId(130)))]);
+    }
+
+    #[test]
+    fn a_full_sink_keeps_conflated_keys_dirty_and_starves_none() {
+        let mut publisher = Publisher::new(200, 8);
+        let mut seen = [0; 200];
+        for _ in 0..200 {
+            (0..200).for_each(|id| publisher.mark_book(InstrumentId(id)));
+            let mut sink = Narrow(Vec::new(), 64);
+            publisher.publish(&State, true, &mut sink);
+            for frame in sink.0 {
+                if let Frame::Book(top) = frame {
+                    seen[top.instrument.0 as usize] += 1;
+                }
+            }
+        }
+        assert!(seen.iter().all(|&n| n > 20), "{seen:?}");
+    }
+
+    #[test]
+    fn an_overflow_is_counted_at_the_place_of_the_hole() {
+        let mut publisher = Publisher::new(1, 3);
+        (1..=5).for_each(|n| publisher.trade(&trade(n)));
+        let mut sink = Narrow(Vec::new(), 2);
+        publisher.publish(&State, true, &mut sink);
+        publisher.trade(&trade(6));
+        let mut rest = Vec::new();
+        publisher.publish(&State, true, &mut rest);
+        let frames: Vec<Frame> = sink.0.into_iter().chain(rest).collect();
+        let expected = [
+            Frame::Trade(trade(1)),
+            Frame::Trade(trade(2)),
+            Frame::Trade(trade(3)),
+            Frame::Dropped { count: 2 },
+            Frame::Trade(trade(6)),
+        ];
+        assert_eq!(frames, expected);
+        assert_eq!(publisher.dropped(), 2);
+    }
+}

@@ -1,0 +1,280 @@
+//! A price that moves further in a short span than it usually does.
+//!
+//! Each instrument keeps the price in force at the start of each sixteenth of the span. A new price
+//! is compared with the lowest and the highest of them. The bar to pass is the larger of a fixed
+//! number of basis points and a multiple of recent volatility, so that a lively symbol does not cry
+//! all day and a sleepy one is not silent. After a signal the detector cools down, takes the new
+//! price as its reference, and arms again only once the price has been calm.
+
+use crate::event::{InstrumentId, Price};
+use crate::publish::SignalKind;
+
+const SAMPLES: usize = 16;
+/// Volatility is kept in 1/256 of a basis point.
+const FRACTION: i64 = 256;
+/// Weight of a new sample in the volatility: 1/64, about four spans of memory.
+const DECAY: i64 = 64;
+
+/// What counts as a jump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JumpConfig {
+    /// Over how long a move is measured, ns.
+    pub span_ns: u64,
+    /// Moves below this are never a jump, basis points.
+    pub threshold_bp: u32,
+    /// Moves below this multiple of the usual move in a span are no jump, in tenths: 60 is 6.
+    pub volatility_tenths: u32,
+    /// Silence after a signal, ns.
+    pub cooldown_ns: u64,
+    /// The move must fall below this share of the threshold before the next signal, percent.
+    pub rearm_percent: u32,
+}
+
+impl Default for JumpConfig {
+    fn default() -> Self {
+        Self {
+            span_ns: 1_000_000_000,
+            threshold_bp: 50,
+            volatility_tenths: 60,
+            cooldown_ns: 5_000_000_000,
+            rearm_percent: 50,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Track {
+    /// Price at the start of sample period `n`, at `n % SAMPLES`.
+    samples: [i64; SAMPLES],
+    /// The current sample period; periods are numbered from the epoch.
+    period: u64,
+    last: i64,
+    /// Mean absolute move a period.
+    volatility: i64,
+    quiet_until_ns: u64,
+    is_armed: bool,
+}
+
+/// Finds jumps for every instrument.
+#[derive(Clone, Debug)]
+pub struct JumpDetector {
+    config: JumpConfig,
+    period_ns: u64,
+    tracks: Vec<Option<Track>>,
+}
+
+impl JumpDetector {
+    /// A detector for instruments numbered below `instruments_limit`.
+    #[must_use]
+    pub fn new(instruments_limit: usize, config: JumpConfig) -> Self {
+        Self {
+            config,
+            period_ns: (config.span_ns / SAMPLES as u64).max(1),
+            tracks: vec![None; instruments_limit],
+        }
+    }
+
+    /// Takes a price in event time. Prices at or below zero have no basis points and are skipped.
+    pub fn update(
+        &mut self,
+        instrument: InstrumentId,
+        ts_event: u64,
+        price: Price,
+    ) -> Option<SignalKind> {
+        let track = self.tracks.get_mut(instrument.0 as usize)?;
+        if price.0 <= 0 {
+            return None;
+        }
+        let period = ts_event / self.period_ns;
+        let Some(track) = track else {
+            *track = Some(Track::new(price.0, period));
+            return None;
+        };
+        track.roll(period);
+        track.last = price.0;
+        let (from, move_bp) = track.largest_move(price.0);
+        let size = move_bp.unsigned_abs();
+        let threshold = track.threshold_bp(&self.config);
+        if ts_event < track.quiet_until_ns {
+            return None;
+        }
+        if !track.is_armed {
+            track.is_armed = size * 100 < threshold * u64::from(self.config.rearm_percent);
+            return None;
+        }
+        if size < threshold {
+            return None;
+        }
+        track.is_armed = false;
+        track.quiet_until_ns = ts_event.saturating_add(self.config.cooldown_ns);
+        track.samples = [price.0; SAMPLES];
+        Some(SignalKind::Jump {
+            from: Price(from),
+            to: price,
+            span_ns: self.config.span_ns,
+            move_bp: i32::try_from(move_bp).unwrap_or(i32::MAX),
+        })
+    }
+
+    /// Forgets all prices, for a new session.
+    pub fn clear(&mut self) {
+        self.tracks.fill(None);
+    }
+
+    /// Makes room for one more instrument; true when that allocated.
+    pub fn reserve(&mut self, instruments: usize) -> bool {
+        let grows = instruments > self.tracks.len();
+        if grows {
+            self.tracks.resize(instruments, None);
+        }
+        grows
+    }
+}
+
+impl Track {
+    fn new(price: i64, period: u64) -> Self {
+        Self {
+            samples: [price; SAMPLES],
+            period,
+            last: price,
+            volatility: 0,
+            quiet_until_ns: 0,
+            is_armed: true,
+        }
+    }
+
+    /// Fills the periods that began since the last price with the price in force then.
+    fn roll(&mut self, period: u64) {
+        if period <= self.period {
+            return;
+        }
+        let began = self.samples[(self.period % SAMPLES as u64) as usize];
+        let moved = basis_points(began, self.last, FRACTION).saturating_abs();
+        self.volatility += (moved - self.volatility) / DECAY;
+        let quiet = (period - self.period - 1).min(DECAY as u64) as i64;
+        self.volatility -= self.volatility * quiet / (2 * DECAY);
+        let steps = (period - self.period).min(SAMPLES as u64);
+        for back in 0..steps {
+            self.samples[((period - back) % SAMPLES as u64) as usize] = self.last;
+        }
+        self.period = period;
+    }
+
+    /// The reference from which `price` is furthest, and the signed move in basis points.
+    fn largest_move(&self, price: i64) -> (i64, i64) {
+        let (mut low, mut high) = (i64::MAX, i64::MIN);
+        for &sample in &self.samples {
+            low = low.min(sample);
+            high = high.max(sample);
+        }
+        let (rise, fall) = (basis_points(low, price, 1), basis_points(high, price, 1));
+        if rise.saturating_abs() >= fall.saturating_abs() {
+            (low, rise)
+        } else {
+            (high, fall)
+        }
+    }
+
+    /// Moves add up like a random walk: a span of sixteen periods moves four times as far.
+    fn threshold_bp(&self, config: &JumpConfig) -> u64 {
+        let usual = self.volatility.unsigned_abs() * 4;
+        let multiple = usual * u64::from(config.volatility_tenths) / (10 * FRACTION as u64);
+        multiple.max(u64::from(config.threshold_bp)).max(1)
+    }
+}
+
+/// `(to - from) / from` in 1/(10,000 * fraction), rounded towards zero; `from` is above zero.
+fn basis_points(from: i64, to: i64, fraction: i64) -> i64 {
+    let scale = 10_000 * fraction;
+    match to
+        .checked_sub(from)
+        .and_then(|moved| moved.checked_mul(scale))
+    {
+        Some(scaled) => scaled / from,
+        None => {
+            let scaled = (i128::from(to) - i128::from(from)) * i128::from(scale);
+            i64::try_from(scaled / i128::from(from)).unwrap_or(i64::MAX)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+    const ID: InstrumentId = InstrumentId(0);
+
+    fn detector() -> JumpDetector {
+        JumpDetector::new(1, JumpConfig::default())
+    }
+
+    fn moves(detector: &mut JumpDetector, prices: &[(u64, i64)]) -> Vec<i32> {
+        let update = |&(ms, price): &(u64, i64)| match detector.update(
+            ID,
+            1_000_000 * MS + ms * MS,
+            Price(price * Price::SCALE / 100),
+        ) {
+            Some(SignalKind::Jump { move_bp, .. }) => Some(move_bp),
+            _ => None,
+        };
+        prices.iter().filter_map(update).collect()
+    }
+
+    #[test]
+    fn a_sudden_move_is_told_once() {
+        let prices = [
+            (0, 10_000),
+            (500, 10_010),
+            (700, 10_100),
+            (800, 10_120),
+            (2_000, 10_130),
+        ];
+        assert_eq!(moves(&mut detector(), &prices), [100]);
+        let falling = [(0, 10_000), (900, 9_940)];
+        assert_eq!(moves(&mut detector(), &falling), [-60]);
+    }
+
+    #[test]
+    fn a_slow_move_is_none() {
+        let prices: Vec<_> = (0..100)
+            .map(|n| (n * 1_000, 10_000 + 40 * n as i64))
+            .collect();
+        assert_eq!(moves(&mut detector(), &prices), []);
+    }
+
+    #[test]
+    fn it_arms_again_after_calm() {
+        let mut detector = detector();
+        assert_eq!(
+            moves(&mut detector, &[(0, 10_000), (100, 10_100)]),
+            [101 - 1]
+        );
+        assert_eq!(moves(&mut detector, &[(3_000, 10_300)]), []);
+        assert_eq!(
+            moves(&mut detector, &[(9_000, 10_300), (10_500, 10_300)]),
+            []
+        );
+        assert_eq!(moves(&mut detector, &[(10_900, 10_400)]), [97]);
+    }
+
+    #[test]
+    fn a_lively_symbol_needs_more() {
+        // Moves of 20 bp every 62.5 ms are the usual; a single one of 60 bp is none.
+        let mut prices: Vec<_> = (0..2_000)
+            .map(|n| (n * 63, 10_000 + 20 * (n as i64 % 2)))
+            .collect();
+        prices.push((126_010, 10_070));
+        assert_eq!(moves(&mut detector(), &prices), []);
+        prices.push((126_080, 12_000));
+        assert_eq!(moves(&mut detector(), &prices).len(), 1);
+    }
+
+    #[test]
+    fn extreme_prices_do_not_overflow() {
+        let mut detector = detector();
+        for price in [1, i64::MAX, 1, 0, -5, i64::MIN, i64::MAX] {
+            let _ = detector.update(ID, 1, Price(price));
+        }
+    }
+}
