@@ -1,0 +1,103 @@
+// What the console knows, and who redraws when a part of it changes. Frames from the network only write here; drawing
+// happens once per animation frame, however many frames arrived.
+
+export const store = {
+  /** symbol -> row of /v1/symbols */
+  symbols: new Map(),
+  /** How the first load went: "loading", "ready" or an error. */
+  loaded: { phase: "loading", error: null },
+  /** The open symbol. */
+  selected: null,
+  book: null,
+  /** Why the open symbol has no book. */
+  bookError: null,
+  feed: null,
+  /** Newest first. */
+  signals: [],
+  /** `phase`: "connecting", "open", "quiet" or "lost". Times are performance.now(). */
+  connection: { phase: "connecting", retryAt: 0, lastFrameAt: 0, reason: "" },
+  /** Newest event time seen, and when it last moved forward on our clock. */
+  newest: { event: "", advancedAt: 0 },
+  /** The instant questions are asked as of; null is now. */
+  asOf: null,
+  version: "",
+};
+
+const SIGNALS_LIMIT = 500;
+const listeners = new Map();
+const dirty = new Set();
+let queued = false;
+
+/** Calls `draw` in the next animation frame after any of these topics changed. */
+export function on(topics, draw) {
+  for (const topic of topics.split(" ")) {
+    if (!listeners.has(topic)) listeners.set(topic, new Set());
+    listeners.get(topic).add(draw);
+  }
+}
+
+/** Says that a topic changed. */
+export function changed(topic) {
+  for (const draw of listeners.get(topic) ?? []) dirty.add(draw);
+  if (!queued && dirty.size > 0) {
+    queued = true;
+    requestAnimationFrame(flush);
+  }
+}
+
+function flush() {
+  queued = false;
+  const draws = [...dirty];
+  dirty.clear();
+  for (const draw of draws) draw();
+}
+
+/** Takes rows of /v1/symbols or of a `movers` frame, whole or partial. */
+export function takeSymbols(rows) {
+  for (const row of rows ?? []) {
+    if (!row || typeof row.symbol !== "string") continue;
+    store.symbols.set(row.symbol, row);
+    noteEvent(row.ts_event);
+  }
+  changed("symbols");
+}
+
+/** Takes a book if it is the open symbol's and not older than the one shown. */
+export function takeBook(book) {
+  if (!book || book.symbol !== store.selected) return;
+  const shown = store.book;
+  if (shown && shown.symbol === book.symbol && shown.seq > book.seq) return;
+  store.book = book;
+  store.bookError = null;
+  noteEvent(book.ts_event);
+  changed("book");
+}
+
+/** Takes the feed's status. */
+export function takeFeed(feed) {
+  if (!feed || typeof feed !== "object" || !feed.state) return;
+  store.feed = feed;
+  changed("feed");
+}
+
+export const signalKey = (signal) => `${signal.symbol}:${signal.seq}:${signal.kind}`;
+
+/** Takes signals in any order; keeps the newest, each once. */
+export function takeSignals(signals) {
+  const known = new Set(store.signals.map(signalKey));
+  const fresh = (signals ?? []).filter((s) => s && s.symbol && s.at && !known.has(signalKey(s)));
+  if (fresh.length === 0) return [];
+  store.signals.push(...fresh);
+  store.signals.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  store.signals.length = Math.min(store.signals.length, SIGNALS_LIMIT);
+  changed("signals");
+  return fresh;
+}
+
+/** Keeps the newest event time; RFC 3339 instants of one width compare as text. */
+function noteEvent(instant) {
+  if (instant && instant > store.newest.event) {
+    store.newest.event = instant;
+    store.newest.advancedAt = performance.now();
+  }
+}
