@@ -102,7 +102,7 @@ impl Tools {
         fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
         let script = "(apt-get download -qq prometheus || (apt-get update -qq && apt-get download -qq prometheus)) \
-                      && dpkg-deb -x prometheus_*.deb . && rm -f prometheus_*.deb";
+                      && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool; rm -f prometheus_*.deb";
         said(Command::new("sh").args(["-c", script]).current_dir(&folder));
         if kept.is_file() { Ok(kept) } else { Err(hint) }
     }
