@@ -1,0 +1,71 @@
+//! The few blocking file operations the log needs, so that tests can put a faulty disk under it.
+//!
+//! The log drives the disk; a disk never calls back. Names are plain file names in one folder.
+
+mod fs;
+mod memory;
+
+use std::io;
+
+pub use fs::FsDisk;
+pub use memory::{Fault, MemDisk};
+
+/// One folder of append-only files.
+pub trait Disk: Send + Sync {
+    /// The names of all files, in any order.
+    ///
+    /// # Errors
+    /// Those of the operating system, as everywhere below.
+    fn list(&self) -> io::Result<Vec<String>>;
+
+    /// The whole content of a file.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// The size of a file in bytes.
+    ///
+    /// # Errors
+    /// When it is not there.
+    fn size(&self, name: &str) -> io::Result<u64>;
+
+    /// Creates an empty file that must not exist, and makes its name durable.
+    ///
+    /// # Errors
+    /// When it exists or cannot be created.
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Opens a file to append to its end.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>>;
+
+    /// Cuts a file to `len` bytes and makes that durable.
+    ///
+    /// # Errors
+    /// When it cannot be cut.
+    fn truncate(&self, name: &str, len: u64) -> io::Result<()>;
+
+    /// Removes a file and makes that durable.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    fn remove(&self, name: &str) -> io::Result<()>;
+}
+
+/// An open file.
+pub trait DiskFile: Send {
+    /// Writes all of `bytes` at the end. After an error any part of them may have been written.
+    ///
+    /// # Errors
+    /// When not everything was written.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Returns when everything appended survives a loss of power.
+    ///
+    /// # Errors
+    /// When that is not certain; it then never becomes certain by asking again.
+    fn sync(&mut self) -> io::Result<()>;
+}

@@ -1,0 +1,163 @@
+//! What can go wrong, and what to do next.
+
+use std::io;
+
+use vector::{BadVector, ZeroVector};
+
+/// An operation on a collection failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An op of a batch breaks a rule; nothing of the batch was stored. Fix the input.
+    #[error("op {index} (id {id:?}) was refused, and the whole batch with it")]
+    Refused {
+        /// Position in the batch.
+        index: usize,
+        /// The op's id; empty for a `DeleteWhere`.
+        id: String,
+        /// Which rule.
+        source: Refusal,
+    },
+    /// The batch as a whole is too large. Send it in parts.
+    #[error("the batch takes {bytes} bytes in the log, the limit is {limit}: send it in parts")]
+    BatchTooLarge {
+        /// Its encoded size.
+        bytes: usize,
+        /// [`BATCH_BYTES_LIMIT`](crate::BATCH_BYTES_LIMIT).
+        limit: usize,
+    },
+    /// The query breaks a rule. Fix the input.
+    #[error("the query was refused")]
+    Query(#[source] Refusal),
+    /// `AsOf::Seq` names an entry this collection has not applied. Wait for it, or ask for less.
+    #[error("sequence {asked} is not applied here yet, the newest is {head}")]
+    Ahead {
+        /// What was asked.
+        asked: u64,
+        /// What there is.
+        head: u64,
+    },
+    /// The slots are used up. Start another collection.
+    #[error("the collection holds {versions} versions and can take no more")]
+    Full {
+        /// Versions held.
+        versions: u64,
+    },
+    /// A write or sync failed, so it is unknown what the disk holds. Reopen the collection: the
+    /// log then says what survived.
+    #[error("the collection takes no writes until it is reopened, because {reason}")]
+    Poisoned {
+        /// The first failure.
+        reason: String,
+    },
+    /// The log belongs to a collection with other settings. Open it with those, or elsewhere.
+    #[error("the collection was created with {found}, not {wanted}")]
+    Settings {
+        /// What the log says.
+        found: String,
+        /// What `open` was asked for.
+        wanted: String,
+    },
+    /// Another process has the folder open.
+    #[error("{dir} is open in another process: stop it, or use another folder")]
+    Locked {
+        /// The folder.
+        dir: String,
+    },
+    /// Bytes that had been synced are not what was written. Restore the file from a copy.
+    #[error(
+        "{file} is corrupt at byte {offset} ({reason}), and entries follow it: restore the file \
+         from a copy; nothing was changed"
+    )]
+    Corrupt {
+        /// Name of the segment file.
+        file: String,
+        /// Where the bad record starts.
+        offset: u64,
+        /// What does not hold.
+        reason: String,
+    },
+    /// An entry's checksum holds, but its content breaks a rule of this version. Report it.
+    #[error("entry {seq} of the log cannot be applied: {reason}")]
+    Entry {
+        /// The entry.
+        seq: u64,
+        /// Why not.
+        reason: String,
+    },
+    /// The log was written by a newer version of the program. Upgrade.
+    #[error("{what} was written by a newer version: upgrade before opening it")]
+    Newer {
+        /// The file or entry.
+        what: String,
+    },
+    /// The operating system refused an operation on a file.
+    #[error("could not {action} {file}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        file: String,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, file: &str) -> impl FnOnce(io::Error) -> Self {
+        let file = file.to_owned();
+        move |source| Self::Io {
+            action,
+            file,
+            source,
+        }
+    }
+}
+
+/// The rule that an input breaks.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// A point needs a name.
+    #[error("the id is empty: give every point an id")]
+    EmptyId,
+    /// Something is larger than the limit.
+    #[error("the {what} takes {size} bytes, the limit is {limit}")]
+    TooLarge {
+        /// `id`, `text` or `payload`.
+        what: &'static str,
+        /// Its size.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The vector does not fit the collection.
+    #[error("the vector has {got} components, this collection takes {expected}")]
+    Dimension {
+        /// The collection's.
+        expected: usize,
+        /// The vector's.
+        got: usize,
+    },
+    /// A component is not finite.
+    #[error(transparent)]
+    BadVector(#[from] BadVector),
+    /// Cosine of a zero vector.
+    #[error(transparent)]
+    ZeroVector(#[from] ZeroVector),
+    /// A payload number is NaN or infinite.
+    #[error("field {field:?} is not a finite number")]
+    NotFinite {
+        /// Name of the field.
+        field: String,
+    },
+    /// `known_at` is the instant that means "never superseded".
+    #[error("known_at must be below 18446744073709551615 ns")]
+    EndOfTime,
+    /// Lists lie too deep in lists.
+    #[error("field {field:?} nests lists deeper than {limit}")]
+    TooDeep {
+        /// Name of the field.
+        field: String,
+        /// [`PAYLOAD_DEPTH_LIMIT`](crate::PAYLOAD_DEPTH_LIMIT).
+        limit: usize,
+    },
+}

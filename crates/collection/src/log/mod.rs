@@ -1,0 +1,65 @@
+//! The log that is the database: numbered entries, appended, synced, read back in order.
+//!
+//! A trait, because a single node keeps its log in local files and a cluster in a replicated
+//! stream; the collection above cannot tell. The owner drives it from one thread at a time.
+
+mod local;
+mod record;
+
+pub use local::{Cut, LocalLog};
+pub use record::{RECORD_HEADER_SIZE, SEGMENT_HEADER_SIZE};
+
+use crate::Error;
+
+/// The entry that says what the collection is: number 0 of every log.
+pub(crate) const KIND_SETTINGS: u8 = 1;
+/// A batch of ops.
+pub(crate) const KIND_BATCH: u8 = 2;
+
+/// One entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its number; entries are numbered from 0 without holes.
+    pub seq: u64,
+    /// What the body is.
+    pub kind: u8,
+    /// Its bytes; the log does not look inside.
+    pub body: &'a [u8],
+}
+
+/// An append-only sequence of entries.
+pub trait Log: Send {
+    /// The number the next entry gets.
+    fn next_seq(&self) -> u64;
+
+    /// Bytes the log occupies.
+    fn size_bytes(&self) -> u64;
+
+    /// Writes entries that continue the sequence. They are durable only after [`sync`](Log::sync).
+    ///
+    /// # Errors
+    /// Some entries may have been written; append nothing more and reopen the log.
+    fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), Error>;
+
+    /// A barrier: returns when everything appended is durable.
+    ///
+    /// # Errors
+    /// What was appended since the last sync may or may not survive; reopen the log.
+    fn sync(&mut self) -> Result<(), Error>;
+
+    /// Gives `visit` every entry from number `from` on, in order.
+    ///
+    /// # Errors
+    /// `Corrupt` where an entry is not what was written, or the first error of `visit`.
+    fn read(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+
+    /// Drops every entry numbered `next_seq` or later, durably.
+    ///
+    /// # Errors
+    /// When files cannot be changed; reopen the log.
+    fn truncate_to(&mut self, next_seq: u64) -> Result<(), Error>;
+}

@@ -1,0 +1,149 @@
+//! The door: what may enter, and the work that is done before any lock is taken.
+
+use std::sync::Arc;
+
+use vector::{Metric, check as check_vector, normalise};
+
+use crate::codec::payload_size;
+use crate::text::{Terms, analyse};
+use crate::{
+    Filter, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT, PAYLOAD_DEPTH_LIMIT, Point, Refusal,
+    TEXT_BYTES_LIMIT, Value,
+};
+
+/// An op that was checked, with its text read and its vector made ready: applying it cannot fail.
+#[derive(Debug)]
+pub(crate) enum Change {
+    Upsert {
+        point: Arc<Point>,
+        vector: Vec<f32>,
+        terms: Terms,
+    },
+    Delete {
+        id: String,
+        known_at: u64,
+    },
+    DeleteWhere {
+        filter: Filter,
+        known_at: u64,
+    },
+}
+
+/// Whether an op may enter.
+pub(crate) fn check(op: &Op, dim: usize, metric: Metric) -> Result<(), Refusal> {
+    match op {
+        Op::Upsert(point) => {
+            check_id(&point.id)?;
+            check_known_at(point.known_at)?;
+            check_query(&point.vector, dim, metric)?;
+            check_size("text", point.text.len(), TEXT_BYTES_LIMIT)?;
+            for (field, value) in &point.payload.0 {
+                check_value(field, value, PAYLOAD_DEPTH_LIMIT)?;
+            }
+            check_size("payload", payload_size(&point.payload), PAYLOAD_BYTES_LIMIT)
+        }
+        Op::Delete { id, known_at } => {
+            check_id(id)?;
+            check_known_at(*known_at)
+        }
+        Op::DeleteWhere { filter, known_at } => {
+            check_filter(filter)?;
+            check_known_at(*known_at)
+        }
+    }
+}
+
+/// Whether a vector may be stored or asked.
+pub(crate) fn check_query(vector: &[f32], dim: usize, metric: Metric) -> Result<(), Refusal> {
+    if vector.len() != dim {
+        return Err(Refusal::Dimension {
+            expected: dim,
+            got: vector.len(),
+        });
+    }
+    check_vector(vector)?;
+    if metric == Metric::Cosine && vector.iter().all(|value| *value == 0.0) {
+        return Err(vector::ZeroVector.into());
+    }
+    Ok(())
+}
+
+/// Makes a checked op ready to apply.
+pub(crate) fn prepare(op: Op, metric: Metric) -> Change {
+    match op {
+        Op::Upsert(mut point) => {
+            let mut vector = std::mem::take(&mut point.vector);
+            if metric == Metric::Cosine {
+                normalise(&mut vector).expect("checked: not all zeros");
+            }
+            let terms = analyse(&point.text);
+            Change::Upsert {
+                point: Arc::new(point),
+                vector,
+                terms,
+            }
+        }
+        Op::Delete { id, known_at } => Change::Delete { id, known_at },
+        Op::DeleteWhere { filter, known_at } => Change::DeleteWhere { filter, known_at },
+    }
+}
+
+fn check_id(id: &str) -> Result<(), Refusal> {
+    if id.is_empty() {
+        return Err(Refusal::EmptyId);
+    }
+    check_size("id", id.len(), ID_BYTES_LIMIT)
+}
+
+fn check_known_at(known_at: u64) -> Result<(), Refusal> {
+    if known_at == u64::MAX {
+        Err(Refusal::EndOfTime)
+    } else {
+        Ok(())
+    }
+}
+
+fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), Refusal> {
+    if size > limit {
+        Err(Refusal::TooLarge { what, size, limit })
+    } else {
+        Ok(())
+    }
+}
+
+fn check_filter(filter: &Filter) -> Result<(), Refusal> {
+    use crate::Condition::{Any, Range};
+    for condition in filter.must.iter().chain(&filter.must_not) {
+        match condition {
+            Any { field, values } => {
+                values
+                    .iter()
+                    .try_for_each(|v| check_value(field, v, PAYLOAD_DEPTH_LIMIT))?;
+            }
+            Range { field, gte, lte } => {
+                let bounds = gte.iter().chain(lte);
+                bounds
+                    .into_iter()
+                    .try_for_each(|v| check_value(field, v, PAYLOAD_DEPTH_LIMIT))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_value(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
+    match value {
+        Value::Float(number) if !number.is_finite() => Err(Refusal::NotFinite {
+            field: field.to_owned(),
+        }),
+        Value::List(_) if depth == 0 => Err(Refusal::TooDeep {
+            field: field.to_owned(),
+            limit: PAYLOAD_DEPTH_LIMIT,
+        }),
+        Value::List(values) => values
+            .iter()
+            .try_for_each(|v| check_value(field, v, depth - 1)),
+        _ => Ok(()),
+    }
+}
