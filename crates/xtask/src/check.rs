@@ -59,10 +59,24 @@ pub fn checks<'a>(workspace: &'a Workspace, tools: &'a Tools) -> Vec<Step<'a>> {
     ]
 }
 
-/// `cargo` with these arguments in the root.
+/// `cargo` with these arguments in the root. What the cargo that runs us told us about ourselves is taken away:
+/// build scripts that watch those variables would run again on every change between a plain build and ours.
 pub fn cargo_in(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut command = Command::new(cargo());
     command.args(arguments).current_dir(&workspace.root);
+    for (key, _) in std::env::vars_os() {
+        let name = key.to_string_lossy();
+        let is_ours = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_PRIMARY_",
+        ];
+        if is_ours.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(&key);
+        }
+    }
     command
 }
 

