@@ -11,11 +11,17 @@ pub mod model;
 pub mod receipt;
 pub mod settings;
 
+pub mod abstain;
+pub mod answer;
 pub mod ask;
 pub mod chunk;
+pub mod cite;
+pub mod context;
+pub mod fuse;
 pub mod ingest;
 pub mod prose;
 pub mod query;
+pub mod rank;
 pub mod search;
 
 pub use ask::{Answer, Asker, Citation, Fact, Question};

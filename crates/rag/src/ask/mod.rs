@@ -1,11 +1,18 @@
 //! The join: one question against the market's facts and the documents known by then.
 
+mod plain;
+mod retrieve;
+mod run;
+mod why;
+mod write;
+
+pub(crate) use run::Run;
+
 use crate::facts::Facts;
 use crate::fault::Fault;
 use crate::memory::Memory;
 use crate::model::{Embed, Model};
 use crate::receipt::Receipt;
-use crate::search::{SearchAnswer, SearchRequest};
 use crate::settings::Settings;
 
 /// What a person asked.
@@ -133,16 +140,6 @@ impl<'a> Asker<'a> {
         question: &Question,
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Answer, Fault> {
-        let _ = (question, on_text);
-        Err(Fault::unavailable("answers", "this build has none"))
-    }
-
-    /// Finds passages.
-    ///
-    /// # Errors
-    /// When the request is empty or over long, or when no search could be made.
-    pub fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Fault> {
-        let _ = request;
-        Err(Fault::unavailable("search", "this build has none"))
+        Run::start(self, question)?.answer(on_text)
     }
 }

@@ -3,6 +3,11 @@
 //! Prices are `f64` here because this is the edge where people read them; exact integers stay in
 //! `market`.
 
+pub mod moves;
+pub mod sentence;
+
+pub use moves::{Move, Pace};
+
 /// The market as of an instant. Every method with `as_of` answers only from what had been
 /// received by then; `None` is now.
 pub trait Facts: Send + Sync {

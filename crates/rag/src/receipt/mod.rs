@@ -1,5 +1,7 @@
 //! What an answer was made from: sequences seen, freshness, flags, stage times, what was skipped.
 
+pub(crate) mod watch;
+
 /// Proof of work, part of every answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Receipt {

@@ -1,6 +1,8 @@
 //! Passages for a query: by meaning, by words, or both joined.
 
-use crate::memory::Passage;
+use crate::ask::{Asker, Question, Run};
+use crate::fault::Fault;
+use crate::memory::{Passage, Search};
 use crate::receipt::Receipt;
 
 /// What to search for.
@@ -44,10 +46,61 @@ pub struct SearchAnswer {
 /// One passage and where each list had it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SearchHit {
-    /// The passage; its `score` is the joined score in hybrid mode, else the list's own.
+    /// The passage; its `score` is the joined score of its ranks.
     pub passage: Passage,
     /// Rank in the list by meaning, from 1.
     pub rank_dense: Option<usize>,
     /// Rank in the list by words, from 1.
     pub rank_text: Option<usize>,
+}
+
+/// Hits when the request does not say how many.
+const K_DEFAULT: usize = 10;
+
+impl Asker<'_> {
+    /// Finds passages. In hybrid mode a list that fails or has no time left is skipped, and the
+    /// receipt says so.
+    ///
+    /// # Errors
+    /// When the request is empty or over long, or when no list could be had.
+    pub fn search(&self, request: &SearchRequest) -> Result<SearchAnswer, Fault> {
+        let question = Question {
+            q: request.q.clone(),
+            as_of: request.as_of,
+            k: request.k,
+            ..Question::default()
+        };
+        let mut run = Run::start(self, &question)?;
+        let vector = if request.mode == Mode::Text {
+            None
+        } else {
+            run.vector(&request.q)
+        };
+        if request.mode == Mode::Dense && vector.is_none() {
+            let why = run.receipt.skipped.join("; ");
+            return Err(Fault::unavailable("embedder", why));
+        }
+        let k = if request.k == 0 { K_DEFAULT } else { request.k };
+        // Fusion needs more than it returns: a passage may be deep in one list and first in none.
+        let search = Search {
+            k: k.max(self.settings.candidates_limit),
+            as_of: request.as_of,
+            symbols: request.symbols.clone(),
+            sources: request.sources.clone(),
+            event_from: None,
+            event_to: None,
+        };
+        let found = run.retrieve(vector.as_deref(), &request.q, &search, request.mode)?;
+        let hits = found.into_iter().take(k).map(|candidate| SearchHit {
+            passage: candidate.passage,
+            rank_dense: candidate.rank_dense,
+            rank_text: candidate.rank_text,
+        });
+        let hits = hits.collect();
+        run.receipt.stages_us.total = run.watch.total_us();
+        Ok(SearchAnswer {
+            hits,
+            receipt: run.receipt,
+        })
+    }
 }

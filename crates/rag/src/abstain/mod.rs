@@ -1,0 +1,108 @@
+//! When to say nothing: thresholds that evidence must pass before it is shown at all.
+//!
+//! A cause needs a total score (see `rank`); a plain answer needs meaning and words. Both are
+//! absolute: the best of a bad lot is still bad. Where the thresholds come from is said beside
+//! each.
+
+use std::collections::BTreeSet;
+
+use crate::fuse::Candidate;
+use crate::prose::content_stems;
+use crate::rank::Evidence;
+
+/// The least score of a cause. On planted news mixed with decoys (tests/planted.rs) true causes
+/// score 0.4 to 1, decoys that pass all single factors stay below 0.27.
+pub const CAUSE_SCORE_MIN: f32 = 0.3;
+/// Further causes are shown only when nearly as strong as the first.
+pub const CAUSE_SHARE_MIN: f32 = 0.75;
+
+/// Keeps the causes worth showing, of a list that is best first.
+#[must_use]
+pub fn credible(mut causes: Vec<Evidence>) -> Vec<Evidence> {
+    let best = causes.first().map_or(0.0, |e| e.score);
+    causes.retain(|e| e.score >= CAUSE_SCORE_MIN.max(best * CAUSE_SHARE_MIN));
+    causes
+}
+
+/// Whether a candidate supports an answer to a plain question: 0 when not, else its strength.
+/// `stems` are the question's telling words.
+#[must_use]
+pub fn relevance(candidate: &Candidate, stems: &BTreeSet<String>) -> f32 {
+    let overlap = overlap(candidate, stems);
+    let cosine = candidate.cosine.unwrap_or(0.0);
+    // Sentence models put unrelated English text at 0 to 0.25 and a passage that answers at 0.45
+    // and above; in between, shared words must make up for it.
+    let passes = match candidate.cosine {
+        Some(cosine) => {
+            (cosine >= 0.6 && overlap >= 0.25)
+                || (cosine >= 0.45 && overlap >= 0.5)
+                || (cosine >= 0.3 && overlap >= 0.75)
+        }
+        None => overlap >= 0.75 && stems.len() >= 2,
+    };
+    if passes {
+        0.6 * cosine.max(0.3) + 0.4 * overlap
+    } else {
+        0.0
+    }
+}
+
+/// Share of the question's telling words that the passage or its title has.
+#[must_use]
+pub fn overlap(candidate: &Candidate, stems: &BTreeSet<String>) -> f32 {
+    if stems.is_empty() {
+        return 0.0;
+    }
+    let mut found = content_stems(&candidate.passage.text);
+    found.extend(content_stems(
+        candidate.passage.title.as_deref().unwrap_or(""),
+    ));
+    stems.intersection(&found).count() as f32 / stems.len() as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evidence(score: f32) -> Evidence {
+        Evidence {
+            score,
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn weak_and_much_weaker_causes_are_dropped() {
+        let scores = |causes: &[f32]| -> Vec<f32> {
+            credible(causes.iter().map(|&s| evidence(s)).collect())
+                .iter()
+                .map(|e| e.score)
+                .collect()
+        };
+        assert_eq!(scores(&[0.9, 0.7, 0.4]), [0.9, 0.7]);
+        assert_eq!(scores(&[0.29, 0.28]), [] as [f32; 0]);
+        assert_eq!(scores(&[]), [] as [f32; 0]);
+    }
+
+    #[test]
+    fn relevance_needs_meaning_and_words() {
+        let stems = content_stems("What is the fee of the index fund?");
+        let check = |text: &str, cosine: Option<f32>, want: bool| {
+            let mut candidate = Candidate {
+                cosine,
+                ..Candidate::default()
+            };
+            candidate.passage.text = text.into();
+            assert_eq!(
+                relevance(&candidate, &stems) > 0.0,
+                want,
+                "{text} {cosine:?}"
+            );
+        };
+        check("Index funds charge a fee of 0.1 percent.", Some(0.6), true);
+        check("Index funds charge a fee of 0.1 percent.", None, true);
+        check("Index funds charge a fee of 0.1 percent.", Some(0.1), false);
+        check("Dogs like walks.", Some(0.7), false);
+        check("A fund has many owners.", Some(0.4), false);
+    }
+}

@@ -1,0 +1,109 @@
+//! Questions that are not about a move: the sentences that answer best, or nothing.
+
+use crate::abstain::relevance;
+use crate::answer;
+use crate::ask::Fact;
+use crate::ask::run::Run;
+use crate::ask::why::Draft;
+use crate::context::distinct;
+use crate::facts::sentence::standing;
+use crate::fault::Fault;
+use crate::fuse::Candidate;
+use crate::memory::Search;
+use crate::prose::content_stems;
+use crate::rank::about::{Subject, about};
+use crate::rank::answers;
+use crate::search::Mode;
+
+/// How much a passage must be about the company that a question names.
+const ABOUT_MIN: f32 = 0.4;
+/// Further passages are shown only when nearly as good as the first.
+const SHARE_MIN: f32 = 0.8;
+
+impl Run<'_> {
+    /// Answers from passages alone, with the market's standing of the symbols named beside it.
+    pub(crate) fn plain(&mut self) -> Result<Draft, Fault> {
+        let facts = self.standings();
+        let question = self.question.q.clone();
+        let vector = self.vector(&question);
+        let when = self.query.when.filter(|w| w.relative);
+        let search = Search {
+            k: self.asker.settings.candidates_limit,
+            as_of: self.question.as_of,
+            event_from: when.map(|w| w.from),
+            event_to: when.map(|w| w.to),
+            ..Search::default()
+        };
+        let found = self.retrieve(vector.as_deref(), &question, &search, Mode::Hybrid)?;
+        let considered = found.len();
+        let subjects: Vec<Subject> = self
+            .query
+            .symbols
+            .iter()
+            .map(|s| Subject {
+                symbol: Some(s.clone()),
+                entities: Vec::new(),
+            })
+            .collect();
+        let names = &self.names;
+        let stems = &self.query.stems;
+        let suits = |candidate: &Candidate| {
+            let passage = &candidate.passage;
+            let asked = subjects
+                .iter()
+                .map(|s| about(passage, &passage.text, s, names));
+            let about = asked.fold(None, |best: Option<f32>, a| {
+                Some(best.map_or(a, |b| b.max(a)))
+            });
+            if about.is_some_and(|a| a < ABOUT_MIN) {
+                0.0
+            } else {
+                relevance(candidate, stems)
+            }
+        };
+        let fit = |sentence: &str| {
+            let found = content_stems(sentence);
+            stems.intersection(&found).count() as f32 / (found.len() as f32).sqrt().max(1.0)
+        };
+        let mut kept = distinct(answers(&found, suits, fit));
+        let best = kept.first().map_or(0.0, |e| e.score);
+        kept.retain(|e| e.score >= best * SHARE_MIN);
+        kept.truncate(self.citations_limit());
+        let (evidence, citations) = self.proven(kept);
+        let abstained = citations.is_empty();
+        let text = if abstained {
+            let lead = format!("No answer found: none of {considered} passages supports one.");
+            let said = facts.iter().map(|f| f.text.as_str());
+            std::iter::once(lead.as_str())
+                .chain(said)
+                .collect::<Vec<_>>()
+                .join(" ")
+        } else {
+            answer::statements(&citations, self.now_ns)
+        };
+        Ok(Draft {
+            text,
+            abstained,
+            evidence,
+            citations,
+            facts,
+        })
+    }
+
+    fn standings(&mut self) -> Vec<Fact> {
+        let symbols: Vec<String> = self.query.symbols.iter().take(3).cloned().collect();
+        let known = symbols
+            .iter()
+            .filter_map(|symbol| self.asker.facts.as_of_facts(symbol, self.question.as_of));
+        let facts = known
+            .map(|f| Fact {
+                text: standing(&f, self.now_ns),
+                at: f.at,
+                symbol: f.symbol,
+                integrity: f.integrity,
+            })
+            .collect();
+        self.watch.lap(&mut self.receipt.stages_us.facts);
+        facts
+    }
+}

@@ -1,0 +1,172 @@
+//! One question on its way: what was understood, the time left, the receipt so far.
+
+use crate::ask::{Answer, Asker, Citation, Question};
+use crate::cite::cite;
+use crate::fault::Fault;
+use crate::query::{Class, Names, Query};
+use crate::rank::Evidence;
+use crate::receipt::watch::Watch;
+use crate::receipt::{MemorySeen, Receipt, StreamSeen};
+use crate::settings::{K_LIMIT, QUESTION_BYTES_LIMIT};
+
+/// The clock and a feed's time may differ this much and still be one day's business.
+const SAME_TIME_NS: u64 = 7 * 86_400_000_000_000;
+
+/// The state of one call.
+pub(crate) struct Run<'a> {
+    pub(crate) asker: &'a Asker<'a>,
+    pub(crate) question: &'a Question,
+    pub(crate) names: Names,
+    pub(crate) query: Query,
+    /// The instant that "now" means: `as_of`, or the present.
+    pub(crate) now_ns: u64,
+    pub(crate) deadline_ns: Option<u64>,
+    pub(crate) receipt: Receipt,
+    pub(crate) watch: Watch<'a>,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn start(asker: &'a Asker<'a>, question: &'a Question) -> Result<Self, Fault> {
+        let limited = |what: String, hint: &str| Err(Fault::invalid(what, hint));
+        if question.q.trim().is_empty() {
+            return limited(
+                "`q` is empty".into(),
+                "ask something, e.g. why did AAPL move?",
+            );
+        }
+        if question.q.len() > QUESTION_BYTES_LIMIT {
+            let what = format!(
+                "`q` has {} bytes, more than {QUESTION_BYTES_LIMIT}",
+                question.q.len()
+            );
+            return limited(what, "ask a shorter question");
+        }
+        if question.k > K_LIMIT {
+            return limited(
+                format!("`k` is {}, more than {K_LIMIT}", question.k),
+                "ask for fewer",
+            );
+        }
+        let mut watch = Watch::start(asker.clock);
+        let asked_at = watch.started_ns();
+        let mut receipt = Receipt {
+            as_of: question.as_of,
+            asked_at,
+            ..Receipt::default()
+        };
+        receipt.stream = stream(asker, asked_at);
+        receipt.memory = memory(asker, asked_at);
+        let now_ns = question.as_of.unwrap_or_else(|| now_of(&receipt, asked_at));
+        let names = Names::new(&asker.facts.symbols());
+        let query = Query::read(&question.q, question.symbol.as_deref(), &names, now_ns);
+        watch.lap(&mut receipt.stages_us.facts);
+        Ok(Self {
+            asker,
+            question,
+            names,
+            query,
+            now_ns,
+            deadline_ns: question
+                .deadline_ms
+                .map(|ms| asked_at.saturating_add(ms.saturating_mul(1_000_000))),
+            receipt,
+            watch,
+        })
+    }
+
+    /// Answers; `on_text` gets only text that passed its checks.
+    pub(crate) fn answer(mut self, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Answer, Fault> {
+        let mut draft = match self.query.class {
+            Class::WhyMoved => self.why()?,
+            Class::Moving => self.moving()?,
+            Class::Lookup | Class::General => self.plain()?,
+        };
+        self.watch.lap(&mut self.receipt.stages_us.assemble);
+        let written = self.write(&mut draft, on_text)?;
+        self.receipt.stages_us.total = self.watch.total_us();
+        Ok(Answer {
+            answer: written,
+            abstained: draft.abstained,
+            citations: draft.citations,
+            facts: draft.facts,
+            receipt: self.receipt,
+        })
+    }
+
+    /// Citations of the evidence, and the evidence that could be cited. What cannot be proven
+    /// verbatim is dropped and flagged.
+    pub(crate) fn proven(&mut self, evidence: Vec<Evidence>) -> (Vec<Evidence>, Vec<Citation>) {
+        self.watch.lap(&mut self.receipt.stages_us.assemble);
+        let all = evidence.len();
+        let proven: Vec<_> = evidence
+            .into_iter()
+            .filter_map(|e| cite(&e).map(|citation| (e, citation)))
+            .collect();
+        if proven.len() < all {
+            self.flag("unverified-quote-dropped".to_owned());
+        }
+        self.watch.lap(&mut self.receipt.stages_us.verify);
+        proven.into_iter().unzip()
+    }
+
+    /// How many citations the answer may have.
+    pub(crate) fn citations_limit(&self) -> usize {
+        match self.question.k {
+            0 => self.asker.settings.citations_limit,
+            k => k,
+        }
+    }
+
+    /// Time left, ns; `None` without a deadline.
+    pub(crate) fn left_ns(&self) -> Option<u64> {
+        self.deadline_ns
+            .map(|deadline| deadline.saturating_sub(self.watch.now_ns()))
+    }
+
+    /// Adds a flag once.
+    pub(crate) fn flag(&mut self, flag: String) {
+        if !self.receipt.flags.contains(&flag) {
+            self.receipt.flags.push(flag);
+        }
+    }
+
+    /// Notes once what was left out.
+    pub(crate) fn skip(&mut self, what: String) {
+        if !self.receipt.skipped.contains(&what) {
+            self.receipt.skipped.push(what);
+        }
+    }
+}
+
+/// The present: the clock's, unless the feed replays another time altogether.
+fn now_of(receipt: &Receipt, clock_ns: u64) -> u64 {
+    let head = receipt.stream.as_ref().map_or(clock_ns, |s| s.ts_event);
+    if head.abs_diff(clock_ns) > SAME_TIME_NS {
+        head
+    } else {
+        clock_ns.max(head)
+    }
+}
+
+fn stream(asker: &Asker<'_>, asked_at: u64) -> Option<StreamSeen> {
+    asker.facts.stream_head().map(|head| StreamSeen {
+        seq: head.seq,
+        ts_event: head.ts_event,
+        freshness_ms: age_ms(head.ts_event, asked_at),
+        integrity: head.integrity,
+        feed_state: head.feed_state,
+    })
+}
+
+fn memory(asker: &Asker<'_>, asked_at: u64) -> MemorySeen {
+    let head = asker.memory.head();
+    MemorySeen {
+        seq: head.seq,
+        newest_known_at: head.newest_known_at,
+        freshness_ms: head.newest_known_at.map(|at| age_ms(at, asked_at)),
+    }
+}
+
+fn age_ms(at_ns: u64, now_ns: u64) -> f64 {
+    (i128::from(now_ns) - i128::from(at_ns)) as f64 / 1e6
+}

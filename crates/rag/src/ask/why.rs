@@ -1,0 +1,329 @@
+//! Why a symbol moved, and what is moving: facts first, then evidence or an honest "no cause
+//! found".
+
+use crate::abstain::credible;
+use crate::answer;
+use crate::ask::run::Run;
+use crate::ask::{Citation, Fact};
+use crate::context::distinct;
+use crate::facts::sentence::{clock, halted, moved, named, standing};
+use crate::facts::{Move, Pace, SymbolFacts, moves};
+use crate::fault::Fault;
+use crate::memory::Search;
+use crate::query::Direction;
+use crate::rank::{Evidence, Subject, causes};
+use crate::search::Mode;
+
+/// Symbols of one question answered at most.
+const SUBJECTS_LIMIT: usize = 3;
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// Everything an answer is made of, before it is put into words.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Draft {
+    /// The answer in our own words: shown as it is without a model.
+    pub(crate) text: String,
+    pub(crate) abstained: bool,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) citations: Vec<Citation>,
+    pub(crate) facts: Vec<Fact>,
+}
+
+/// What was found out about one symbol.
+struct Finding {
+    text: String,
+    facts: Vec<Fact>,
+    evidence: Vec<Evidence>,
+    citations: Vec<Citation>,
+}
+
+impl Run<'_> {
+    /// Why the named symbols moved.
+    pub(crate) fn why(&mut self) -> Result<Draft, Fault> {
+        let symbols: Vec<String> = self
+            .query
+            .symbols
+            .iter()
+            .take(SUBJECTS_LIMIT)
+            .cloned()
+            .collect();
+        if symbols.is_empty() {
+            let subject = Subject {
+                symbol: None,
+                entities: self.query.entities.clone(),
+            };
+            let name = self.query.entities.join(" ");
+            let found = self.explain(&subject, &name, 1)?;
+            return Ok(joined(vec![found]));
+        }
+        self.explain_all(symbols)
+    }
+
+    /// The top movers, each with its evidence or without.
+    pub(crate) fn moving(&mut self) -> Result<Draft, Fault> {
+        let movers = self
+            .asker
+            .facts
+            .movers(self.question.as_of, 4 * SUBJECTS_LIMIT);
+        self.watch.lap(&mut self.receipt.stages_us.facts);
+        let direction = self.query.direction;
+        let wanted = |bp: f64| direction.is_none() || Direction::of_move(bp) == direction;
+        let symbols: Vec<String> = movers
+            .into_iter()
+            .filter(|m| wanted(m.move_bp) && m.move_bp.abs() >= self.asker.settings.move_bp_min)
+            .take(SUBJECTS_LIMIT)
+            .map(|m| m.symbol)
+            .collect();
+        if symbols.is_empty() {
+            let text = "Nothing is moving notably, so there is no cause to look for.".to_owned();
+            return Ok(Draft {
+                text,
+                abstained: true,
+                ..Draft::default()
+            });
+        }
+        self.explain_all(symbols)
+    }
+
+    fn explain_all(&mut self, symbols: Vec<String>) -> Result<Draft, Fault> {
+        let mut findings = Vec::with_capacity(symbols.len());
+        let mut number = 1;
+        for symbol in symbols {
+            let subject = Subject {
+                symbol: Some(symbol.clone()),
+                entities: Vec::new(),
+            };
+            let found = self.explain(&subject, &symbol, number)?;
+            number += found.citations.len();
+            findings.push(found);
+        }
+        Ok(joined(findings))
+    }
+
+    fn explain(&mut self, subject: &Subject, name: &str, number: usize) -> Result<Finding, Fault> {
+        let market = self.market(subject);
+        let settings = self.asker.settings;
+        let m = match &market {
+            Some(facts) => {
+                let now = self
+                    .now_ns
+                    .max(facts.at.min(self.question.as_of.unwrap_or(u64::MAX)));
+                let (when, direction) = (self.query.when, self.query.direction);
+                moves::relevant(facts, now, when, direction, &settings)
+            }
+            None => Some(self.unseen()),
+        };
+        let facts = market
+            .as_ref()
+            .map(|f| self.sentences(f, m.as_ref()))
+            .unwrap_or_default();
+        let Some(m) = m else {
+            let name = market.as_ref().map_or_else(|| name.to_owned(), named);
+            let text = format!(
+                "No cause found: {name} has not moved notably. {}",
+                said(&facts)
+            );
+            return Ok(Finding {
+                text,
+                facts,
+                evidence: Vec::new(),
+                citations: Vec::new(),
+            });
+        };
+        if let (Some(asked), Some(actual)) = (self.query.direction, m.direction())
+            && asked != actual
+        {
+            self.flag(format!("moved-the-other-way:{name}"));
+        }
+        let (considered, evidence) = self.evidence(subject, market.as_ref(), &m)?;
+        let (evidence, citations) = self.proven(evidence);
+        let text = if citations.is_empty() {
+            let lead = self.no_cause(name, market.is_some(), &m, considered);
+            format!("{lead} {}", said(&facts))
+        } else {
+            format!(
+                "{} {}",
+                said(&facts),
+                answer::cause(&citations, number, self.now_ns)
+            )
+        };
+        Ok(Finding {
+            text: text.trim().to_owned(),
+            facts,
+            evidence,
+            citations,
+        })
+    }
+
+    /// The market's facts as of the instant, or as of the end of the day that the question names.
+    fn market(&mut self, subject: &Subject) -> Option<SymbolFacts> {
+        let symbol = subject.symbol.as_deref()?;
+        let past = self.query.when.map(|w| w.to).filter(|&to| to < self.now_ns);
+        let as_of = match (self.question.as_of, past) {
+            (Some(as_of), Some(past)) => Some(as_of.min(past)),
+            (as_of, past) => as_of.or(past),
+        };
+        let facts = self.asker.facts.as_of_facts(symbol, as_of);
+        self.watch.lap(&mut self.receipt.stages_us.facts);
+        let facts = facts?;
+        if !facts.integrity.is_empty() && facts.integrity != "ok" {
+            self.flag(format!("book-{}:{symbol}", facts.integrity));
+        }
+        if facts.crossed {
+            self.flag(format!("book-crossed:{symbol}"));
+        }
+        if facts.locked {
+            self.flag(format!("book-locked:{symbol}"));
+        }
+        if facts.state == "halted" || facts.state == "paused" {
+            self.flag(format!("{}:{symbol}", facts.state));
+        }
+        Some(facts)
+    }
+
+    /// Without market data the question's own time is all there is to go by.
+    fn unseen(&self) -> Move {
+        match self.query.when {
+            Some(when) => Move::unseen(when.from, when.to.min(self.now_ns.max(when.from))),
+            None => Move::unseen(self.now_ns.saturating_sub(DAY_NS), self.now_ns),
+        }
+    }
+
+    fn sentences(&self, facts: &SymbolFacts, m: Option<&Move>) -> Vec<Fact> {
+        let fact = |text: String, at: u64| Fact {
+            symbol: facts.symbol.clone(),
+            text,
+            at,
+            integrity: facts.integrity.clone(),
+        };
+        let mut all = vec![fact(standing(facts, self.now_ns), facts.at)];
+        // The day's change is in the first sentence already.
+        let jump = m.filter(|m| m.pace == Pace::Jump);
+        if let Some(m) = jump
+            && let Some(text) = moved(facts, m, self.now_ns)
+        {
+            all.push(fact(text, m.end));
+        }
+        let near = |at: u64| jump.is_none_or(|m| at.abs_diff(m.end) < 3_600_000_000_000);
+        if let Some(halt) = facts
+            .halts
+            .iter()
+            .filter(|h| near(h.at))
+            .max_by_key(|h| h.at)
+        {
+            all.push(fact(halted(facts, halt, self.now_ns), halt.at));
+        }
+        all
+    }
+
+    /// How many passages were looked at, and those that explain the move.
+    fn evidence(
+        &mut self,
+        subject: &Subject,
+        market: Option<&SymbolFacts>,
+        m: &Move,
+    ) -> Result<(usize, Vec<Evidence>), Fault> {
+        let settings = self.asker.settings;
+        let lookback = match m.pace {
+            Pace::Jump => settings.jump_lookback_ns,
+            Pace::Day => settings.day_lookback_ns,
+        };
+        let query = cause_query(subject, market, m.direction().or(self.query.direction));
+        let vector = self.vector(&query);
+        let search = Search {
+            k: settings.candidates_limit,
+            as_of: self.question.as_of,
+            symbols: subject.symbol.iter().cloned().collect(),
+            sources: Vec::new(),
+            event_from: Some(m.start.saturating_sub(lookback)),
+            event_to: Some(m.end.saturating_add(settings.report_lag_ns)),
+        };
+        let mut found = self.retrieve(vector.as_deref(), &query, &search, Mode::Hybrid)?;
+        // Documents need not be tagged; those that only name the company are looked for as well.
+        if subject.symbol.is_some() {
+            let untagged = Search {
+                symbols: Vec::new(),
+                ..search
+            };
+            let more = self.retrieve(vector.as_deref(), &query, &untagged, Mode::Hybrid)?;
+            let known: std::collections::HashSet<String> =
+                found.iter().map(|c| c.passage.id.clone()).collect();
+            found.extend(more.into_iter().filter(|c| !known.contains(&c.passage.id)));
+        }
+        let ranked = causes(
+            &found,
+            m,
+            self.query.direction,
+            subject,
+            &self.names,
+            &settings,
+        );
+        let mut kept = distinct(credible(ranked));
+        kept.truncate(self.citations_limit());
+        self.watch.lap(&mut self.receipt.stages_us.assemble);
+        Ok((found.len(), kept))
+    }
+
+    fn no_cause(&self, name: &str, known: bool, m: &Move, considered: usize) -> String {
+        let move_of = match (known, m.pace) {
+            (false, _) => format!("a move of {name}"),
+            (true, Pace::Jump) => format!("the move of {name} at {}", clock(m.end, self.now_ns)),
+            (true, Pace::Day) => format!("the move of {name}"),
+        };
+        match considered {
+            0 => format!("No cause found for {move_of}: no document from around that time."),
+            n => format!(
+                "No cause found for {move_of}: none of {n} passages from around that time explains it."
+            ),
+        }
+    }
+}
+
+/// What is searched: not the question's words ("why did X move") but those of its answer.
+fn cause_query(
+    subject: &Subject,
+    market: Option<&SymbolFacts>,
+    direction: Option<Direction>,
+) -> String {
+    let name = market.and_then(|f| f.name.as_deref()).unwrap_or("");
+    let symbol = subject.symbol.as_deref().unwrap_or("");
+    let entities = subject.entities.join(" ");
+    let news = match direction {
+        Some(Direction::Up) => {
+            "shares jump after good news: raises forecast, wins, approval, takeover"
+        }
+        Some(Direction::Down) => {
+            "shares fall after bad news: cuts forecast, loss, recall, investigation"
+        }
+        None => "shares move after news: forecast, deal, approval, investigation",
+    };
+    let parts = [name, symbol, &entities, news];
+    parts
+        .into_iter()
+        .filter(|p| !p.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn said(facts: &[Fact]) -> String {
+    facts
+        .iter()
+        .map(|f| f.text.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// One answer of several findings, a paragraph each. Abstained only when none has evidence.
+fn joined(findings: Vec<Finding>) -> Draft {
+    let mut draft = Draft::default();
+    let mut paragraphs = Vec::with_capacity(findings.len());
+    for found in findings {
+        paragraphs.push(found.text);
+        draft.facts.extend(found.facts);
+        draft.evidence.extend(found.evidence);
+        draft.citations.extend(found.citations);
+    }
+    draft.text = paragraphs.join("\n");
+    draft.abstained = draft.citations.is_empty();
+    draft
+}

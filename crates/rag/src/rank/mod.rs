@@ -1,0 +1,219 @@
+//! What makes a passage evidence for a move: about the company, near in time, stating a cause,
+//! pointing the right way.
+//!
+//! The naive scoring, in full. For every sentence of a passage
+//! `score = about * near * cause * direction * source * (0.9 + 0.1 * meaning)`, each factor 0 to 1
+//! (direction: 1 when news and move agree, 0.85 when the news leans nowhere, 0.35 when they
+//! contradict). The factors multiply because none can stand in for another: the best story about
+//! the wrong company, or from last month, explains nothing. A passage is worth its best sentence.
+
+pub mod about;
+pub mod cause;
+mod lexicon;
+pub mod near;
+
+use std::ops::Range;
+
+pub use about::{ABOUT_MIN, Subject};
+pub use cause::{CAUSE_MIN, Reading};
+
+use crate::facts::Move;
+use crate::fuse::Candidate;
+use crate::memory::Passage;
+use crate::prose::sentence::trimmed;
+use crate::prose::sentences;
+use crate::query::{Direction, Names};
+use crate::settings::Settings;
+
+/// A text this short is quoted whole: tweets and flashes are one statement.
+const WHOLE_BYTES: usize = 160;
+/// A quote shorter than this takes the next sentence along.
+const QUOTE_BYTES_MIN: usize = 32;
+/// A quote is cut, at a word, to this.
+const QUOTE_BYTES_LIMIT: usize = 480;
+
+/// A passage and the sentence in it that speaks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    /// The passage.
+    pub passage: Passage,
+    /// The sentence: bytes of `passage.text`.
+    pub quote: Range<usize>,
+    /// How strong, 0 to 1.
+    pub score: f32,
+}
+
+/// Ranks candidates as causes of a move, best first; what falls short of a needed factor is left
+/// out. `asked` is the direction the question names, used when the move has none.
+#[must_use]
+pub fn causes(
+    candidates: &[Candidate],
+    m: &Move,
+    asked: Option<Direction>,
+    subject: &Subject,
+    names: &Names,
+    settings: &Settings,
+) -> Vec<Evidence> {
+    let direction = m.direction().or(asked);
+    let mut found: Vec<Evidence> = candidates
+        .iter()
+        .filter_map(|candidate| {
+            let near = near::near(candidate.passage.event_at, m, settings);
+            let best = (near > 0.0).then(|| best_cause(candidate, direction, subject, names))?;
+            let (quote, score) = best?;
+            let meaning = candidate.cosine.unwrap_or(0.0).clamp(0.0, 1.0);
+            let score = score * near * source_weight(&candidate.passage) * (0.9 + 0.1 * meaning);
+            Some(Evidence {
+                passage: candidate.passage.clone(),
+                quote,
+                score,
+            })
+        })
+        .collect();
+    sort(&mut found);
+    found
+}
+
+/// Ranks candidates as answers to a plain question, best first, by shared telling words and
+/// meaning. `relevance` judges one candidate, 0 to 1; 0 leaves it out.
+#[must_use]
+pub fn answers(
+    candidates: &[Candidate],
+    relevance: impl Fn(&Candidate) -> f32,
+    sentence_fit: impl Fn(&str) -> f32,
+) -> Vec<Evidence> {
+    let mut found: Vec<Evidence> = candidates
+        .iter()
+        .filter_map(|candidate| {
+            let score = relevance(candidate);
+            let passage = &candidate.passage;
+            let spans = statements(&passage.text);
+            let fit = |s: &Range<usize>| sentence_fit(&passage.text[s.clone()]);
+            // The first of equals, so that an answer does not jump within a passage.
+            let best = spans
+                .iter()
+                .rev()
+                .max_by(|a, b| fit(a).total_cmp(&fit(b)))?
+                .clone();
+            let quote = quotable(&passage.text, best);
+            (score > 0.0).then(|| Evidence {
+                passage: passage.clone(),
+                quote,
+                score,
+            })
+        })
+        .collect();
+    sort(&mut found);
+    found
+}
+
+fn best_cause(
+    candidate: &Candidate,
+    direction: Option<Direction>,
+    subject: &Subject,
+    names: &Names,
+) -> Option<(Range<usize>, f32)> {
+    let passage = &candidate.passage;
+    let title = passage.title.as_deref().map(Reading::of);
+    let mut best: Option<(Range<usize>, f32, f32)> = None;
+    for span in statements(&passage.text) {
+        let sentence = &passage.text[span.clone()];
+        let about = about::about(passage, sentence, subject, names);
+        let own = Reading::of(sentence);
+        let reading = own.with_title(title);
+        if about < ABOUT_MIN || reading.strength < CAUSE_MIN {
+            continue;
+        }
+        let points = match (direction, reading.direction()) {
+            (Some(moved), Some(told)) if moved == told => 1.0,
+            (Some(_), Some(_)) => 0.35,
+            _ => 0.85,
+        };
+        let score = about * reading.strength * points;
+        // A headline lifts all sentences alike; among them the one that says more itself wins.
+        let better = best.as_ref().is_none_or(|(_, top, top_own)| {
+            score > top + 1e-6 || ((score - top).abs() <= 1e-6 && own.strength > *top_own)
+        });
+        if better {
+            best = Some((span, score, own.strength));
+        }
+    }
+    best.map(|(span, score, _)| (quotable(&passage.text, span), score))
+}
+
+/// What may be quoted: sentences without their white space, or the whole of a short text.
+fn statements(text: &str) -> Vec<Range<usize>> {
+    let whole = trimmed(text, 0..text.len());
+    if whole.len() <= WHOLE_BYTES {
+        return if whole.is_empty() {
+            Vec::new()
+        } else {
+            vec![whole]
+        };
+    }
+    let spans = sentences(text).into_iter().map(|s| trimmed(text, s));
+    spans.filter(|s| !s.is_empty()).collect()
+}
+
+/// The span made fit to show: not too short, not too long, never inside a character.
+fn quotable(text: &str, span: Range<usize>) -> Range<usize> {
+    let mut span = span;
+    if span.len() < QUOTE_BYTES_MIN {
+        let next = sentences(&text[span.end..]).into_iter().find_map(|s| {
+            let s = trimmed(text, span.end + s.start..span.end + s.end);
+            (!s.is_empty()).then_some(s.end)
+        });
+        span.end = next.unwrap_or(span.end);
+    }
+    if span.len() > QUOTE_BYTES_LIMIT {
+        let limit = text.floor_char_boundary(span.start + QUOTE_BYTES_LIMIT);
+        let space = text[span.start..limit]
+            .rfind(char::is_whitespace)
+            .filter(|&at| at > 0);
+        span.end = space.map_or(limit, |at| span.start + at);
+    }
+    trimmed(text, span)
+}
+
+/// Crowds are quicker but wronger than wires.
+fn source_weight(passage: &Passage) -> f32 {
+    let source = passage.source.as_deref().unwrap_or("").to_lowercase();
+    let crowd = [
+        "tweet",
+        "twitter",
+        "social",
+        "reddit",
+        "forum",
+        "stocktwits",
+        "blog",
+    ];
+    if crowd.iter().any(|c| source.contains(c)) {
+        0.9
+    } else {
+        1.0
+    }
+}
+
+fn sort(found: &mut [Evidence]) {
+    found.sort_by(|a, b| {
+        let by_score = b.score.total_cmp(&a.score);
+        by_score.then_with(|| a.passage.id.cmp(&b.passage.id))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn quotes_lie_within_any_text(text in "\\PC{0,300}([.!? ]\\PC{0,200}){0,4}") {
+            for span in statements(&text) {
+                let quote = quotable(&text, span);
+                prop_assert!(text.get(quote.clone()).is_some());
+                prop_assert!(quote.len() <= QUOTE_BYTES_LIMIT);
+            }
+        }
+    }
+}
