@@ -4,6 +4,11 @@
 //! a person at a keyboard all say the same words. Plain Rust and two small dependencies, because this is the
 //! first thing a stranger compiles.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "steps are timed and a starting demo is waited for, in real time"
+)]
+
 mod bench;
 mod check;
 mod demo;

@@ -3,7 +3,7 @@
 use crate::tidy::{CrateFile, Finding};
 
 /// The crates whose state is a function of their arguments.
-pub const PURE: &[&str] = &[
+const PURE: &[&str] = &[
     "stdx",
     "wire",
     "vector",

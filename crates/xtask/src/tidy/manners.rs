@@ -3,16 +3,12 @@
 
 use anyhow::Result;
 
-use crate::tidy::bans::PURE;
 use crate::tidy::{CrateFile, Finding};
 use crate::workspace::Workspace;
 
 /// Where `unsafe` may stand, as `crate/path` prefixes. A new one is discussed first: it needs a safe wrapper, a
 /// `SAFETY:` proof for each block, a naive twin and a benchmark that shows it pays.
 const UNSAFE_OPEN: &[&str] = &["vector/src/arch", "embed/src/arch", "engine/src/"];
-
-/// What the crates without clock, randomness and sleep say at their root, so that the list in clippy.toml holds.
-const PURE_LINT: &str = "#![warn(clippy::disallowed_methods)]";
 
 /// Checks manifests and sources.
 pub fn check(workspace: &Workspace, files: &[CrateFile]) -> Result<Vec<Finding>> {
@@ -58,19 +54,6 @@ fn check_file(file: &CrateFile, findings: &mut Vec<Finding>) {
             &file.path,
             1,
             "no crate documentation",
-            advice,
-        ));
-    }
-    if file.inside == "src/lib.rs"
-        && PURE.contains(&file.package.as_str())
-        && !file.text.contains(PURE_LINT)
-    {
-        let advice =
-            "add the line after the crate documentation; it turns on the list in clippy.toml";
-        findings.push(Finding::new(
-            &file.path,
-            1,
-            format!("no `{PURE_LINT}`"),
             advice,
         ));
     }
@@ -120,14 +103,6 @@ mod tests {
         );
         assert!(found("node", "src/lib.rs", "//! Bytes.\nmod a;").is_empty());
         assert!(found("wire", "src/a.rs", "struct A;").is_empty());
-    }
-
-    #[test]
-    fn a_pure_crate_turns_the_lint_on() {
-        let with = format!("//! Bytes.\n{PURE_LINT}\nmod a;");
-        assert!(found("wire", "src/lib.rs", &with).is_empty());
-        assert_eq!(found("wire", "src/lib.rs", "//! Bytes.\nmod a;").len(), 1);
-        assert!(found("engine", "src/lib.rs", "//! Bytes.\nmod a;").is_empty());
     }
 
     #[test]
