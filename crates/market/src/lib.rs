@@ -8,6 +8,8 @@
 
 pub mod book;
 pub mod event;
+pub mod feed;
+pub mod pipeline;
 pub mod publish;
 pub mod signal;
 pub mod window;

@@ -75,6 +75,13 @@ impl BarBuilder {
         }
     }
 
+    /// The earliest end of an open bar; `u64::MAX` when none is open.
+    #[must_use]
+    pub fn next_end_ns(&self) -> u64 {
+        let ends = self.spans.iter().map(|span| span.next_end_ns);
+        ends.min().unwrap_or(u64::MAX)
+    }
+
     /// Closes everything, for the end of a session.
     pub fn flush(&mut self, mut emit: impl FnMut(Bar)) {
         for span in &mut self.spans {

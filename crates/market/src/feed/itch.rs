@@ -1,0 +1,449 @@
+//! NASDAQ ITCH 5.0 to normalised events.
+//!
+//! ITCH names instruments by a locate code that holds for one day; a dense array turns it into our
+//! id. Times are nanoseconds since the venue's midnight, prices have four decimals. What ITCH
+//! calls *cancel* is our reduce. Each message gives at most one event.
+
+use wire::itch50::{self, Message};
+
+use crate::event::{
+    Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp, TradingState,
+};
+
+const NANOS_PER_DAY: u64 = 86_400_000_000_000;
+const NOT_LISTED: u32 = u32::MAX;
+/// ITCH prices have four decimals.
+const PRICE_DECIMALS: u8 = 4;
+
+/// What one message means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A market fact. `listed` says that the instrument is new and to be opened first.
+    Event {
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// When and where in the feed.
+        stamp: Stamp,
+        /// What happened.
+        event: Event,
+        /// The instrument was created or renamed by this message.
+        listed: bool,
+    },
+    /// The directory named an instrument.
+    Listed {
+        /// Which instrument.
+        instrument: InstrumentId,
+        /// Venue time, ns UTC.
+        ts_event: u64,
+    },
+    /// Well-formed, without meaning for books, prints or states.
+    Nothing {
+        /// Venue time, ns UTC.
+        ts_event: u64,
+    },
+}
+
+/// Why a message has no meaning here. The caller counts it and flags the instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ItchFault {
+    /// Not an ITCH 5.0 message.
+    #[error(transparent)]
+    Malformed(#[from] wire::itch50::DecodeError),
+    /// A side that is neither `B` nor `S`.
+    #[error("order message with a side that is neither B nor S")]
+    Side,
+    /// A day has 86,400 seconds.
+    #[error("message time is beyond the end of the day")]
+    Time,
+    /// A trading state that the specification does not have.
+    #[error("trading action with an unknown state {0:#04x}")]
+    State(u8),
+}
+
+/// Translates one session's messages and keeps its directory.
+#[derive(Clone, Debug)]
+pub struct Normaliser {
+    midnight_ns: u64,
+    by_locate: Vec<u32>,
+    instruments: Vec<Instrument>,
+    without_meaning: u64,
+}
+
+impl Normaliser {
+    /// A normaliser for the day that starts at `midnight_ns` (venue's midnight, ns UTC).
+    #[must_use]
+    pub fn new(midnight_ns: u64, instruments_limit: usize) -> Self {
+        Self {
+            midnight_ns,
+            by_locate: vec![NOT_LISTED; usize::from(u16::MAX) + 1],
+            instruments: Vec::with_capacity(instruments_limit),
+            without_meaning: 0,
+        }
+    }
+
+    /// Every instrument named so far; its index is its id.
+    #[must_use]
+    pub fn instruments(&self) -> &[Instrument] {
+        &self.instruments
+    }
+
+    /// The instrument with this locate code.
+    #[must_use]
+    pub fn locate(&self, locate: u16) -> Option<InstrumentId> {
+        let id = self.by_locate[usize::from(locate)];
+        (id != NOT_LISTED).then_some(InstrumentId(id))
+    }
+
+    /// The instrument that a message which could not be decoded would be about: locate stands at
+    /// the same place in all of them.
+    #[must_use]
+    pub fn suspect_of(&self, bytes: &[u8]) -> Option<InstrumentId> {
+        let &[high, low] = bytes.get(1..3)?.first_chunk::<2>()?;
+        self.locate(u16::from_be_bytes([high, low]))
+    }
+
+    /// Messages that were well-formed and had no meaning here.
+    #[must_use]
+    pub fn without_meaning(&self) -> u64 {
+        self.without_meaning
+    }
+
+    /// Forgets locate codes for a new session; instruments keep their ids and names.
+    pub fn clear(&mut self) {
+        self.by_locate.fill(NOT_LISTED);
+    }
+
+    /// Translates one message.
+    ///
+    /// # Errors
+    /// When the bytes are not a message, or say something that the specification does not allow.
+    #[inline]
+    pub fn translate(
+        &mut self,
+        seq: u64,
+        ts_recv: u64,
+        bytes: &[u8],
+    ) -> Result<Meaning, ItchFault> {
+        let message = itch50::decode(bytes)?;
+        let header = message.header();
+        if header.timestamp_ns >= NANOS_PER_DAY {
+            return Err(ItchFault::Time);
+        }
+        let ts_event = self.midnight_ns + header.timestamp_ns;
+        let stamp = Stamp {
+            seq,
+            ts_event,
+            ts_recv,
+        };
+        let (event, stock) = match message {
+            Message::AddOrder(m) => {
+                let side = side_of(m.side())?;
+                let price = Price::from_e4(m.price());
+                (
+                    add(m.order_reference(), side, price, m.shares()),
+                    Some(m.stock()),
+                )
+            }
+            Message::AddOrderMpid(m) => {
+                let side = side_of(m.side())?;
+                let price = Price::from_e4(m.price());
+                (
+                    add(m.order_reference(), side, price, m.shares()),
+                    Some(m.stock()),
+                )
+            }
+            Message::StockDirectory(m) => {
+                let (instrument, _) = self.list(header.locate, Some(m.stock()), true);
+                return Ok(Meaning::Listed {
+                    instrument,
+                    ts_event,
+                });
+            }
+            _ => match order_event(&message).map_or_else(|| other_event(&message), Ok)? {
+                Some(event) => (event, stock_of(&message)),
+                None => {
+                    self.without_meaning += 1;
+                    return Ok(Meaning::Nothing { ts_event });
+                }
+            },
+        };
+        let (instrument, listed) = self.list(header.locate, stock, false);
+        Ok(Meaning::Event {
+            instrument,
+            stamp,
+            event,
+            listed,
+        })
+    }
+
+    /// The id of a locate code, created if need be: named by the message, else `#` and the code.
+    #[inline]
+    fn list(&mut self, locate: u16, stock: Option<&str>, rename: bool) -> (InstrumentId, bool) {
+        let id = self.by_locate[usize::from(locate)];
+        if id != NOT_LISTED && !rename {
+            return (InstrumentId(id), false);
+        }
+        self.create(locate, stock)
+    }
+
+    #[cold]
+    fn create(&mut self, locate: u16, stock: Option<&str>) -> (InstrumentId, bool) {
+        let mut code = [0; 6];
+        let name = match stock.filter(|stock| !stock.is_empty()) {
+            Some(stock) => stock,
+            None => code_name(locate, &mut code),
+        };
+        let known = self.by_locate[usize::from(locate)];
+        let id = if known == NOT_LISTED {
+            // A new session may give a known symbol another code.
+            let named = |instrument: &Instrument| instrument.symbol() == name;
+            let same = self.instruments.iter().position(named);
+            same.unwrap_or(self.instruments.len()) as u32
+        } else {
+            known
+        };
+        let instrument = Instrument::new(InstrumentId(id), name, 0, PRICE_DECIMALS);
+        match self.instruments.get_mut(id as usize) {
+            Some(slot) => *slot = instrument,
+            None => self.instruments.push(instrument),
+        }
+        self.by_locate[usize::from(locate)] = id;
+        (InstrumentId(id), true)
+    }
+}
+
+/// `#` and the decimal digits of a locate code, without allocating.
+fn code_name(locate: u16, buffer: &mut [u8; 6]) -> &str {
+    let mut at = buffer.len();
+    let mut rest = locate;
+    loop {
+        at -= 1;
+        buffer[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    at -= 1;
+    buffer[at] = b'#';
+    std::str::from_utf8(&buffer[at..]).unwrap_or("#")
+}
+
+#[inline]
+fn add(reference: u64, side: Side, price: Price, shares: u32) -> Event {
+    Event::Add {
+        order_id: OrderId(reference),
+        side,
+        price,
+        qty: Qty(u64::from(shares)),
+    }
+}
+
+#[inline]
+fn side_of(side: Option<itch50::Side>) -> Result<Side, ItchFault> {
+    match side {
+        Some(itch50::Side::Buy) => Ok(Side::Bid),
+        Some(itch50::Side::Sell) => Ok(Side::Ask),
+        None => Err(ItchFault::Side),
+    }
+}
+
+/// Events of resting orders, which carry no symbol.
+#[inline]
+fn order_event(message: &Message<'_>) -> Option<Option<Event>> {
+    let event = match message {
+        Message::OrderDelete(m) => Event::Delete {
+            order_id: OrderId(m.order_reference()),
+        },
+        Message::OrderReplace(m) => Event::Replace {
+            old_order_id: OrderId(m.original_order_reference()),
+            order_id: OrderId(m.new_order_reference()),
+            price: Price::from_e4(m.price()),
+            qty: Qty(u64::from(m.shares())),
+        },
+        Message::OrderExecuted(m) => Event::Execute {
+            order_id: OrderId(m.order_reference()),
+            qty: Qty(u64::from(m.executed_shares())),
+            price: None,
+            printable: true,
+            match_id: m.match_number(),
+        },
+        Message::OrderExecutedWithPrice(m) => Event::Execute {
+            order_id: OrderId(m.order_reference()),
+            qty: Qty(u64::from(m.executed_shares())),
+            price: Some(Price::from_e4(m.execution_price())),
+            printable: m.printable() != b'N',
+            match_id: m.match_number(),
+        },
+        Message::OrderCancel(m) => Event::Reduce {
+            order_id: OrderId(m.order_reference()),
+            qty: Qty(u64::from(m.cancelled_shares())),
+        },
+        _ => return None,
+    };
+    Some(Some(event))
+}
+
+/// Prints and states; `None` for what has no meaning here.
+fn other_event(message: &Message<'_>) -> Result<Option<Event>, ItchFault> {
+    let event = match message {
+        // The side of a 'P' is that of the hidden order and has been always B since 2014.
+        Message::Trade(m) => Event::Trade {
+            aggressor: None,
+            price: Price::from_e4(m.price()),
+            qty: Qty(u64::from(m.shares())),
+            match_id: m.match_number(),
+        },
+        Message::CrossTrade(m) => Event::Cross {
+            price: Price::from_e4(m.cross_price()),
+            qty: Qty(m.shares()),
+            match_id: m.match_number(),
+        },
+        Message::BrokenTrade(m) => Event::Bust {
+            match_id: m.match_number(),
+        },
+        Message::StockTradingAction(m) => Event::State {
+            state: match m.trading_state() {
+                b'T' => TradingState::Trading,
+                b'Q' => TradingState::QuotationOnly,
+                b'P' => TradingState::Paused,
+                b'H' => TradingState::Halted,
+                other => return Err(ItchFault::State(other)),
+            },
+            reason: padded(m.reason()),
+        },
+        _ => return Ok(None),
+    };
+    Ok(Some(event))
+}
+
+fn padded(reason: &str) -> [u8; 4] {
+    let mut bytes = [b' '; 4];
+    for (slot, byte) in bytes.iter_mut().zip(reason.bytes()) {
+        *slot = byte;
+    }
+    bytes
+}
+
+fn stock_of<'a>(message: &Message<'a>) -> Option<&'a str> {
+    match message {
+        Message::Trade(m) => Some(m.stock()),
+        Message::CrossTrade(m) => Some(m.stock()),
+        Message::StockTradingAction(m) => Some(m.stock()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::itch50::{AddOrder, Header, OrderDelete, Stock, StockDirectory};
+
+    fn header(locate: u16, timestamp_ns: u64) -> Header {
+        Header {
+            locate,
+            tracking: 0,
+            timestamp_ns,
+        }
+    }
+
+    #[test]
+    fn an_unknown_locate_gets_a_name_of_its_own() {
+        let mut normaliser = Normaliser::new(1_000, 4);
+        let delete = OrderDelete::new(header(42, 5), 7);
+        let expected = Meaning::Event {
+            instrument: InstrumentId(0),
+            stamp: Stamp {
+                seq: 9,
+                ts_event: 1_005,
+                ts_recv: 3,
+            },
+            event: Event::Delete {
+                order_id: OrderId(7),
+            },
+            listed: true,
+        };
+        assert_eq!(normaliser.translate(9, 3, delete.as_bytes()), Ok(expected));
+        assert_eq!(normaliser.instruments()[0].symbol(), "#42");
+        let stock = Stock::new("META").expect("fits");
+        let order = AddOrder::new(header(65_535, 5), 7, itch50::Side::Sell, 10, stock, 12_345);
+        let Ok(Meaning::Event {
+            instrument, event, ..
+        }) = normaliser.translate(1, 1, order.as_bytes())
+        else {
+            panic!("an order is an event")
+        };
+        assert_eq!(
+            normaliser.instruments()[instrument.0 as usize].symbol(),
+            "META"
+        );
+        let add = add(7, Side::Ask, Price(1_234_500_000), 10);
+        assert_eq!(event, add);
+        assert_eq!(code_name(65_535, &mut [0; 6]), "#65535");
+        assert_eq!(code_name(0, &mut [0; 6]), "#0");
+    }
+
+    #[test]
+    fn faults_are_typed() {
+        let mut normaliser = Normaliser::new(0, 4);
+        let stock = Stock::new("A").expect("fits");
+        let mut bytes = [0; 36];
+        let order = AddOrder::new(header(1, 5), 7, itch50::Side::Buy, 10, stock, 1);
+        bytes.copy_from_slice(order.as_bytes());
+        bytes[19] = b'X';
+        assert_eq!(normaliser.translate(1, 1, &bytes), Err(ItchFault::Side));
+        let late = AddOrder::new(header(1, NANOS_PER_DAY), 7, itch50::Side::Buy, 10, stock, 1);
+        assert_eq!(
+            normaliser.translate(1, 1, late.as_bytes()),
+            Err(ItchFault::Time)
+        );
+        assert!(matches!(
+            normaliser.translate(1, 1, b""),
+            Err(ItchFault::Malformed(_))
+        ));
+        assert_eq!(normaliser.suspect_of(b"A"), None);
+    }
+
+    #[test]
+    fn a_new_session_keeps_ids_by_symbol() {
+        let mut normaliser = Normaliser::new(0, 4);
+        let directory = |locate, stock: &str| {
+            StockDirectory::new(
+                header(locate, 1),
+                Stock::new(stock).expect("fits"),
+                b'Q',
+                b'N',
+                100,
+                b'N',
+                b'C',
+                wire::itch50::IssueSubtype::new("Z").expect("fits"),
+                b'P',
+                b'N',
+                b'N',
+                b'1',
+                b'N',
+                0,
+                b'N',
+            )
+        };
+        for (locate, stock, id) in [(1, "A", 0), (2, "B", 1)] {
+            let got = normaliser.translate(1, 1, directory(locate, stock).as_bytes());
+            assert_eq!(
+                got,
+                Ok(Meaning::Listed {
+                    instrument: InstrumentId(id),
+                    ts_event: 1
+                })
+            );
+        }
+        normaliser.clear();
+        let got = normaliser.translate(1, 1, directory(1, "B").as_bytes());
+        assert_eq!(
+            got,
+            Ok(Meaning::Listed {
+                instrument: InstrumentId(1),
+                ts_event: 1
+            })
+        );
+    }
+}

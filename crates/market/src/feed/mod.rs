@@ -1,0 +1,8 @@
+//! Packets and texts to ordered, normalised events. The only place that knows `wire`.
+//!
+//! Nothing here sends or receives: a feed takes bytes and our time, gives events and notes to its
+//! handler, and holds requests (retransmit, snapshot) as values until someone asks for them.
+
+pub mod binance;
+pub mod itch;
+pub mod mold;

@@ -1,0 +1,327 @@
+//! What is known of every symbol beside its book, and the steps that read events: windows,
+//! signals, publisher.
+
+use super::config::PipelineConfig;
+use crate::event::{InstrumentId, Price, Qty, Side, Stamp, TradingState};
+use crate::publish::{Integrity, Publisher, Signal, SignalKind, TradePrint};
+use crate::signal::{JumpDetector, TradingWatch};
+use crate::window::{BarBuilder, EventClock, LateCount, Print, SlidingVwap};
+
+/// One symbol's newest facts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Symbol {
+    pub(super) stamp: Stamp,
+    pub(super) last: Option<TradePrint>,
+    watch: TradingWatch,
+    flag: Integrity,
+}
+
+impl Symbol {
+    pub(super) fn state(&self) -> TradingState {
+        self.watch.state()
+    }
+
+    /// A crossed book in continuous trading cannot be right. Feeds without states trade always.
+    pub(super) fn integrity(&self, feed: Integrity, is_crossed: bool) -> Integrity {
+        let trades = matches!(self.state(), TradingState::Trading | TradingState::Unknown);
+        let crossed = if is_crossed && trades {
+            Integrity::Suspect
+        } else {
+            Integrity::Ok
+        };
+        self.flag.max(feed).max(crossed)
+    }
+}
+
+/// A trade as a feed reports it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trade {
+    pub(super) price: Price,
+    pub(super) qty: Qty,
+    pub(super) aggressor: Option<Side>,
+    pub(super) cross: bool,
+    pub(super) match_id: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Board {
+    pub(super) symbols: Vec<Symbol>,
+    pub(super) publisher: Publisher,
+    /// Lasting flag of the whole feed: ok, or stale after a loss.
+    lasting: Integrity,
+    has_gap: bool,
+    clock: EventClock,
+    bars: BarBuilder,
+    vwap: SlidingVwap,
+    jumps: JumpDetector,
+    window_due_ns: u64,
+    now_ns: u64,
+    busts: u64,
+    growths: u64,
+    books_interval_ns: u64,
+    books_at_ns: Option<u64>,
+    status_interval_ns: u64,
+    status_at_ns: Option<u64>,
+}
+
+impl Board {
+    pub(super) fn new(config: &PipelineConfig) -> Self {
+        let limit = config.instruments_limit;
+        let lateness_ns = config.lateness_held_ns();
+        let (length_ns, step_ns) = (config.vwap_length_ns, config.vwap_step_ns);
+        Self {
+            symbols: Vec::with_capacity(limit),
+            publisher: Publisher::new(limit, config.queue_limit),
+            lasting: Integrity::Ok,
+            has_gap: false,
+            clock: EventClock::new(lateness_ns, config.quiet_ns),
+            bars: BarBuilder::new(limit, &config.bar_ns),
+            vwap: SlidingVwap::new(limit, length_ns, step_ns, lateness_ns),
+            jumps: JumpDetector::new(limit, config.jump),
+            window_due_ns: 0,
+            now_ns: 0,
+            busts: 0,
+            growths: 0,
+            books_interval_ns: config.book_interval_ns,
+            books_at_ns: None,
+            status_interval_ns: config.status_interval_ns,
+            status_at_ns: None,
+        }
+    }
+
+    /// A new or renamed instrument.
+    #[cold]
+    pub(super) fn listed(&mut self, id: InstrumentId) {
+        let count = id.0 as usize + 1;
+        if count > self.symbols.len() {
+            self.growths += u64::from(count > self.symbols.capacity());
+            self.symbols.resize(count, Symbol::default());
+            let grew = self.publisher.reserve(count)
+                | self.bars.reserve(count)
+                | self.vwap.reserve(count)
+                | self.jumps.reserve(count);
+            self.growths += u64::from(grew);
+        }
+        self.publisher.mark_instrument(id);
+    }
+
+    /// Every event passes here once, in feed order.
+    #[inline]
+    pub(super) fn observe(&mut self, ts_event: u64, ts_recv: u64) {
+        self.now_ns = self.now_ns.max(ts_recv);
+        let watermark = self.clock.observe(ts_event, ts_recv);
+        if watermark >= self.window_due_ns {
+            self.pass(watermark);
+        }
+    }
+
+    /// A book changed; `near` the touch or not.
+    #[inline]
+    pub(super) fn touched(&mut self, id: InstrumentId, stamp: Stamp, near: bool) {
+        self.symbols[id.0 as usize].stamp = stamp;
+        if near {
+            self.publisher.mark_book(id);
+        }
+    }
+
+    pub(super) fn trade(&mut self, id: InstrumentId, stamp: Stamp, trade: Trade) {
+        let integrity = self.integrity(id);
+        let print = TradePrint {
+            instrument: id,
+            stamp,
+            price: trade.price,
+            qty: trade.qty,
+            aggressor: trade.aggressor,
+            cross: trade.cross,
+            match_id: trade.match_id,
+            integrity,
+        };
+        self.symbols[id.0 as usize].last = Some(print);
+        self.publisher.trade(&print);
+        self.publisher.mark_book(id);
+        let print = Print {
+            instrument: id,
+            ts_event: stamp.ts_event,
+            price: trade.price,
+            qty: trade.qty,
+        };
+        self.pass(self.clock.watermark());
+        self.bars.add(&print, integrity);
+        self.vwap.add(&print);
+    }
+
+    /// Looks whether a price jumped.
+    #[inline]
+    pub(super) fn price(&mut self, id: InstrumentId, stamp: Stamp, price: Price) {
+        if let Some(kind) = self.jumps.update(id, stamp.ts_event, price) {
+            self.signal(id, stamp, kind);
+        }
+    }
+
+    pub(super) fn state(
+        &mut self,
+        id: InstrumentId,
+        stamp: Stamp,
+        state: TradingState,
+        reason: [u8; 4],
+    ) {
+        let symbol = &mut self.symbols[id.0 as usize];
+        symbol.stamp = stamp;
+        let kind = symbol.watch.update(state, reason);
+        self.publisher.mark_book(id);
+        if let Some(kind) = kind {
+            self.signal(id, stamp, kind);
+        }
+    }
+
+    pub(super) fn bust(&mut self) {
+        self.busts += 1;
+    }
+
+    /// Flags one symbol until the session ends.
+    pub(super) fn flag(&mut self, id: InstrumentId, integrity: Integrity) {
+        if let Some(symbol) = self.symbols.get_mut(id.0 as usize) {
+            symbol.flag = symbol.flag.max(integrity);
+            self.publisher.mark_book(id);
+        }
+    }
+
+    /// Replaces one symbol's flag.
+    pub(super) fn set_flag(&mut self, id: InstrumentId, integrity: Integrity) {
+        if let Some(symbol) = self.symbols.get_mut(id.0 as usize)
+            && symbol.flag != integrity
+        {
+            symbol.flag = integrity;
+            self.publisher.mark_book(id);
+        }
+    }
+
+    /// Flags all symbols, those to come included, until the session ends.
+    pub(super) fn flag_all(&mut self, integrity: Integrity) {
+        if integrity > self.lasting {
+            self.lasting = integrity;
+            self.mark_all();
+        }
+    }
+
+    pub(super) fn set_gap(&mut self, has_gap: bool) {
+        self.has_gap = has_gap;
+        self.publisher.mark_feed();
+    }
+
+    /// Every book is to be sent again: its flag changed.
+    pub(super) fn mark_all(&mut self) {
+        for idx in 0..self.symbols.len() {
+            self.publisher.mark_book(InstrumentId(idx as u32));
+        }
+        self.publisher.mark_feed();
+    }
+
+    /// The feed's own part of every symbol's integrity.
+    pub(super) fn feed_integrity(&self) -> Integrity {
+        let gap = if self.has_gap {
+            Integrity::Recovering
+        } else {
+            Integrity::Ok
+        };
+        self.lasting.max(gap)
+    }
+
+    pub(super) fn integrity(&self, id: InstrumentId) -> Integrity {
+        self.symbols[id.0 as usize].flag.max(self.feed_integrity())
+    }
+
+    /// A new session: everything but names is void. Open bars are closed first.
+    pub(super) fn reset(&mut self) {
+        self.flush();
+        self.lasting = Integrity::Ok;
+        self.has_gap = false;
+        self.symbols.fill(Symbol::default());
+        self.clock.clear();
+        self.bars.clear();
+        self.vwap.clear();
+        self.jumps.clear();
+        self.window_due_ns = 0;
+        self.mark_all();
+    }
+
+    /// Closes all bars, for the end of a session.
+    pub(super) fn flush(&mut self) {
+        let feed = self.feed_integrity();
+        let (symbols, publisher) = (&self.symbols, &mut self.publisher);
+        self.bars.flush(|mut bar| {
+            let flag = symbols[bar.instrument.0 as usize].flag;
+            bar.integrity = bar.integrity.max(flag).max(feed);
+            publisher.bar(&bar);
+        });
+    }
+
+    pub(super) fn tick(&mut self, now_ns: u64) {
+        self.now_ns = self.now_ns.max(now_ns);
+        if !self.has_gap {
+            let watermark = self.clock.tick(now_ns);
+            if watermark >= self.window_due_ns {
+                self.pass(watermark);
+            }
+        }
+    }
+
+    /// Whether books are due at this publish, and marks the status when it is due.
+    pub(super) fn due(&mut self) -> bool {
+        let now_ns = self.now_ns;
+        let is_due = |at: Option<u64>, interval: u64| {
+            at.is_none_or(|at| at.saturating_add(interval) <= now_ns)
+        };
+        if is_due(self.status_at_ns, self.status_interval_ns) {
+            self.status_at_ns = Some(now_ns);
+            self.publisher.mark_feed();
+        }
+        let books_due = is_due(self.books_at_ns, self.books_interval_ns);
+        if books_due {
+            self.books_at_ns = Some(now_ns);
+        }
+        books_due
+    }
+
+    pub(super) fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    pub(super) fn late(&self) -> (LateCount, LateCount) {
+        (self.bars.late(), self.vwap.late())
+    }
+
+    pub(super) fn busts(&self) -> u64 {
+        self.busts
+    }
+
+    pub(super) fn growths(&self) -> u64 {
+        self.growths
+    }
+
+    fn signal(&mut self, id: InstrumentId, stamp: Stamp, kind: SignalKind) {
+        let signal = Signal {
+            instrument: id,
+            stamp,
+            kind,
+            integrity: self.integrity(id),
+        };
+        self.publisher.signal(&signal);
+    }
+
+    /// Closes and emits what the watermark has reached.
+    fn pass(&mut self, watermark: u64) {
+        let feed = self.feed_integrity();
+        let (symbols, publisher) = (&self.symbols, &mut self.publisher);
+        self.bars.advance(watermark, |mut bar| {
+            let flag = symbols[bar.instrument.0 as usize].flag;
+            bar.integrity = bar.integrity.max(flag).max(feed);
+            publisher.bar(&bar);
+        });
+        self.vwap.advance(watermark, |mut vwap| {
+            vwap.integrity = symbols[vwap.instrument.0 as usize].flag.max(feed);
+            publisher.vwap(&vwap);
+        });
+        self.window_due_ns = self.vwap.next_end_ns().min(self.bars.next_end_ns());
+    }
+}

@@ -1,0 +1,495 @@
+//! ITCH 5.0 over MoldUDP64, or as bare messages of a file.
+
+use std::collections::VecDeque;
+
+use super::board::{Board, Trade};
+use super::config::{JumpPrice, PipelineConfig};
+use super::rejects::{RejectReason, RejectRing};
+use crate::book::{BookSet, OrderBook, symbol_key};
+use crate::event::{Event, Instrument, InstrumentId, Side, Stamp};
+use crate::feed::itch::{Meaning, Normaliser};
+use crate::feed::mold::{Handler, MoldFeed, Note};
+use crate::publish::{BookTop, FeedStatus, Integrity, Level, Published, Sink, TOP_LEVELS};
+use crate::window::LateCount;
+
+/// Digests wanted or taken but not fetched, at most.
+const DIGESTS: usize = 64;
+
+/// Packets or messages of one ITCH feed in, frames out.
+#[derive(Debug)]
+pub struct ItchPipeline {
+    feed: MoldFeed,
+    core: Core,
+    file_seq: u64,
+}
+
+/// Everything behind the feed.
+#[derive(Debug)]
+struct Core {
+    normaliser: Normaliser,
+    books: BookSet,
+    board: Board,
+    rejected: RejectRing,
+    rejected_messages: u64,
+    jump_price: JumpPrice,
+    applied_seq: u64,
+    digests: Digests,
+    is_gap_aged: bool,
+}
+
+/// Digests to be taken after given messages, so that two machines compare the same moment.
+#[derive(Debug)]
+struct Digests {
+    /// Ascending.
+    wanted: VecDeque<u64>,
+    taken: VecDeque<(u64, u64)>,
+    /// The first of `wanted`, or `u64::MAX`.
+    next_seq: u64,
+}
+
+impl ItchPipeline {
+    /// Takes all memory that the limits of the configuration ask for.
+    #[must_use]
+    pub fn new(config: &PipelineConfig) -> Self {
+        let limit = config.instruments_limit;
+        Self {
+            feed: MoldFeed::new(config.mold),
+            core: Core {
+                normaliser: Normaliser::new(config.midnight_ns, limit),
+                books: BookSet::new(limit, config.orders_limit, config.levels_reserve),
+                board: Board::new(config),
+                rejected: RejectRing::new(),
+                rejected_messages: 0,
+                jump_price: config.jump_price,
+                applied_seq: 0,
+                digests: Digests::new(),
+                is_gap_aged: false,
+            },
+            file_seq: 0,
+        }
+    }
+
+    /// Takes one MoldUDP64 packet from line 0 (A), 1 (B) or 2 (replies to requests).
+    pub fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) {
+        let outcome = self.feed.packet(line, ts_recv, bytes, &mut self.core);
+        if let Err(fault) = outcome {
+            let rejected = &mut self.core.rejected;
+            rejected.record(ts_recv, line, RejectReason::Packet(fault), bytes);
+        }
+    }
+
+    /// Takes one bare ITCH message, as in a file. Messages are numbered from 1.
+    pub fn message(&mut self, ts_recv: u64, bytes: &[u8]) {
+        self.file_seq += 1;
+        self.core.message(self.file_seq, ts_recv, 0, bytes);
+    }
+
+    /// Lets time pass: requests, quiet windows, status.
+    pub fn tick(&mut self, now_ns: u64) {
+        self.feed.tick(now_ns, &mut self.core);
+        self.core.board.tick(now_ns);
+    }
+
+    /// The next retransmission request to send.
+    pub fn next_request(&mut self) -> Option<wire::moldudp64::Request> {
+        self.feed.next_request()
+    }
+
+    /// Offers everything new to the sink.
+    pub fn publish(&mut self, sink: &mut impl Sink) {
+        let books_due = self.core.board.due();
+        let status = self.status();
+        let Core {
+            normaliser,
+            books,
+            board,
+            ..
+        } = &mut self.core;
+        let feed_integrity = board.feed_integrity();
+        let view = View {
+            instruments: normaliser.instruments(),
+            books,
+            symbols: &board.symbols,
+            feed_integrity,
+            status,
+        };
+        board.publisher.publish(&view, books_due, sink);
+    }
+
+    /// Tells how many packets of a line the kernel has dropped in all.
+    pub fn kernel_drops(&mut self, line: usize, total: u64) {
+        self.feed.kernel_drops(line, total);
+    }
+
+    /// Where the feed stands. Of a file only `next_seq`, `head_seq` and `rejected` have meaning.
+    #[must_use]
+    pub fn status(&self) -> FeedStatus {
+        let mut status = self.feed.status();
+        if self.file_seq > 0 {
+            status.next_seq = self.file_seq + 1;
+            status.head_seq = status.next_seq;
+            status.state = crate::publish::FeedState::Live;
+        }
+        status.rejected += self.core.rejected_messages;
+        status
+    }
+
+    /// A hash of all books as they are now; equal wherever the books are equal.
+    #[must_use]
+    pub fn book_digest(&self) -> u64 {
+        self.core.book_digest()
+    }
+
+    /// Keeps [`ItchPipeline::book_digest`] as of right after message `seq`. At most 64 are
+    /// remembered; one that has passed already, or is lost, is never taken.
+    pub fn digest_at(&mut self, seq: u64) {
+        if seq == self.core.applied_seq {
+            let digest = self.core.book_digest();
+            self.core.digests.keep(seq, digest);
+        } else if seq > self.core.applied_seq {
+            self.core.digests.want(seq);
+        }
+    }
+
+    /// The oldest digest taken and not fetched: `(seq, digest)`.
+    pub fn take_digest(&mut self) -> Option<(u64, u64)> {
+        self.core.digests.taken.pop_front()
+    }
+
+    /// One instrument's book.
+    #[must_use]
+    pub fn book(&self, id: InstrumentId) -> Option<&OrderBook> {
+        self.core.books.book(id)
+    }
+
+    /// All books and orders.
+    #[must_use]
+    pub fn books(&self) -> &BookSet {
+        &self.core.books
+    }
+
+    /// One instrument's newest book as it would be published.
+    #[must_use]
+    pub fn book_top(&self, id: InstrumentId) -> Option<BookTop> {
+        self.core.books.book(id)?;
+        let view = View {
+            instruments: self.core.normaliser.instruments(),
+            books: &self.core.books,
+            symbols: &self.core.board.symbols,
+            feed_integrity: self.core.board.feed_integrity(),
+            status: FeedStatus::default(),
+        };
+        Some(view.book_top(id))
+    }
+
+    /// Every instrument named so far; its index is its id.
+    #[must_use]
+    pub fn instruments(&self) -> &[Instrument] {
+        self.core.normaliser.instruments()
+    }
+
+    /// The last packets and messages that could not be used.
+    #[must_use]
+    pub fn rejected(&self) -> &RejectRing {
+        &self.core.rejected
+    }
+
+    /// Prints behind the watermark: in bars, in the sliding VWAP.
+    #[must_use]
+    pub fn late(&self) -> (LateCount, LateCount) {
+        self.core.board.late()
+    }
+
+    /// Prints that the venue cancelled; published windows stand.
+    #[must_use]
+    pub fn busts(&self) -> u64 {
+        self.core.board.busts()
+    }
+
+    /// Lossless frames dropped because the reader was too slow.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.core.board.publisher.dropped()
+    }
+
+    /// Well-formed messages without meaning for books, prints or states.
+    #[must_use]
+    pub fn without_meaning(&self) -> u64 {
+        self.core.normaliser.without_meaning()
+    }
+
+    /// How often memory had to grow after start: above zero, raise the limits.
+    #[must_use]
+    pub fn growths(&self) -> u64 {
+        self.core.books.growths() + self.core.board.growths() + self.feed.growths()
+    }
+}
+
+impl Handler for Core {
+    #[inline]
+    fn message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]) {
+        match self.normaliser.translate(seq, ts_recv, bytes) {
+            Ok(Meaning::Event {
+                instrument,
+                stamp,
+                event,
+                listed,
+            }) => {
+                if listed {
+                    self.listed(instrument);
+                }
+                self.board.observe(stamp.ts_event, ts_recv);
+                if let Err(reject) = self.apply(instrument, stamp, &event) {
+                    self.rejected_messages += 1;
+                    self.rejected.record(ts_recv, line, reject.into(), bytes);
+                    self.board.flag(instrument, Integrity::Suspect);
+                }
+            }
+            Ok(Meaning::Listed {
+                instrument,
+                ts_event,
+            }) => {
+                self.listed(instrument);
+                self.board.observe(ts_event, ts_recv);
+            }
+            Ok(Meaning::Nothing { ts_event }) => self.board.observe(ts_event, ts_recv),
+            Err(fault) => {
+                self.rejected_messages += 1;
+                self.rejected.record(ts_recv, line, fault.into(), bytes);
+                match self.normaliser.suspect_of(bytes) {
+                    Some(id) => self.board.flag(id, Integrity::Suspect),
+                    None => self.board.flag_all(Integrity::Suspect),
+                }
+            }
+        }
+        self.applied_seq = seq;
+        if seq >= self.digests.next_seq {
+            self.take_digest(seq);
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        match note {
+            Note::Joined { seq } => {
+                self.applied_seq = seq.saturating_sub(1);
+                if seq > 1 {
+                    self.board.flag_all(Integrity::Stale);
+                }
+            }
+            Note::GapOpened => self.board.set_gap(true),
+            Note::GapAged => {
+                self.is_gap_aged = true;
+                self.board.mark_all();
+            }
+            Note::GapClosed => {
+                self.board.set_gap(false);
+                // A gap that the other line filled at once was seen by nobody.
+                if std::mem::take(&mut self.is_gap_aged) {
+                    self.board.mark_all();
+                }
+            }
+            Note::Lost { to, .. } => {
+                self.applied_seq = to - 1;
+                self.digests.forget_before(to);
+                self.board.flag_all(Integrity::Stale);
+            }
+            Note::Reset => {
+                self.normaliser.clear();
+                self.books.clear();
+                self.board.reset();
+                self.digests.clear();
+                self.applied_seq = 0;
+                self.is_gap_aged = false;
+            }
+            Note::Ended => self.board.flush(),
+        }
+    }
+}
+
+impl Core {
+    #[cold]
+    fn listed(&mut self, id: InstrumentId) {
+        while self.books.len() <= id.0 as usize {
+            self.books.open();
+        }
+        self.board.listed(id);
+    }
+
+    #[inline]
+    fn apply(
+        &mut self,
+        id: InstrumentId,
+        stamp: Stamp,
+        event: &Event,
+    ) -> Result<(), crate::book::Reject> {
+        let applied = self.books.apply(id, event)?;
+        match *event {
+            Event::State { state, reason } => self.board.state(id, stamp, state, reason),
+            Event::Bust { .. } => self.board.bust(),
+            Event::Trade { .. } | Event::Cross { .. } | Event::Execute { .. } => {
+                self.board.touched(id, stamp, applied.near);
+                self.print(id, stamp, event, applied.execution);
+            }
+            _ => self.board.touched(id, stamp, applied.near),
+        }
+        if applied.near
+            && self.jump_price == JumpPrice::Mid
+            && let Some(mid) = self.books.book(id).and_then(OrderBook::mid)
+        {
+            self.board.price(id, stamp, mid);
+        }
+        Ok(())
+    }
+
+    /// What traded, where the venue counts it in volume.
+    fn print(
+        &mut self,
+        id: InstrumentId,
+        stamp: Stamp,
+        event: &Event,
+        execution: Option<(crate::event::Price, Side)>,
+    ) {
+        let (price, qty, aggressor, cross, match_id) = match (*event, execution) {
+            (
+                Event::Execute {
+                    qty,
+                    match_id,
+                    printable: true,
+                    ..
+                },
+                Some((price, aggressor)),
+            ) => (price, qty, Some(aggressor), false, match_id),
+            (
+                Event::Trade {
+                    aggressor,
+                    price,
+                    qty,
+                    match_id,
+                },
+                _,
+            ) => (price, qty, aggressor, false, match_id),
+            (
+                Event::Cross {
+                    price,
+                    qty,
+                    match_id,
+                },
+                _,
+            ) => (price, qty, None, true, match_id),
+            _ => return,
+        };
+        if qty.0 == 0 {
+            return;
+        }
+        let trade = Trade {
+            price,
+            qty,
+            aggressor,
+            cross,
+            match_id,
+        };
+        self.board.trade(id, stamp, trade);
+        if self.jump_price == JumpPrice::Last {
+            self.board.price(id, stamp, price);
+        }
+    }
+
+    fn book_digest(&self) -> u64 {
+        let instruments = self.normaliser.instruments();
+        self.books.digest(|id| {
+            let instrument = instruments.get(id.0 as usize);
+            instrument.map_or(0, |instrument| symbol_key(&instrument.symbol))
+        })
+    }
+
+    #[cold]
+    fn take_digest(&mut self, seq: u64) {
+        self.digests.forget_before(seq);
+        if self.digests.wanted.front() == Some(&seq) {
+            let digest = self.book_digest();
+            self.digests.keep(seq, digest);
+            self.digests.forget_before(seq + 1);
+        }
+    }
+}
+
+impl Digests {
+    fn new() -> Self {
+        Self {
+            wanted: VecDeque::with_capacity(DIGESTS),
+            taken: VecDeque::with_capacity(DIGESTS),
+            next_seq: u64::MAX,
+        }
+    }
+
+    fn want(&mut self, seq: u64) {
+        let idx = self.wanted.partition_point(|&wanted| wanted < seq);
+        if self.wanted.len() < DIGESTS && self.wanted.get(idx) != Some(&seq) {
+            self.wanted.insert(idx, seq);
+        }
+        self.forget_before(0);
+    }
+
+    fn keep(&mut self, seq: u64, digest: u64) {
+        if self.taken.len() == DIGESTS {
+            self.taken.pop_front();
+        }
+        self.taken.push_back((seq, digest));
+    }
+
+    fn forget_before(&mut self, seq: u64) {
+        while self.wanted.front().is_some_and(|&wanted| wanted < seq) {
+            self.wanted.pop_front();
+        }
+        self.next_seq = self.wanted.front().copied().unwrap_or(u64::MAX);
+    }
+
+    fn clear(&mut self) {
+        self.wanted.clear();
+        self.forget_before(0);
+    }
+}
+
+/// What the publisher reads.
+struct View<'a> {
+    instruments: &'a [Instrument],
+    books: &'a BookSet,
+    symbols: &'a [super::board::Symbol],
+    feed_integrity: Integrity,
+    status: FeedStatus,
+}
+
+impl Published for View<'_> {
+    fn instrument(&self, id: InstrumentId) -> Instrument {
+        self.instruments[id.0 as usize]
+    }
+
+    fn book_top(&self, id: InstrumentId) -> BookTop {
+        let symbol = &self.symbols[id.0 as usize];
+        let mut top = BookTop {
+            instrument: id,
+            stamp: symbol.stamp,
+            bids: [Level::default(); TOP_LEVELS],
+            asks: [Level::default(); TOP_LEVELS],
+            bid_count: 0,
+            ask_count: 0,
+            locked: false,
+            crossed: false,
+            integrity: Integrity::Ok,
+            state: symbol.state(),
+            last: symbol.last,
+        };
+        if let Some(book) = self.books.book(id) {
+            top.bid_count = book.top(Side::Bid, &mut top.bids) as u8;
+            top.ask_count = book.top(Side::Ask, &mut top.asks) as u8;
+            top.locked = book.is_locked();
+            top.crossed = book.is_crossed();
+        }
+        top.integrity = symbol.integrity(self.feed_integrity, top.crossed);
+        top
+    }
+
+    fn feed_status(&self) -> FeedStatus {
+        self.status
+    }
+}
