@@ -1,1 +1,16 @@
 //! Runs market state machines on pinned threads: sockets, lanes, capture files, rings.
+//!
+//! Bytes come from a [`source::Source`], go through a [`pipeline::Pipeline`] on the one thread of a
+//! [`lane::Lane`], and leave as frames through a bounded [`ring`]. The only place with sockets on
+//! the hot path; no async, and `unsafe` only around system calls, in one folder. [`doctor`] says
+//! whether this machine is fit for it.
+
+pub mod capture;
+pub mod doctor;
+pub mod lane;
+pub mod pipeline;
+pub mod ring;
+pub mod source;
+pub mod udp;
+
+mod sys;

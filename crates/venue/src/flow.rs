@@ -25,6 +25,8 @@ const TRADE: u64 = 41;
 const IMBALANCE: u64 = 115;
 /// One add in so many is deleted within about a millisecond.
 const FLICKER: f64 = 0.29;
+/// The opening makes a book at most so many times as deep as an average one was before it.
+const DEEPENING_LIMIT: usize = 16;
 /// ITCH's highest order price, 1e-4: where stub offers stand.
 const PRICE_MAX: u32 = 1_999_999_900;
 
@@ -46,7 +48,8 @@ impl Venue {
     pub(crate) fn flow_step(&mut self, out: &mut impl FnMut(&[u8])) {
         let listing = self.choose_listing();
         let before = self.emitted;
-        let opening = self.now_ns < self.config.start_ns + OPENING_NS + 4_000_000_000;
+        let opening = self.config.opening_peak > 0.0
+            && self.now_ns < self.config.start_ns + OPENING_NS + 4_000_000_000;
         let batch = if opening { 0.02 } else { 0.002 };
         if self.rng.chance(batch) {
             self.batch(listing, opening, out);
@@ -313,7 +316,11 @@ impl Venue {
             _ => self.rng.range(20, 91) as usize,
         };
         let room = self.books.live(listing).len() < self.quoted[listing].target_live * 4;
-        if opening && room {
+        let deepest = self
+            .config
+            .orders_per_symbol
+            .saturating_mul(DEEPENING_LIMIT);
+        if opening && room && self.quoted[listing].target_live < deepest {
             // What the opening shows stays: the book is deeper from then on.
             self.quoted[listing].target_live += count;
         } else if !room || self.rng.chance(0.5) {

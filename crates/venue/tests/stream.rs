@@ -84,7 +84,7 @@ impl Receiver {
 
     fn add(&mut self, locate: u16, reference: u64, side: Option<Side>, price: u32, shares: u32) {
         let side = side.expect("a side");
-        assert!(shares > 0 && price > 0 && price <= 1_999_999_900 && price % 100 == 0);
+        assert!(shares > 0 && price > 0 && price <= 1_999_999_900 && price.is_multiple_of(100));
         self.adds += 1;
         self.rising += u64::from(reference > self.highest);
         self.highest = reference;

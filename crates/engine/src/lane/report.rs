@@ -1,0 +1,56 @@
+//! What a lane tells about itself, a few times a second, through a ring of its own.
+
+use stdx::Histogram;
+
+/// Times from the kernel's receive stamp to publication, one value a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Latency {
+    /// How many payloads.
+    pub count: u64,
+    /// Half were faster, ns.
+    pub p50_ns: u64,
+    /// 99 in 100 were faster, ns.
+    pub p99_ns: u64,
+    /// 999 in 1,000 were faster, ns.
+    pub p999_ns: u64,
+    /// The slowest, ns.
+    pub max_ns: u64,
+}
+
+impl Latency {
+    /// The quantiles of a histogram of ns.
+    #[must_use]
+    pub fn of(histogram: &Histogram) -> Self {
+        let quantile = |q| histogram.quantile(q).unwrap_or(0);
+        Self {
+            count: histogram.count(),
+            p50_ns: quantile(0.5),
+            p99_ns: quantile(0.99),
+            p999_ns: quantile(0.999),
+            max_ns: histogram.max().unwrap_or(0),
+        }
+    }
+}
+
+/// Where a lane stands. Counters run since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Report {
+    /// When it was made, ns UTC; 0 before the first.
+    pub at_ns: u64,
+    /// Payloads received on all lines, retransmissions included.
+    pub payloads: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Datagrams of lines A and B that the kernel dropped.
+    pub kernel_drops: [u64; 2],
+    /// Requests for lost messages sent.
+    pub requests: u64,
+    /// Frames put into the ring.
+    pub frames: u64,
+    /// How often the ring was full.
+    pub frames_refused: u64,
+    /// Receive to publish since the start.
+    pub latency: Latency,
+    /// Receive to publish since the report before.
+    pub latency_recent: Latency,
+}

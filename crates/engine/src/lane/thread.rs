@@ -1,0 +1,267 @@
+//! The lane's own side: the loop.
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::{Command, Idle, LaneConfig, LaneState, Latency, Report, Shared};
+use crate::pipeline::Pipeline;
+use crate::ring::FrameSender;
+use crate::source::{RECOVERY_LINE, Source, Unit};
+use crate::sys::thread::pin;
+use rtrb::{Consumer, Producer};
+use stdx::{Clock, Histogram, SystemClock};
+
+/// Receive stamps kept between two publications; beyond it payloads are not measured.
+const STAMPS_LIMIT: usize = 65_536;
+/// Between two looks at commands and the stop flag, loops.
+const COMMAND_LOOPS: u32 = 16;
+
+/// The lane's ends of all rings.
+pub(super) struct Ends {
+    pub sender: FrameSender,
+    pub digests: Producer<(u64, u64)>,
+    pub reports: Producer<Report>,
+    pub commands: Consumer<Command>,
+    pub shared: Arc<Shared>,
+}
+
+/// The body of the thread: runs until told to stop, and says how it ended.
+pub(super) fn run<P: Pipeline>(
+    config: &LaneConfig,
+    pipeline: impl FnOnce() -> P,
+    source: impl Source,
+    ends: Ends,
+) {
+    let shared = Arc::clone(&ends.shared);
+    // Nothing that a panic could leave half done is used after it: the lane is dead then.
+    let outcome = catch_unwind(AssertUnwindSafe(|| -> io::Result<()> {
+        if let Some(core) = config.core {
+            pin(core).map_err(|error| {
+                io::Error::new(error.kind(), format!("cannot stay on core {core}: {error}"))
+            })?;
+        }
+        let mut worker = Worker::new(config, pipeline(), source, ends);
+        worker
+            .ends
+            .shared
+            .state
+            .store(LaneState::Running as u8, Ordering::Release);
+        worker.work()
+    }));
+    let death = match outcome {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(format!("its source failed: {error}")),
+        Err(panic) => Some(format!("it panicked: {}", panic_text(&*panic))),
+    };
+    let state = match death {
+        None => LaneState::Ended,
+        Some(why) => {
+            // Set once, here; a second death cannot happen.
+            let _ = shared.death.set(why);
+            LaneState::Dead
+        }
+    };
+    shared.state.store(state as u8, Ordering::Release);
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}
+
+struct Worker<P, S> {
+    pipeline: P,
+    source: S,
+    ends: Ends,
+    clock: SystemClock,
+    idle: Idle,
+    tick_ns: u64,
+    publish_ns: u64,
+    report_ns: u64,
+    next_tick_ns: u64,
+    next_publish_ns: u64,
+    next_report_ns: u64,
+    stamps: Vec<u64>,
+    total: Histogram,
+    recent: Histogram,
+    payloads: u64,
+    requests: u64,
+    is_live: bool,
+    digests_open: u32,
+    stopping: bool,
+}
+
+impl<P: Pipeline, S: Source> Worker<P, S> {
+    fn new(config: &LaneConfig, pipeline: P, source: S, ends: Ends) -> Self {
+        Self {
+            is_live: source.is_live(),
+            pipeline,
+            source,
+            ends,
+            clock: SystemClock,
+            idle: config.idle,
+            tick_ns: config.tick_ns,
+            publish_ns: config.publish_ns,
+            report_ns: config.report_ns,
+            next_tick_ns: 0,
+            next_publish_ns: 0,
+            next_report_ns: 0,
+            stamps: Vec::with_capacity(STAMPS_LIMIT),
+            total: Histogram::new(),
+            recent: Histogram::new(),
+            payloads: 0,
+            requests: 0,
+            digests_open: 0,
+            stopping: false,
+        }
+    }
+
+    fn work(&mut self) -> io::Result<()> {
+        let mut empty_polls = 0u32;
+        let mut loops = 0u32;
+        loop {
+            loops = loops.wrapping_add(1);
+            if loops % COMMAND_LOOPS == 0 || empty_polls > 0 {
+                self.obey();
+            }
+            let count = self.receive()?;
+            let now_ns = self.clock.now_ns();
+            self.run_timers(now_ns);
+            self.send_requests()?;
+            if now_ns >= self.next_publish_ns {
+                self.publish(now_ns);
+            }
+            if now_ns >= self.next_report_ns {
+                self.report(now_ns);
+            }
+            if self.stopping || (count == 0 && self.source.is_ended()) {
+                return self.finish();
+            }
+            if count > 0 {
+                empty_polls = 0;
+                continue;
+            }
+            empty_polls = empty_polls.saturating_add(1);
+            match self.idle {
+                Idle::Spin => std::hint::spin_loop(),
+                Idle::Park { spins, .. } if empty_polls <= spins => std::hint::spin_loop(),
+                Idle::Park { timeout_ns, .. } => self.source.wait(timeout_ns)?,
+            }
+        }
+    }
+
+    fn receive(&mut self) -> io::Result<usize> {
+        let (pipeline, stamps, is_live) = (&mut self.pipeline, &mut self.stamps, self.is_live);
+        let count = match self.source.unit() {
+            Unit::Packet => self.source.poll(&mut |line, ts_recv, bytes| {
+                pipeline.packet(line, ts_recv, bytes);
+                if is_live && stamps.len() < STAMPS_LIMIT {
+                    stamps.push(ts_recv);
+                }
+            })?,
+            Unit::Message => self.source.poll(&mut |_, ts_recv, bytes| {
+                pipeline.message(ts_recv, bytes);
+            })?,
+        };
+        self.payloads += count as u64;
+        Ok(count)
+    }
+
+    fn obey(&mut self) {
+        self.stopping |= self.ends.shared.stop.load(Ordering::Acquire);
+        while let Ok(command) = self.ends.commands.pop() {
+            match command {
+                Command::Stop => self.stopping = true,
+                Command::SetIdle(idle) => self.idle = idle,
+                Command::DigestAt(seq) => {
+                    self.pipeline.digest_at(seq);
+                    self.digests_open += 1;
+                }
+            }
+        }
+    }
+
+    fn run_timers(&mut self, now_ns: u64) {
+        if now_ns < self.next_tick_ns {
+            return;
+        }
+        self.next_tick_ns = now_ns + self.tick_ns;
+        for line in 0..RECOVERY_LINE {
+            self.pipeline
+                .kernel_drops(line, self.source.kernel_drops(line));
+        }
+        self.pipeline.tick(now_ns);
+    }
+
+    fn send_requests(&mut self) -> io::Result<()> {
+        while let Some(request) = self.pipeline.next_request() {
+            self.source.request(&request)?;
+            self.requests += 1;
+        }
+        Ok(())
+    }
+
+    fn publish(&mut self, now_ns: u64) {
+        self.next_publish_ns = now_ns + self.publish_ns;
+        self.pipeline.publish(&mut self.ends.sender);
+        if self.digests_open > 0 {
+            self.hand_over_digests();
+        }
+        if self.stamps.is_empty() {
+            return;
+        }
+        let published_ns = self.clock.now_ns();
+        for &ts_recv in &self.stamps {
+            let latency_ns = published_ns.saturating_sub(ts_recv);
+            self.total.record(latency_ns);
+            self.recent.record(latency_ns);
+        }
+        self.stamps.clear();
+    }
+
+    fn hand_over_digests(&mut self) {
+        while !self.ends.digests.is_full() {
+            let Some(digest) = self.pipeline.take_digest() else {
+                return;
+            };
+            self.digests_open = self.digests_open.saturating_sub(1);
+            // There is room: the ring is not full and only this thread fills it.
+            let _ = self.ends.digests.push(digest);
+        }
+    }
+
+    fn report(&mut self, now_ns: u64) {
+        self.next_report_ns = now_ns + self.report_ns;
+        if self.ends.reports.is_full() {
+            return; // Nobody reads: the next report says it all, since counters run on.
+        }
+        let report = Report {
+            at_ns: now_ns,
+            payloads: self.payloads,
+            bytes: self.source.bytes(),
+            kernel_drops: [self.source.kernel_drops(0), self.source.kernel_drops(1)],
+            requests: self.requests,
+            frames: self.ends.sender.sent(),
+            frames_refused: self.ends.sender.refused(),
+            latency: Latency::of(&self.total),
+            latency_recent: Latency::of(&self.recent),
+        };
+        self.recent.clear();
+        // Checked above: there is room.
+        let _ = self.ends.reports.push(report);
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let now_ns = self.clock.now_ns();
+        self.pipeline.tick(now_ns);
+        self.publish(now_ns);
+        self.report(now_ns);
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! The few system calls that std does not offer, each behind a safe function.
+//!
+//! All `unsafe` of this crate is in this folder. Linux is served in full; elsewhere the crate does
+//! not build, because kernel receive stamps and drop counters have no portable form.
+#![allow(unsafe_code, reason = "system calls; every block states why it holds")]
+
+pub mod map;
+pub mod receive;
+pub mod send;
+pub mod socket;
+pub mod thread;
