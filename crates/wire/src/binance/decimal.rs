@@ -9,6 +9,9 @@ pub enum DecimalError {
     /// A digit other than zero behind the last one that the scale keeps.
     #[error("more digits after the point than the scale keeps: rounding is refused")]
     Inexact,
+    /// Below zero where the venue has no such number; [`parse_decimal`] itself takes them.
+    #[error("negative")]
+    Negative,
     /// Too large for the integer.
     #[error("too large for 64 bits at this scale")]
     Overflow,
@@ -65,6 +68,15 @@ pub fn parse_decimal(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
     } else {
         i64::try_from(magnitude).map_err(|_| DecimalError::Overflow)
     }
+}
+
+/// [`parse_decimal`] for prices and quantities, which are never below zero.
+#[inline]
+pub(super) fn parse_unsigned(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
+    if text.first() == Some(&b'-') {
+        return Err(DecimalError::Negative);
+    }
+    parse_decimal(text, decimals)
 }
 
 #[inline]

@@ -1,10 +1,11 @@
 //! The fields of a message by key, in whatever order they came, and the messages made of them.
 
+use super::decimal::parse_unsigned;
 use super::levels::Fault;
 use super::scan::{Scanner, Value};
 use super::{
     AggTrade, BookTicker, Depth, Error, Level, Levels, PRICE_DECIMALS, QTY_DECIMALS, Snapshot,
-    Trade, parse_decimal,
+    Trade,
 };
 
 /// A field that may hold levels.
@@ -267,7 +268,7 @@ fn number(key: &'static str, value: Option<Value<'_>>) -> Result<u64, Error> {
     let Some(Value::Number(digits)) = value else {
         return Err(Error::Field { key });
     };
-    match parse_decimal(digits, 0) {
+    match parse_unsigned(digits, 0) {
         Ok(number) => u64::try_from(number).map_err(|_| Error::Field { key }),
         Err(source) => Err(Error::Decimal { key, source }),
     }
@@ -290,7 +291,7 @@ fn decimal(key: &'static str, value: Option<Value<'_>>, decimals: u8) -> Result<
     let Some(Value::Text(digits)) = value else {
         return Err(Error::Field { key });
     };
-    parse_decimal(digits, decimals).map_err(|source| Error::Decimal { key, source })
+    parse_unsigned(digits, decimals).map_err(|source| Error::Decimal { key, source })
 }
 
 fn flag(key: &'static str, value: Option<Value<'_>>) -> Result<bool, Error> {

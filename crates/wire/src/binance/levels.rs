@@ -2,8 +2,9 @@
 
 use core::iter::FusedIterator;
 
+use super::decimal::parse_unsigned;
 use super::scan::Scanner;
-use super::{DecimalError, Error, PRICE_DECIMALS, QTY_DECIMALS, parse_decimal};
+use super::{DecimalError, Error, PRICE_DECIMALS, QTY_DECIMALS};
 
 /// A price and the quantity there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +140,7 @@ fn level(scanner: &mut Scanner<'_>) -> Result<Level, Fault> {
     }
     scanner.expect(b']').map_err(shape)?;
     Ok(Level {
-        price_e9: parse_decimal(price, PRICE_DECIMALS).map_err(Fault::Decimal)?,
-        qty_e8: parse_decimal(qty, QTY_DECIMALS).map_err(Fault::Decimal)?,
+        price_e9: parse_unsigned(price, PRICE_DECIMALS).map_err(Fault::Decimal)?,
+        qty_e8: parse_unsigned(qty, QTY_DECIMALS).map_err(Fault::Decimal)?,
     })
 }

@@ -163,7 +163,10 @@ impl<'a> Packet<'a> {
 impl core::fmt::Debug for Packet<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Packet")
-            .field("session", &self.session().escape_ascii())
+            .field(
+                "session",
+                &format_args!("\"{}\"", self.session().escape_ascii()),
+            )
             .field("seq", &self.seq())
             .field("count", &self.count())
             .field("kind", &self.kind())
