@@ -52,7 +52,7 @@ pub(crate) fn analyse(text: &str) -> Terms {
             if !ticker && STOP_WORDS.binary_search(&lower.as_str()).is_ok() {
                 return;
             }
-            let stem = STEMMER.with(|stemmer| stemmer.stem(cut(&lower)).into_owned());
+            let stem = STEMMER.with(|stemmer| stem(stemmer, cut(&lower)));
             total = total.saturating_add(1);
             if let Some(count) = counts.get_mut(stem.as_str()) {
                 *count = count.saturating_add(1);
@@ -111,6 +111,16 @@ fn joins(last: char, mark: char, rest: &str) -> bool {
         ',' => last.is_numeric() && next.is_numeric(),
         '&' | '\'' | '\u{2019}' => last.is_alphanumeric(),
         _ => false,
+    }
+}
+
+/// Names with marks or digits in them are no English words: only a possessive ending goes.
+fn stem(stemmer: &Stemmer, word: &str) -> String {
+    let bare = word.strip_suffix("'s").unwrap_or(word);
+    if bare.chars().all(|c| c.is_alphabetic() || c == '\'') {
+        stemmer.stem(bare).into_owned()
+    } else {
+        bare.to_owned()
     }
 }
 

@@ -51,11 +51,6 @@ impl TextIndex {
         }
     }
 
-    /// Length in terms of the text at `slot`.
-    pub(crate) fn length(&self, slot: u32) -> u32 {
-        self.lengths[slot as usize]
-    }
-
     /// Bytes held, about.
     pub(crate) fn size_bytes(&self) -> u64 {
         let postings: usize = self
