@@ -37,7 +37,7 @@ impl Default for Settings {
     fn default() -> Self {
         const MINUTE_NS: u64 = 60_000_000_000;
         Self {
-            candidates_limit: 32,
+            candidates_limit: 48,
             citations_limit: 3,
             weight_dense: 1.0,
             weight_text: 1.0,

@@ -38,7 +38,8 @@ pub fn about(passage: &Passage, sentence: &str, subject: &Subject, names: &Names
     let in_text = standing(&passage.text, symbol, names);
     let foreign = !tagged && !passage.symbols.is_empty();
     let place = match (in_title, in_sentence) {
-        (Standing::First, Standing::First | Standing::Nobody) => 1.0,
+        (Standing::First, Standing::First) => 1.0,
+        (Standing::First, Standing::Nobody) => 0.93,
         (Standing::Nobody, Standing::First) => 1.0,
         (Standing::First, _) => 0.9,
         (Standing::Later | Standing::Absent, Standing::First) if tagged => 0.8,
@@ -53,6 +54,15 @@ pub fn about(passage: &Passage, sentence: &str, subject: &Subject, names: &Names
     };
     let foreign = if foreign { 0.5 } else { 1.0 };
     place * foreign * focus(passage, names)
+}
+
+/// Whether a headline may speak for the sentences below it: not when it names only others.
+#[must_use]
+pub fn title_speaks(title: &str, subject: &Subject, names: &Names) -> bool {
+    subject
+        .symbol
+        .as_deref()
+        .is_none_or(|s| standing(title, s, names) != Standing::Absent)
 }
 
 /// Where a symbol stands among the companies that a text names.

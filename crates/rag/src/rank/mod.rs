@@ -4,7 +4,7 @@
 //! The naive scoring, in full. For every sentence of a passage
 //! `score = about * near * cause * direction * source * (0.9 + 0.1 * meaning)`, each factor 0 to 1
 //! (direction: 1 when news and move agree, 0.85 when the news leans nowhere, 0.35 when they
-//! contradict). The factors multiply because none can stand in for another: the best story about
+//! contradict); later sentences lose a twentieth each. The factors multiply because none can stand in for another: the best story about
 //! the wrong company, or from last month, explains nothing. A passage is worth its best sentence.
 
 pub mod about;
@@ -25,8 +25,8 @@ use crate::prose::sentences;
 use crate::query::{Direction, Names};
 use crate::settings::Settings;
 
-/// A text this short is quoted whole: tweets and flashes are one statement.
-const WHOLE_BYTES: usize = 160;
+/// A post this short is quoted whole: it is one statement.
+const POST_BYTES: usize = 320;
 /// A quote shorter than this takes the next sentence along.
 const QUOTE_BYTES_MIN: usize = 32;
 /// A quote is cut, at a word, to this.
@@ -87,7 +87,7 @@ pub fn answers(
         .filter_map(|candidate| {
             let score = relevance(candidate);
             let passage = &candidate.passage;
-            let spans = statements(&passage.text);
+            let spans = statements(passage);
             let fit = |s: &Range<usize>| sentence_fit(&passage.text[s.clone()]);
             // The first of equals, so that an answer does not jump within a passage.
             let best = spans
@@ -114,9 +114,13 @@ fn best_cause(
     names: &Names,
 ) -> Option<(Range<usize>, f32)> {
     let passage = &candidate.passage;
-    let title = passage.title.as_deref().map(Reading::of);
+    let title = passage
+        .title
+        .as_deref()
+        .filter(|t| about::title_speaks(t, subject, names));
+    let title = title.map(Reading::of);
     let mut best: Option<(Range<usize>, f32, f32)> = None;
-    for span in statements(&passage.text) {
+    for (idx, span) in statements(passage).into_iter().enumerate() {
         let sentence = &passage.text[span.clone()];
         let about = about::about(passage, sentence, subject, names);
         let own = Reading::of(sentence);
@@ -129,7 +133,9 @@ fn best_cause(
             (Some(_), Some(_)) => 0.35,
             _ => 0.85,
         };
-        let score = about * reading.strength * points;
+        // News says what happened first and elaborates later.
+        let lead = 1.0 - 0.05 * idx.min(6) as f32;
+        let score = about * reading.strength * points * lead;
         // A headline lifts all sentences alike; among them the one that says more itself wins.
         let better = best.as_ref().is_none_or(|(_, top, top_own)| {
             score > top + 1e-6 || ((score - top).abs() <= 1e-6 && own.strength > *top_own)
@@ -141,10 +147,11 @@ fn best_cause(
     best.map(|(span, score, _)| (quotable(&passage.text, span), score))
 }
 
-/// What may be quoted: sentences without their white space, or the whole of a short text.
-fn statements(text: &str) -> Vec<Range<usize>> {
+/// What may be quoted: sentences without their white space, or the whole of a post.
+fn statements(passage: &Passage) -> Vec<Range<usize>> {
+    let text = passage.text.as_str();
     let whole = trimmed(text, 0..text.len());
-    if whole.len() <= WHOLE_BYTES {
+    if whole.len() <= POST_BYTES && is_post(passage) {
         return if whole.is_empty() {
             Vec::new()
         } else {
@@ -153,6 +160,16 @@ fn statements(text: &str) -> Vec<Range<usize>> {
     }
     let spans = sentences(text).into_iter().map(|s| trimmed(text, s));
     spans.filter(|s| !s.is_empty()).collect()
+}
+
+/// Posts have no sentences to speak of: they come from a crowd, or without a capital letter.
+fn is_post(passage: &Passage) -> bool {
+    let lower = passage
+        .text
+        .split_whitespace()
+        .next()
+        .is_some_and(|w| !w.contains(char::is_uppercase));
+    passage.title.is_none() && (lower || is_crowd(passage))
 }
 
 /// The span made fit to show: not too short, not too long, never inside a character.
@@ -177,8 +194,11 @@ fn quotable(text: &str, span: Range<usize>) -> Range<usize> {
 
 /// Crowds are quicker but wronger than wires.
 fn source_weight(passage: &Passage) -> f32 {
-    let source = passage.source.as_deref().unwrap_or("").to_lowercase();
-    let crowd = [
+    if is_crowd(passage) { 0.9 } else { 1.0 }
+}
+
+fn is_crowd(passage: &Passage) -> bool {
+    const CROWD: &[&str] = &[
         "tweet",
         "twitter",
         "social",
@@ -187,11 +207,8 @@ fn source_weight(passage: &Passage) -> f32 {
         "stocktwits",
         "blog",
     ];
-    if crowd.iter().any(|c| source.contains(c)) {
-        0.9
-    } else {
-        1.0
-    }
+    let source = passage.source.as_deref().unwrap_or("").to_lowercase();
+    CROWD.iter().any(|c| source.contains(c))
 }
 
 fn sort(found: &mut [Evidence]) {
@@ -209,7 +226,8 @@ mod tests {
     proptest! {
         #[test]
         fn quotes_lie_within_any_text(text in "\\PC{0,300}([.!? ]\\PC{0,200}){0,4}") {
-            for span in statements(&text) {
+            let passage = Passage { text: text.clone(), ..Passage::default() };
+            for span in statements(&passage) {
                 let quote = quotable(&text, span);
                 prop_assert!(text.get(quote.clone()).is_some());
                 prop_assert!(quote.len() <= QUOTE_BYTES_LIMIT);

@@ -245,6 +245,10 @@ impl Facts for FakeFacts {
     fn as_of_facts(&self, symbol: &str, as_of: Option<u64>) -> Option<SymbolFacts> {
         let mut facts = self.all.get(symbol)?.clone();
         facts.jumps.retain(|j| as_of.is_none_or(|t| j.at <= t));
+        facts.at = facts.at.min(as_of.unwrap_or(u64::MAX));
+        if facts.jumps.is_empty() && !self.all[symbol].jumps.is_empty() {
+            facts.last = facts.open;
+        }
         Some(facts)
     }
 
