@@ -4,10 +4,12 @@
 //! [`Node`] joins both behind the traits that `rag` asks for. It owns no socket and knows neither
 //! JSON nor HTTP.
 
+pub mod lanes;
 pub mod market;
 pub mod memory;
 mod names;
 mod node;
 
+pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;
 pub use node::{Node, NodeError, Settings};

@@ -6,14 +6,14 @@ use std::sync::PoisonError;
 
 use node::Node;
 use rag::Draft;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::json::document::{Parsed, Unreadable};
 
 const WORKERS: usize = 2;
 
 /// What became of a bulk.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Report {
     /// Documents stored.
     pub stored: usize,

@@ -6,4 +6,4 @@ mod view;
 pub mod words;
 
 pub use symbol::{BARS_LIMIT, SymbolView};
-pub use view::{Latency, LoggedSignal, MarketView, Rejected, VenueCheck, VenueLabel};
+pub use view::{LoggedSignal, MarketView, Rejected, VenueCheck, VenueLabel};

@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use engine::lane::Report;
 use market::event::InstrumentId;
 use market::publish::{FeedStatus, Frame, Signal};
-use stdx::Histogram;
 
 use super::symbol::SymbolView;
 use crate::names::Names;
 
 const SIGNALS_LIMIT: usize = 10_000;
+const REJECTED_LIMIT: usize = 64;
 
 /// A signal with its place in the order in which this node learned of signals.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +58,6 @@ pub struct Rejected {
     pub bytes: Vec<u8>,
 }
 
-/// Latency from kernel receive stamp to publication.
-#[derive(Clone, Default)]
-pub struct Latency(pub Histogram);
-
 /// Newest state per symbol. One writer applies frames; readers hold it briefly under a lock.
 #[derive(Default)]
 pub struct MarketView {
@@ -74,15 +71,17 @@ pub struct MarketView {
     newest_seq: u64,
     newest_event: Option<u64>,
     dropped: u64,
-    rejected: Vec<Rejected>,
+    rejected: VecDeque<Rejected>,
     /// Company names by ticker.
     pub names: Names,
     /// Who sends the market.
     pub venue: VenueLabel,
     /// How our books compare with the simulated venue's.
     pub check: VenueCheck,
-    /// Receive to publish.
-    pub latency: Latency,
+    /// The first lane's own account of its work.
+    pub report: Report,
+    /// Why a lane died, if one did: its books stand still.
+    pub lane_death: Option<String>,
 }
 
 impl MarketView {
@@ -210,9 +209,12 @@ impl MarketView {
         self.rejected.iter().rev()
     }
 
-    /// Replaces the last rejected packets, oldest first.
-    pub fn set_rejected(&mut self, rejected: Vec<Rejected>) {
-        self.rejected = rejected;
+    /// Keeps a packet that could not be decoded; the oldest leaves.
+    pub fn reject(&mut self, rejected: Rejected) {
+        if self.rejected.len() == REJECTED_LIMIT {
+            self.rejected.pop_front();
+        }
+        self.rejected.push_back(rejected);
     }
 
     /// Lossless frames that a full ring dropped.

@@ -65,8 +65,8 @@ impl Days {
 
     /// How many days are stored.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.collection.count(&AsOf::Now)
+    pub fn count(&self) -> u64 {
+        self.collection.stats().points
     }
 
     /// Stores days; one that is there already is replaced.
@@ -109,6 +109,8 @@ impl Days {
         ];
         let filter = Filter { must, must_not: Vec::new() };
         let found = self.collection.scroll(Some(&filter), as_of, None, usize::MAX);
+        // A poisoned collection has no days to show; /readyz says why.
+        let found = found.unwrap_or_default();
         let mut bars: Vec<DayBar> = found.iter().filter_map(|s| bar(&s.point)).collect();
         bars.sort_by_key(|bar| bar.day_ns);
         bars
@@ -162,7 +164,7 @@ impl Days {
     /// Every symbol with a day.
     #[must_use]
     pub fn symbols(&self) -> Vec<String> {
-        let all = self.collection.scroll(None, &AsOf::Now, None, usize::MAX);
+        let all = self.collection.scroll(None, &AsOf::Now, None, usize::MAX).unwrap_or_default();
         let mut symbols: Vec<String> =
             all.iter().filter_map(|s| bar(&s.point)).map(|bar| bar.symbol).collect();
         symbols.sort();

@@ -1,6 +1,7 @@
 //! Documents as chunks in a collection: one point a chunk, all of a version in one log entry.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use collection::{
     AsOf, Collection, Condition, Error, Filter, Op, Payload, Point, Recovery, Scored, Settings,
@@ -14,6 +15,8 @@ const CHUNKS_LIMIT: usize = 65_536;
 /// The documents' collection.
 pub struct Documents {
     collection: Collection,
+    /// Latest `known_at` of any chunk ever stored; 0: none yet.
+    newest_known_at: AtomicU64,
 }
 
 /// A document without its text.
@@ -51,7 +54,9 @@ impl Documents {
     /// As the collection says.
     pub fn open(dir: &Path, settings: Settings) -> Result<(Self, Recovery), Error> {
         let (collection, recovery) = Collection::open(dir, settings)?;
-        Ok((Self { collection }, recovery))
+        let stored = collection.scroll(None, &AsOf::Now, None, usize::MAX)?;
+        let newest = stored.iter().map(|found| found.point.known_at).max().unwrap_or(0);
+        Ok((Self { collection, newest_known_at: AtomicU64::new(newest) }, recovery))
     }
 
     /// The collection itself, for figures about it.
@@ -92,7 +97,8 @@ impl Documents {
     #[must_use]
     pub fn head(&self) -> MemoryHead {
         let stats = self.collection.stats();
-        MemoryHead { seq: stats.head_seq, newest_known_at: stats.newest_known_at }
+        let newest = self.newest_known_at.load(Ordering::Relaxed);
+        MemoryHead { seq: stats.head_seq, newest_known_at: (newest > 0).then_some(newest) }
     }
 
     /// Writes all chunks of one version and removes what an earlier, longer one left over.
@@ -110,7 +116,7 @@ impl Documents {
                 is("document_id", &document.id),
                 Condition::Range {
                     field: "chunk".to_owned(),
-                    gte: Some(count as f64),
+                    gte: Some(Value::Int(count as i64)),
                     lte: None,
                 },
             ],
@@ -120,6 +126,7 @@ impl Documents {
             chunks.into_iter().map(|chunk| Op::Upsert(point(document, chunk))).collect();
         ops.push(Op::DeleteWhere { filter: leftover, known_at: document.known_at });
         let ack = self.collection.apply(ops).map_err(fault)?;
+        self.newest_known_at.fetch_max(document.known_at, Ordering::Relaxed);
         Ok(Stored { seq: ack.seq, durable: ack.durable, chunks: count })
     }
 
@@ -128,7 +135,7 @@ impl Documents {
     /// # Errors
     /// When the log refuses the entry.
     pub fn delete(&self, id: &str, known_at: u64) -> Result<Option<u64>, Fault> {
-        if self.get(id, None).is_none() {
+        if self.get(id, None)?.is_none() {
             return Ok(None);
         }
         let filter = Filter { must: vec![is("document_id", id)], must_not: Vec::new() };
@@ -137,33 +144,43 @@ impl Documents {
     }
 
     /// One document as of an instant.
-    #[must_use]
-    pub fn get(&self, id: &str, as_of_ns: Option<u64>) -> Option<StoredDocument> {
+    ///
+    /// # Errors
+    /// When the collection cannot answer.
+    pub fn get(&self, id: &str, as_of_ns: Option<u64>) -> Result<Option<StoredDocument>, Fault> {
         let filter = Filter { must: vec![is("document_id", id)], must_not: Vec::new() };
-        let chunks = self.collection.scroll(Some(&filter), &as_of(as_of_ns), None, CHUNKS_LIMIT);
-        let mut chunks: Vec<_> = chunks.into_iter().map(|s| s.point).collect();
+        let at = as_of(as_of_ns);
+        let chunks = self.collection.scroll(Some(&filter), &at, None, CHUNKS_LIMIT);
+        let mut chunks: Vec<_> = chunks.map_err(fault)?.into_iter().map(|s| s.point).collect();
         chunks.sort_by_key(|point| whole(&point.payload, "chunk"));
-        let first = chunks.first()?;
+        let Some(first) = chunks.first() else { return Ok(None) };
         let summary = summary(first);
         let text = chunks.iter().map(|point| point.text.as_str()).collect();
-        Some(StoredDocument { summary, text })
+        Ok(Some(StoredDocument { summary, text }))
     }
 
     /// Newest known first.
-    #[must_use]
-    pub fn list(&self, symbol: Option<&str>, limit: usize) -> Vec<DocumentSummary> {
+    ///
+    /// # Errors
+    /// When the collection cannot answer.
+    pub fn list(
+        &self,
+        symbol: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<DocumentSummary>, Fault> {
         let mut must = vec![Condition::Range {
             field: "chunk".to_owned(),
             gte: None,
-            lte: Some(0.0),
+            lte: Some(Value::Int(0)),
         }];
         must.extend(symbol.map(|s| is("symbols", s)));
         let filter = Filter { must, must_not: Vec::new() };
         let first_chunks = self.collection.scroll(Some(&filter), &AsOf::Now, None, usize::MAX);
+        let first_chunks = first_chunks.map_err(fault)?;
         let mut found: Vec<_> = first_chunks.iter().map(|s| summary(&s.point)).collect();
         found.sort_by(|a, b| b.known_at.cmp(&a.known_at).then_with(|| a.id.cmp(&b.id)));
         found.truncate(limit);
-        found
+        Ok(found)
     }
 }
 

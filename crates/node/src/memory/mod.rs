@@ -3,8 +3,7 @@
 mod days;
 mod documents;
 
-use collection::{Settings, SyncPolicy};
-use vector::Metric;
+use collection::{Metric, Settings, SyncPolicy};
 
 pub use days::{DayBar, Days, read_csv};
 pub use documents::{DocumentSummary, Documents, StoredDocument};
@@ -12,11 +11,11 @@ pub use documents::{DocumentSummary, Documents, StoredDocument};
 /// Settings of the documents' collection.
 #[must_use]
 pub fn document_settings(dim: usize, sync: SyncPolicy) -> Settings {
-    Settings { dim, metric: Metric::Cosine, sync, ..Settings::default() }
+    Settings { dim, metric: Metric::Cosine, sync }
 }
 
 /// Settings of the days' collection.
 #[must_use]
 pub fn day_settings(sync: SyncPolicy) -> Settings {
-    Settings { dim: days::SHAPE_DIM, metric: Metric::L2, sync, ..Settings::default() }
+    Settings { dim: days::SHAPE_DIM, metric: Metric::L2, sync }
 }

@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::documents::too_busy;
-use super::error::Refusal;
+use super::error::{Refusal, refuse};
 use crate::app::App;
 use crate::json::answer::{AnswerRow, AskBody, SearchBody, SearchRow, server_timing};
 
@@ -103,18 +103,6 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
         let hint = "send JSON such as {\"q\": \"why did AAPL move?\", \"k\": 3}; see /openapi.json";
         Refusal::bad_request(format!("the body cannot be read: {e}"), hint)
     })
-}
-
-fn refuse(fault: Fault) -> Refusal {
-    match fault {
-        Fault::Invalid { what, hint } => Refusal::bad_request(what, hint),
-        other => Refusal::new(
-            axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            "unavailable",
-            other.to_string(),
-            "try again; GET /readyz shows which part is down",
-        ),
-    }
 }
 
 fn timing_header(stages: &Stages) -> (HeaderName, HeaderValue) {

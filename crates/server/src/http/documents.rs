@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::Refusal;
+use super::error::{Refusal, refuse};
 use super::extract::{Path, Query};
 use crate::app::App;
 use crate::json::document::{DocumentRow, SummaryRow, parse_documents};
@@ -48,7 +48,7 @@ pub async fn store_days(State(app): State<Arc<App>>, body: Bytes) -> Result<Json
     let bars = node::memory::read_csv(&body[..]).map_err(|why| Refusal::bad_request(why, hint))?;
     let count = bars.len();
     let done = app.work(move |app| app.node.days().store(&bars)).await;
-    done.ok_or_else(too_busy)?.map_err(|fault| Refusal::internal(fault.to_string()))?;
+    done.ok_or_else(too_busy)?.map_err(refuse)?;
     Ok(Json(json!({ "stored": count })))
 }
 
@@ -71,8 +71,8 @@ pub async fn list(
     }
     let symbol = query.symbol.map(|s| s.to_uppercase());
     let found = app.work(move |app| app.node.documents().list(symbol.as_deref(), limit)).await;
-    let rows: Vec<SummaryRow> =
-        found.ok_or_else(too_busy)?.into_iter().map(SummaryRow::from).collect();
+    let found = found.ok_or_else(too_busy)?.map_err(refuse)?;
+    let rows: Vec<SummaryRow> = found.into_iter().map(SummaryRow::from).collect();
     Ok(Json(json!({ "documents": rows })))
 }
 
@@ -92,7 +92,7 @@ pub async fn get(
     let as_of = as_of.map_err(|why| Refusal::bad_request(format!("as_of: {why}"), "mend as_of"))?;
     let wanted = id.clone();
     let found = app.work(move |app| app.node.documents().get(&wanted, as_of)).await;
-    let document = found.ok_or_else(too_busy)?.ok_or_else(|| no_document(&id))?;
+    let document = found.ok_or_else(too_busy)?.map_err(refuse)?.ok_or_else(|| no_document(&id))?;
     Ok(Json(document.into()))
 }
 
@@ -106,7 +106,7 @@ pub async fn delete(
         app.node.documents().delete(&wanted, now)
     });
     let done = done.await.ok_or_else(too_busy)?;
-    let seq = done.map_err(|fault| Refusal::internal(fault.to_string()))?;
+    let seq = done.map_err(refuse)?;
     let seq = seq.ok_or_else(|| no_document(&id))?;
     Ok(Json(json!({"deleted": true, "seq": seq})))
 }

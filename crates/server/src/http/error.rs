@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use rag::Fault;
 use serde::Serialize;
 
 /// An answer that is not the one asked for.
@@ -74,5 +75,18 @@ impl IntoResponse for Refusal {
             response.headers_mut().insert(axum::http::header::RETRY_AFTER, one_second);
         }
         response
+    }
+}
+
+/// A fault below, as the caller should see it.
+pub fn refuse(fault: Fault) -> Refusal {
+    match fault {
+        Fault::Invalid { what, hint } => Refusal::bad_request(what, hint),
+        other => Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            other.to_string(),
+            "try again; GET /readyz shows which part is down",
+        ),
     }
 }

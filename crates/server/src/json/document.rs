@@ -60,7 +60,7 @@ impl From<DraftBody> for Draft {
 pub type Parsed = Result<Draft, Unreadable>;
 
 /// A document that cannot be read.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Unreadable {
     /// Its place in the body, from 0.
     pub index: usize,

@@ -353,12 +353,13 @@ fn lines(status: &FeedStatus, groups: &[String]) -> Vec<LineRow> {
 }
 
 fn latency(view: &MarketView) -> LatencyRow {
-    let h = &view.latency.0;
+    let latency = view.report.latency;
+    let some = |ns: u64| (latency.count > 0).then_some(ns);
     LatencyRow {
-        p50: h.quantile(0.5),
-        p99: h.quantile(0.99),
-        p999: h.quantile(0.999),
-        max: h.max(),
-        count: h.count(),
+        p50: some(latency.p50_ns),
+        p99: some(latency.p99_ns),
+        p999: some(latency.p999_ns),
+        max: some(latency.max_ns),
+        count: latency.count,
     }
 }

@@ -158,8 +158,14 @@ fn lanes(app: &App, page: &mut Page) {
         }
     }
     let name = "ouzel_wire_to_publish_seconds";
-    page.family(name, "histogram", "Kernel receive stamp to publication.");
-    page.histogram(name, &[], &view.latency.0, &BOUNDS_S);
+    page.family(name, "summary", "Kernel receive stamp to publication, since the start.");
+    let latency = view.report.latency;
+    let quantiles =
+        [("0.5", latency.p50_ns), ("0.99", latency.p99_ns), ("0.999", latency.p999_ns)];
+    for (quantile, ns) in quantiles {
+        page.sample(name, &[("quantile", quantile)], ns as f64 / 1e9);
+    }
+    page.sample(&format!("{name}_count"), &[], latency.count);
 }
 
 fn memory(app: &App, page: &mut Page) {
@@ -167,7 +173,7 @@ fn memory(app: &App, page: &mut Page) {
     page.family("ouzel_memory_sequence", "gauge", "Last entry of the documents' log.");
     page.sample("ouzel_memory_sequence", &[], stats.head_seq);
     page.family("ouzel_memory_chunks", "gauge", "Chunks that are searchable now.");
-    page.sample("ouzel_memory_chunks", &[], stats.points as u64);
+    page.sample("ouzel_memory_chunks", &[], stats.points);
     page.family("ouzel_memory_versions", "gauge", "Chunk versions kept for as-of reads.");
-    page.sample("ouzel_memory_versions", &[], stats.versions as u64);
+    page.sample("ouzel_memory_versions", &[], stats.versions);
 }

@@ -1,0 +1,70 @@
+//! A venue that speaks whole depth levels over a stream: its pipeline and its place in the view.
+//!
+//! It runs on whichever thread brings messages, since such feeds are hundreds of messages a second,
+//! not hundreds of thousands.
+
+use market::pipeline::{DepthPipeline, PipelineConfig};
+use market::publish::Frame;
+
+use super::pump::with_causes;
+use crate::market::Rejected;
+use crate::node::Node;
+
+/// A depth feed's pipeline, publishing into the node's view as lane `lane`.
+pub struct DepthLane {
+    pipeline: DepthPipeline,
+    lane: usize,
+    frames: Vec<Frame>,
+}
+
+impl DepthLane {
+    /// A lane with memory for what `config` expects.
+    #[must_use]
+    pub fn new(config: &PipelineConfig, lane: usize) -> Self {
+        Self { pipeline: DepthPipeline::new(config), lane, frames: Vec::new() }
+    }
+
+    /// Takes one message of the venue.
+    pub fn message(&mut self, node: &Node, ts_recv: u64, json: &[u8]) {
+        let refused = self.pipeline.message(ts_recv, json).err();
+        self.publish(node, ts_recv, json, refused.map(|reason| with_causes(&reason)));
+    }
+
+    /// Takes a depth snapshot of one symbol.
+    pub fn snapshot(&mut self, node: &Node, ts_recv: u64, symbol: &str, json: &[u8]) {
+        let refused = self.pipeline.snapshot(symbol, ts_recv, json).err();
+        self.publish(node, ts_recv, json, refused.map(|reason| with_causes(&reason)));
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, node: &Node, now_ns: u64) {
+        self.pipeline.tick(now_ns);
+        self.publish(node, now_ns, &[], None);
+    }
+
+    /// The next symbol that needs a snapshot.
+    pub fn next_snapshot(&mut self) -> Option<String> {
+        self.pipeline.next_snapshot().map(|instrument| instrument.symbol().to_owned())
+    }
+
+    /// The pipeline, for checks against it.
+    #[must_use]
+    pub fn pipeline(&self) -> &DepthPipeline {
+        &self.pipeline
+    }
+
+    fn publish(&mut self, node: &Node, at: u64, json: &[u8], refused: Option<String>) {
+        self.pipeline.publish(&mut self.frames);
+        if self.frames.is_empty() && refused.is_none() {
+            return;
+        }
+        let mut view = node.market_mut();
+        for frame in self.frames.drain(..) {
+            view.apply(self.lane, &frame);
+        }
+        if let Some(reason) = refused {
+            let bytes = json[..json.len().min(256)].to_vec();
+            view.reject(Rejected { at, line: "binance".to_owned(), reason, bytes });
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The control side of the lanes: a thread that drains their rings in batches.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use engine::lane::{Lane, LaneState};
+
+use super::DigestCheck;
+use crate::market::Rejected;
+use crate::node::Node;
+
+/// Frames applied under one lock: long enough to be cheap, short enough for readers.
+const BATCH: usize = 1_024;
+/// Wait when every ring is empty. Readers see a frame at most this much later.
+const IDLE: Duration = Duration::from_millis(1);
+
+/// A running pump. Dropping it stops the lanes, applies what they published last, and ends.
+pub struct Pump {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Pump {
+    /// Starts moving frames of `lanes` into the node's view. The first lane's index there is
+    /// `first`: further ones follow.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn(
+        node: Arc<Node>,
+        lanes: Vec<Lane>,
+        first: usize,
+        check: Arc<DigestCheck>,
+    ) -> std::io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("pump".to_owned())
+            .spawn(move || run(&node, lanes, first, &check, &stopped))?;
+        Ok(Self { stop, thread: Some(thread) })
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        if let Some(thread) = self.thread.take() {
+            // A panic in the pump was already printed by its thread; there is nobody to tell.
+            let _ended = thread.join();
+        }
+    }
+}
+
+fn run(node: &Node, mut lanes: Vec<Lane>, first: usize, check: &DigestCheck, stop: &AtomicBool) {
+    loop {
+        let stopping = stop.load(Ordering::Acquire);
+        if stopping {
+            for lane in &mut lanes {
+                // Whoever asked for the end has read `lane_death` if there was one.
+                let _dead = lane.stop();
+            }
+        }
+        let moved: usize =
+            lanes.iter_mut().enumerate().map(|(idx, lane)| drain(node, lane, first + idx, check)).sum();
+        if moved == 0 {
+            if stopping {
+                return;
+            }
+            std::thread::sleep(IDLE);
+        }
+    }
+}
+
+fn drain(node: &Node, lane: &mut Lane, idx: usize, check: &DigestCheck) -> usize {
+    let mut view = None;
+    let mut moved = 0;
+    while moved < BATCH {
+        let Some(frame) = lane.next_frame() else { break };
+        view.get_or_insert_with(|| node.market_mut()).apply(idx, &frame);
+        moved += 1;
+    }
+    while let Some((seq, digest)) = lane.take_digest() {
+        let view = view.get_or_insert_with(|| node.market_mut());
+        check.saw(seq, digest, &mut view.check);
+    }
+    let report = lane.report();
+    let rejected: Vec<Rejected> = offenders(lane).map(reject).collect();
+    let dead = lane.state() == LaneState::Dead;
+    let changed = idx == 0 && report.at_ns != 0;
+    if changed || dead || !rejected.is_empty() {
+        let view = view.get_or_insert_with(|| node.market_mut());
+        view.report = report;
+        rejected.into_iter().for_each(|r| view.reject(r));
+        if dead {
+            view.lane_death = lane.death().map(str::to_owned);
+        }
+    }
+    moved
+}
+
+fn offenders(_lane: &mut Lane) -> impl Iterator<Item = market::pipeline::Offender> {
+    std::iter::empty()
+}
+
+fn reject(offender: market::pipeline::Offender) -> Rejected {
+    Rejected {
+        at: offender.at_ns,
+        line: ["A", "B"].get(offender.line).copied().unwrap_or("recovery").to_owned(),
+        reason: with_causes(&offender.reason),
+        bytes: offender.bytes().to_vec(),
+    }
+}
+
+/// An error and what caused it, in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,219 @@
+//! Binance over WebSocket: connect, read, fetch snapshots when the depth chain asks for one,
+//! reconnect with growing waits.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use node::{DepthLane, Node};
+use tokio::sync::watch;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+use super::Backoff;
+use crate::app::{Check, Probe};
+
+/// A venue that is silent this long is taken for dead; Binance pings every 20 s.
+const SILENCE: Duration = Duration::from_secs(60);
+const SNAPSHOT_LIMIT: u32 = 1_000;
+const SNAPSHOT_BYTES: u64 = 32 << 20;
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where to connect.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// WebSocket addresses, raw or combined streams.
+    pub urls: Vec<String>,
+    /// `GET {rest}?symbol=BTCUSDT&limit=1000` answers a depth snapshot.
+    pub rest: Option<String>,
+}
+
+/// What the connections have seen, for health and logs.
+#[derive(Debug, Default)]
+pub struct Status {
+    connected: AtomicU64,
+    attempts: AtomicU64,
+    messages: AtomicU64,
+    snapshots: AtomicU64,
+    last_error: Mutex<Option<String>>,
+    ended: AtomicBool,
+}
+
+impl Status {
+    /// Messages received on all connections.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages.load(Ordering::Relaxed)
+    }
+
+    fn fail(&self, why: String) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    /// Health of the connections, `wanted` of them.
+    #[must_use]
+    pub fn probe(self: &Arc<Self>, wanted: usize) -> Probe {
+        let status = Arc::clone(self);
+        let read = Box::new(move || {
+            let connected = status.connected.load(Ordering::Relaxed);
+            let last = status.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let why = last.map(|why| format!("; last trouble: {why}")).unwrap_or_default();
+            Check {
+                ok: connected as usize == wanted,
+                detail: format!(
+                    "{connected} of {wanted} connections, {} messages{why}",
+                    status.messages()
+                ),
+            }
+        });
+        Probe { name: "binance", read }
+    }
+}
+
+/// One lane shared by all connections of a venue.
+type SharedLane = Arc<Mutex<DepthLane>>;
+
+/// Keeps every connection up until `stop` changes.
+pub async fn run(
+    node: Arc<Node>,
+    lane: DepthLane,
+    settings: Settings,
+    status: Arc<Status>,
+    stop: watch::Receiver<bool>,
+) {
+    let lane = Arc::new(Mutex::new(lane));
+    let mut tasks = tokio::task::JoinSet::new();
+    for url in settings.urls.clone() {
+        let link = Link {
+            node: Arc::clone(&node),
+            lane: Arc::clone(&lane),
+            rest: settings.rest.clone(),
+            status: Arc::clone(&status),
+        };
+        tasks.spawn(link.keep_up(url, stop.clone()));
+    }
+    while tasks.join_next().await.is_some() {}
+    status.ended.store(true, Ordering::Relaxed);
+}
+
+struct Link {
+    node: Arc<Node>,
+    lane: SharedLane,
+    rest: Option<String>,
+    status: Arc<Status>,
+}
+
+impl Link {
+    async fn keep_up(self, url: String, mut stop: watch::Receiver<bool>) {
+        let mut backoff = Backoff::default();
+        while !*stop.borrow() {
+            self.status.attempts.fetch_add(1, Ordering::Relaxed);
+            let read = tokio::select! {
+                read = self.connect_and_read(&url, &mut backoff) => read,
+                _ = stop.changed() => return,
+            };
+            let why = read.err().map_or("the venue closed the stream".to_owned(), |e| e.to_string());
+            self.status.fail(format!("{url}: {why}"));
+            tokio::select! {
+                () = tokio::time::sleep(backoff.fail()) => {}
+                _ = stop.changed() => return,
+            }
+        }
+    }
+
+    async fn connect_and_read(
+        &self,
+        url: &str,
+        backoff: &mut Backoff,
+    ) -> Result<(), tungstenite::Error> {
+        let (mut socket, _) = connect_async(url).await?;
+        let _connected = Connected::new(&self.status);
+        let mut ticks = tokio::time::interval(TICK);
+        let mut heard = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                said = socket.next() => {
+                    let Some(said) = said else { return Ok(()) };
+                    heard = tokio::time::Instant::now();
+                    match said? {
+                        Message::Text(text) => {
+                            backoff.succeed();
+                            self.message(text.as_bytes());
+                        }
+                        Message::Binary(bytes) => self.message(&bytes),
+                        Message::Close(_) => return Ok(()),
+                        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+                    }
+                }
+                _ = ticks.tick() => {
+                    if heard.elapsed() > SILENCE {
+                        let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
+                        return Err(silent.into());
+                    }
+                    self.tick();
+                }
+            }
+        }
+    }
+
+    fn message(&self, bytes: &[u8]) {
+        self.status.messages.fetch_add(1, Ordering::Relaxed);
+        let now = self.node.clock().now_ns();
+        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
+        lane.message(&self.node, now, bytes);
+        while let Some(symbol) = lane.next_snapshot() {
+            self.fetch(symbol);
+        }
+    }
+
+    fn tick(&self) {
+        let now = self.node.clock().now_ns();
+        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
+        lane.tick(&self.node, now);
+        while let Some(symbol) = lane.next_snapshot() {
+            self.fetch(symbol);
+        }
+    }
+
+    /// Fetches a snapshot beside the stream; the lane asks again when it does not come.
+    fn fetch(&self, symbol: String) {
+        let Some(rest) = self.rest.clone() else { return };
+        let (node, lane) = (Arc::clone(&self.node), Arc::clone(&self.lane));
+        let status = Arc::clone(&self.status);
+        tokio::task::spawn_blocking(move || {
+            let url = format!("{rest}?symbol={symbol}&limit={SNAPSHOT_LIMIT}");
+            match get(&url) {
+                Ok(body) => {
+                    status.snapshots.fetch_add(1, Ordering::Relaxed);
+                    let now = node.clock().now_ns();
+                    let mut lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
+                    lane.snapshot(&node, now, &symbol, &body);
+                }
+                Err(why) => status.fail(format!("{url}: {why}")),
+            }
+        });
+    }
+}
+
+fn get(url: &str) -> Result<Vec<u8>, ureq::Error> {
+    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build();
+    let mut response = ureq::Agent::new_with_config(config).get(url).call()?;
+    response.body_mut().with_config().limit(SNAPSHOT_BYTES).read_to_vec()
+}
+
+/// Counts a connection for as long as it lives.
+struct Connected<'a>(&'a Status);
+
+impl<'a> Connected<'a> {
+    fn new(status: &'a Status) -> Self {
+        status.connected.fetch_add(1, Ordering::Relaxed);
+        Self(status)
+    }
+}
+
+impl Drop for Connected<'_> {
+    fn drop(&mut self) {
+        self.0.connected.fetch_sub(1, Ordering::Relaxed);
+    }
+}
