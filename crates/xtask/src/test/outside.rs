@@ -58,8 +58,8 @@ fn conformance(workspace: &Workspace, tools: &Tools, script: &Path) -> Result<Ou
     with_tool(tools.python(), |python| {
         let mut command = Command::new(python);
         command.arg(script).current_dir(&workspace.root);
-        if let Ok(tshark) = &tshark {
-            command.env("TSHARK", tshark);
+        if let Err(why) = &tshark {
+            println!("no tshark: {why}");
         }
         run_script(&mut command)
     })
@@ -76,7 +76,11 @@ fn console(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -
     with_tool(tools.python(), |python| {
         with_demo(workspace, demo, |demo| {
             let mut command = Command::new(&python);
-            command.args([CONSOLE_TEST, "--url", &demo.url()]);
+            let shots = workspace.target.join("console-shots");
+            std::fs::create_dir_all(&shots).context("making a folder for the screenshots")?;
+            command
+                .args([CONSOLE_TEST, "--url", &demo.url(), "--shots"])
+                .arg(&shots);
             run_script(
                 command
                     .env("CHROMIUM", &chromium)
