@@ -117,6 +117,11 @@ impl Embedder {
         self.tokens_limit
     }
 
+    /// The tokenizer that belongs to the model.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
     /// Tokens of the whole text, the two marks around it included: up to [`Embedder::max_tokens`] nothing is cut.
     pub fn token_count(&self, text: &str) -> usize {
         self.tokenizer.count(text)

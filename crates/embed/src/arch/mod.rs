@@ -17,6 +17,9 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use linear::{Packed, Tail};
 pub(crate) use rows::Quantised;
 
