@@ -1,6 +1,7 @@
 //! What a lane runs: the steps of `market` joined to one state machine.
 
 use crate::ring::FrameSender;
+use market::pipeline::{ItchPipeline, RejectRing};
 use wire::moldudp64::Request;
 
 /// A pure state machine between payloads and frames. The lane drives it: payloads, then `tick`
@@ -29,4 +30,49 @@ pub trait Pipeline {
 
     /// A digest that was asked for and is ready: sequence number and digest.
     fn take_digest(&mut self) -> Option<(u64, u64)>;
+
+    /// The last packets and messages that could not be used, if the pipeline keeps them.
+    fn rejected(&self) -> Option<&RejectRing> {
+        None
+    }
+}
+
+impl Pipeline for ItchPipeline {
+    #[inline]
+    fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) {
+        Self::packet(self, line, ts_recv, bytes);
+    }
+
+    #[inline]
+    fn message(&mut self, ts_recv: u64, bytes: &[u8]) {
+        Self::message(self, ts_recv, bytes);
+    }
+
+    fn tick(&mut self, now_ns: u64) {
+        Self::tick(self, now_ns);
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        Self::next_request(self)
+    }
+
+    fn publish(&mut self, sink: &mut FrameSender) {
+        Self::publish(self, sink);
+    }
+
+    fn kernel_drops(&mut self, line: usize, total: u64) {
+        Self::kernel_drops(self, line, total);
+    }
+
+    fn digest_at(&mut self, seq: u64) {
+        Self::digest_at(self, seq);
+    }
+
+    fn take_digest(&mut self) -> Option<(u64, u64)> {
+        Self::take_digest(self)
+    }
+
+    fn rejected(&self) -> Option<&RejectRing> {
+        Some(Self::rejected(self))
+    }
 }

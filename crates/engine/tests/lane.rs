@@ -1,4 +1,8 @@
 //! A lane around a pipeline of our own: life, death, commands, rings, recordings.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real sockets and threads run in real time"
+)]
 
 mod common;
 

@@ -1,4 +1,8 @@
 //! Real sockets over loopback: what was sent arrives once, stamped, and losses are told.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "real sockets and threads run in real time"
+)]
 
 mod common;
 

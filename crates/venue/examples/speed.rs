@@ -1,4 +1,5 @@
 //! How fast the venue speaks, in memory: `cargo run --release -p venue --example speed -- 5000000`.
+#![allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 use std::time::Instant;
 use venue::{Venue, VenueConfig};
@@ -15,7 +16,6 @@ fn main() {
         ..VenueConfig::new(1, midnight + 34_200_000_000_000, midnight)
     });
     let (mut bytes, mut until) = (0u64, midnight + 34_200_000_000_000);
-    #[allow(clippy::disallowed_methods, reason = "a measurement reads the clock")]
     let start = Instant::now();
     while venue.seq() < wanted {
         until += 10_000_000;

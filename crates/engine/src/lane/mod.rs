@@ -21,6 +21,7 @@ pub use report::{Latency, Report};
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
 use crate::source::Source;
+use market::pipeline::Offender;
 use market::publish::Frame;
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -166,6 +167,7 @@ pub struct Lane {
     frames: Consumer<Frame>,
     digests: Consumer<(u64, u64)>,
     reports: Consumer<Report>,
+    offenders: Consumer<Offender>,
     commander: Commander,
     newest: Report,
 }
@@ -184,6 +186,7 @@ impl Lane {
         let (sender, frames) = FrameSender::ring(config.ring_capacity);
         let (digest_sender, digests) = RingBuffer::new(64);
         let (report_sender, reports) = RingBuffer::new(16);
+        let (offender_sender, offenders) = RingBuffer::new(64);
         let (commands, command_receiver) = RingBuffer::new(64);
         let shared = Arc::new(Shared::default());
         let name = config.name.clone();
@@ -191,6 +194,7 @@ impl Lane {
             sender,
             digests: digest_sender,
             reports: report_sender,
+            offenders: offender_sender,
             commands: command_receiver,
             shared: Arc::clone(&shared),
         };
@@ -208,6 +212,7 @@ impl Lane {
             frames,
             digests,
             reports,
+            offenders,
             commander: Commander {
                 ring: Arc::new(Mutex::new(commands)),
             },
@@ -237,6 +242,12 @@ impl Lane {
             self.newest = report;
         }
         self.newest
+    }
+
+    /// The oldest rejected packet or message that waits, if any. When more than 64 wait, newer ones
+    /// are passed over; the feed's status counts them all.
+    pub fn next_offender(&mut self) -> Option<Offender> {
+        self.offenders.pop().ok()
     }
 
     /// A handle to send commands with, for any thread.

@@ -11,6 +11,7 @@ use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
 use crate::source::{RECOVERY_LINE, Source, Unit};
 use crate::sys::thread::pin;
+use market::pipeline::{Offender, RejectRing};
 use rtrb::{Consumer, Producer};
 use stdx::{Clock, Histogram, SystemClock};
 
@@ -24,6 +25,7 @@ pub(super) struct Ends {
     pub sender: FrameSender,
     pub digests: Producer<(u64, u64)>,
     pub reports: Producer<Report>,
+    pub offenders: Producer<Offender>,
     pub commands: Consumer<Command>,
     pub shared: Arc<Shared>,
 }
@@ -93,7 +95,8 @@ struct Worker<P, S> {
     payloads: u64,
     requests: u64,
     is_live: bool,
-    digests_open: u32,
+    /// Rejects handed over so far.
+    offenders_seen: u64,
     stopping: bool,
 }
 
@@ -117,7 +120,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             recent: Histogram::new(),
             payloads: 0,
             requests: 0,
-            digests_open: 0,
+            offenders_seen: 0,
             stopping: false,
         }
     }
@@ -179,10 +182,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             match command {
                 Command::Stop => self.stopping = true,
                 Command::SetIdle(idle) => self.idle = idle,
-                Command::DigestAt(seq) => {
-                    self.pipeline.digest_at(seq);
-                    self.digests_open += 1;
-                }
+                Command::DigestAt(seq) => self.pipeline.digest_at(seq),
             }
         }
     }
@@ -197,6 +197,26 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
                 .kernel_drops(line, self.source.kernel_drops(line));
         }
         self.pipeline.tick(now_ns);
+        let rejected = self.pipeline.rejected().map_or(0, RejectRing::total);
+        if rejected > self.offenders_seen {
+            self.hand_over_offenders(rejected);
+        }
+    }
+
+    #[cold]
+    fn hand_over_offenders(&mut self, total: u64) {
+        let new = total - self.offenders_seen;
+        self.offenders_seen = total;
+        let Some(ring) = self.pipeline.rejected() else {
+            return;
+        };
+        // Oldest first; the ring keeps 64 at most.
+        for place in (0..new.min(64) as usize).rev() {
+            if let Some(offender) = ring.newest_first().nth(place) {
+                // Nobody reads: the status still counts them.
+                let _ = self.ends.offenders.push(*offender);
+            }
+        }
     }
 
     fn send_requests(&mut self) -> io::Result<()> {
@@ -210,9 +230,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
     fn publish(&mut self, now_ns: u64) {
         self.next_publish_ns = now_ns + self.publish_ns;
         self.pipeline.publish(&mut self.ends.sender);
-        if self.digests_open > 0 {
-            self.hand_over_digests();
-        }
+        self.hand_over_digests();
         if self.stamps.is_empty() {
             return;
         }
@@ -230,7 +248,6 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             let Some(digest) = self.pipeline.take_digest() else {
                 return;
             };
-            self.digests_open = self.digests_open.saturating_sub(1);
             // There is room: the ring is not full and only this thread fills it.
             let _ = self.ends.digests.push(digest);
         }
