@@ -94,6 +94,7 @@ fn book_fields(message: &Message<'_>) -> u64 {
     fields ^ message.timestamp_ns() ^ u64::from(message.locate())
 }
 
+#[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 fn report(name: &str, file: &[u8], mut pass: impl FnMut(&[u8]) -> u64) {
     let mut times: Vec<f64> = (0..PASSES)
         .map(|_| {
