@@ -48,7 +48,7 @@ class Market:
             code = (head[:2] + tail[0] + chr(65 + (index * 7) % 26)).upper()
             while code in self.symbols:
                 code = code[:3] + chr(65 + self.random.randrange(26))
-            price = round(self.random.choice([4.2, 18, 42, 96, 163, 310, 880]) * self.random.uniform(0.7, 1.4), 2)
+            price = round(self.random.choice([12, 18, 42, 96, 163, 310, 880]) * self.random.uniform(0.7, 1.4), 2)
             self.symbols[code] = Symbol(code, f"{head} {tail}", price, price, self.random.gauss(0, 6e-6), self.random.uniform(0.15, 1.0))
         self.now = time.time_ns()
         self._history()

@@ -6,11 +6,12 @@ import { BarSeries, SPAN_SECONDS } from "./bars.js";
 import { byId, choose, cover, setData, setText, show, skeleton } from "./dom.js";
 import { direction, millis, percent, price, priceDigits } from "./format.js";
 import { palette } from "./palette.js";
-import { on, signalKey, store } from "./store.js";
+import { beforeFrame, changed, on, signalKey, store } from "./store.js";
 
 const HISTORY = { "1s": 600, "1m": 390 };
 const VWAP_HISTORY = 6_000;
-const BAR_PX = { "1s": 5, "1m": 8 };
+const CHART_MS = 190;
+const BAR_PX = { "1s": 4, "1m": 8 };
 
 let chart;
 let candles;
@@ -23,6 +24,8 @@ let load = 0;
 let lastVwapTime = 0;
 let lastVwap = null;
 let phase = { kind: "idle" };
+let waiting = [];
+let appliedAt = 0;
 let actions;
 
 /** `whySignal(signal)` and `why(symbol)` are what the chart can ask. */
@@ -41,6 +44,9 @@ export function startChart(given) {
   on("theme", paint);
   on("signals selected", drawMarkers);
   on("symbols selected book", drawHead);
+  on("loaded", drawCover);
+  beforeFrame(applyWaiting);
+  drawCover();
 }
 
 /** The other bar length. */
@@ -174,7 +180,30 @@ function vwapPoint(row) {
 
 /** A `bar` frame. */
 export function takeBar(message) {
-  if (message.symbol !== store.selected || phase.kind !== "ready" || !message.bar) return;
+  if (message.symbol !== store.selected || !message.bar) return;
+  waiting.push(() => applyBar(message));
+  changed("bars");
+}
+
+/** A `vwap` frame. */
+export function takeVwap(row) {
+  if (row.symbol !== store.selected) return;
+  waiting.push(() => applyVwap(row));
+  changed("bars");
+}
+
+/** The chart redraws all of its canvases for each update, so it gets five a second. */
+function applyWaiting() {
+  const now = performance.now();
+  if (!waiting.length || now - appliedAt < CHART_MS) return;
+  appliedAt = now;
+  const due = waiting;
+  waiting = [];
+  for (const apply of due) apply();
+}
+
+function applyBar(message) {
+  if (message.symbol !== store.selected || phase.kind !== "ready") return;
   const first = series.size === 0;
   const before = series.newest;
   const bar = series.take(message.bar);
@@ -193,8 +222,7 @@ export function takeBar(message) {
   }
 }
 
-/** A `vwap` frame. */
-export function takeVwap(row) {
+function applyVwap(row) {
   if (row.symbol !== store.selected || phase.kind !== "ready") return;
   const point = vwapPoint(row);
   // The line never runs ahead of the candles: a quiet symbol would otherwise push them off the screen.
@@ -268,7 +296,7 @@ function drawHead() {
 
 function drawCover() {
   const box = byId("chart-cover");
-  if (phase.kind === "loading") {
+  if (phase.kind === "loading" || (phase.kind === "idle" && store.loaded.phase === "loading")) {
     if (box.dataset.kind === "loading") return;
     box.dataset.kind = "loading";
     box.coverKey = "loading";

@@ -23,15 +23,18 @@ export function h(tag, attributes, ...children) {
   return element;
 }
 
+/** An SVG element. */
+export function svg(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
 /** An icon of the sprite in index.html. */
 export function icon(name, extra = "") {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", `icon ${extra}`.trim());
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#i-${name}`);
-  svg.append(use);
-  return svg;
+  const element = svg("svg", { class: `icon ${extra}`.trim(), "aria-hidden": "true" });
+  element.append(svg("use", { href: `#i-${name}` }));
+  return element;
 }
 
 /** Writes text only when it differs: an untouched node costs no layout. */

@@ -7,6 +7,7 @@ import { toggleSpan } from "./chart.js";
 import { focusBox, setAsOf, setMode } from "./command.js";
 import { closeDrawer, drawerIsOpen } from "./drawer.js";
 import { cursorSymbol, moveCursor } from "./movers.js";
+import { toggleTall } from "./why.js";
 
 const PANELS = { 1: "movers", 2: "chart", 3: "ladder", 4: "why" };
 
@@ -34,6 +35,7 @@ export function startKeys({ open, why, reveal }) {
     w: () => cursorSymbol() && why(cursorSymbol()),
     f: () => { reveal("movers"); byId("movers-filter").focus(); },
     m: toggleSpan,
+    e: toggleTall,
     t: toggleTheme,
     "?": toggleHelp,
     1: () => focusPanel(1),

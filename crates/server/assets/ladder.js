@@ -54,11 +54,9 @@ function makeTable() {
 
 function makeSide(side) {
   const text = h("span");
-  const bar = h("i", { class: "depth", "aria-hidden": "true" });
   return {
     text,
-    bar,
-    qty: h("td", { class: `num qty ${side}` }, bar, text),
+    qty: h("td", { class: `num qty ${side}` }, text),
     price: h("td", { class: `num px ${side}` }),
     orders: h("td", { class: `num orders ${side}` }),
   };
@@ -105,10 +103,10 @@ function fillSide(side, level, digits, deepest) {
   setText(side.text, level ? compact(level.qty) : "");
   setText(side.price, level ? price(level.price, digits) : "");
   setText(side.orders, level && level.orders ? String(level.orders) : "");
-  const share = level ? (level.qty / deepest).toFixed(3) : "0";
+  const share = `${level ? Math.round((level.qty / deepest) * 100) : 0}% calc(100% - 2px)`;
   if (side.share !== share) {
     side.share = share;
-    side.bar.style.transform = `scaleX(${share})`;
+    side.qty.style.backgroundSize = share;
   }
 }
 

@@ -1,9 +1,8 @@
 // The movers list: a fixed number of row elements slide over a ranking of any length.
 
 import * as api from "./api.js";
-import { byId, cover, h, icon, setData, setText, show, skeleton } from "./dom.js";
+import { byId, cover, h, icon, setData, setText, show, skeleton, svg } from "./dom.js";
 import { compact, direction, integer, percent, price } from "./format.js";
-import { palette } from "./palette.js";
 import { Ranking } from "./ranking.js";
 import { Histories, drawSpark } from "./spark.js";
 import { changed, on, store } from "./store.js";
@@ -31,8 +30,8 @@ export function startMovers(given) {
   new ResizeObserver(() => changed("movers-scroll")).observe(view);
   startSorting();
   startFilter();
-  on("symbols movers-scroll selected theme loaded connection", draw);
-  setInterval(() => changed("movers-scroll"), 1_000);
+  on("symbols movers-scroll selected loaded connection", draw);
+  setInterval(() => changed("symbols"), 1_000);
 }
 
 function hold(held) {
@@ -195,20 +194,23 @@ function makeRow() {
   row.symbol = h("b", { class: "m-symbol" });
   row.halt = h("span", { class: "m-halt", hidden: true });
   row.name = h("span", { class: "m-name" });
-  row.canvas = h("canvas", { class: "m-spark", "aria-hidden": "true" });
+  row.spark = svg("svg", { class: "m-spark", "aria-hidden": "true" });
+  row.line = svg("path", { class: "spark-line" });
+  row.end = svg("path", { class: "spark-end" });
+  row.spark.append(row.line, row.end);
   row.last = h("span", { class: "m-last num" });
   row.volume = h("span", { class: "m-volume num" });
   row.arrow = h("span", { class: "m-arrow" }, icon("up", "tiny a-up"), icon("down", "tiny a-down"));
   row.change = h("span", { class: "m-change num" });
-  row.bar = h("i", { class: "m-bar", "aria-hidden": "true" });
+  row.bar = h("i", { class: "m-track", "aria-hidden": "true" });
   row.why = h("button", { type: "button", class: "row-why", tabindex: "-1" }, "Why?");
   row.root = h(
     "div",
     { class: "mover", role: "row", id: `mover-${(rowId += 1)}` },
     cell("c-symbol", row.dot, h("span", { class: "m-top" }, row.symbol, row.halt), row.name),
-    cell("c-spark", row.canvas),
+    cell("c-spark", row.spark),
     cell("c-last", row.last, row.volume),
-    cell("c-change", h("span", { class: "m-top" }, row.arrow, row.change), h("i", { class: "m-track" }, row.bar)),
+    cell("c-change", h("span", { class: "m-top" }, row.arrow, row.change), row.bar),
     cell("c-why", row.why),
   );
   row.root.addEventListener("click", () => {
@@ -253,10 +255,10 @@ function fillRow(row, index, data) {
   setText(row.last, price(data.last));
   setText(row.volume, compact(data.volume));
   setText(row.change, percent(data.change_bp));
-  const share = Math.min(1, Math.abs(data.change_bp ?? 0) / ranking.scaleBp).toFixed(3);
+  const share = `${Math.round(Math.min(1, Math.abs(data.change_bp ?? 0) / ranking.scaleBp) * 62)}px 3px`;
   if (row.share !== share) {
     row.share = share;
-    row.bar.style.transform = `scaleX(${share})`;
+    row.bar.style.backgroundSize = share;
   }
   if (row.integrity !== data.integrity) {
     row.integrity = data.integrity;
@@ -267,12 +269,11 @@ function fillRow(row, index, data) {
   const halt = STATES[data.state];
   show(row.halt, Boolean(halt));
   if (halt) setText(row.halt, halt);
-  drawRowSpark(row, data, way);
+  drawRowSpark(row, data.symbol);
 }
 
-function drawRowSpark(row, data, way) {
-  const stamp = `${histories.version}|${document.documentElement.dataset.theme}`;
-  if (row.drawn === stamp) return;
-  row.drawn = stamp;
-  drawSpark(row.canvas, histories.get(data.symbol), palette(), way, data.open);
+function drawRowSpark(row, symbol) {
+  if (row.drawn === histories.version) return;
+  row.drawn = histories.version;
+  drawSpark({ line: row.line, dot: row.end }, histories.get(symbol));
 }

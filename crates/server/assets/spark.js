@@ -1,11 +1,11 @@
-// Spark lines: a short price history per symbol, sampled on our clock, drawn on a small canvas.
+// Spark lines: a short price history per symbol, sampled on our clock.
 
 const SAMPLES = 90;
 const SAMPLE_MS = 1_000;
-/** As in panels.css; reading it from the element would force a layout per row. */
-const SPARK_PX = { width: 72, height: 24 };
+/** As in panels.css. */
+const SPARK_PX = { width: 60, height: 24 };
 
-/** Price histories by symbol. `version` grows with each sample, so that a canvas knows when it is out of date. */
+/** Price histories by symbol. `version` grows with each sample, so that a row knows when its line is out of date. */
 export class Histories {
   constructor() {
     this.bySymbol = new Map();
@@ -47,18 +47,15 @@ export class Histories {
   }
 }
 
-/** Draws `prices` in `colour`, with the day's open as a hairline when it is in range. */
-export function drawSpark(canvas, prices, colours, way, open) {
-  const ratio = window.devicePixelRatio || 1;
-  const [width, height] = [SPARK_PX.width, SPARK_PX.height];
-  if (canvas.width !== Math.round(width * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
+/** Draws `prices` into the two paths, ending in a dot. An SVG and not a canvas: thirty canvases are thirty layers for the
+ * browser to compose in every frame. */
+export function drawSpark({ line, dot }, prices) {
+  if (!prices || prices.length < 2) {
+    line.setAttribute("d", "");
+    dot.setAttribute("d", "");
+    return;
   }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  if (!prices || prices.length < 2) return;
+  const { width, height } = SPARK_PX;
   let low = Infinity;
   let high = -Infinity;
   for (const value of prices) {
@@ -68,25 +65,12 @@ export function drawSpark(canvas, prices, colours, way, open) {
   const margin = Math.max((high - low) * 0.06, Math.abs(high) * 2e-4);
   low -= margin;
   high += margin;
-  const step = (width - 3) / (SAMPLES - 1);
+  const step = (width - 4) / (SAMPLES - 1);
   const left = width - 3 - step * (prices.length - 1);
-  const y = (value) => 1.5 + (height - 3) * (1 - (value - low) / (high - low));
-  if (typeof open === "number" && open > low && open < high) {
-    pen.strokeStyle = colours.line;
-    pen.lineWidth = 1;
-    pen.beginPath();
-    pen.moveTo(0, Math.round(y(open)) + 0.5);
-    pen.lineTo(width, Math.round(y(open)) + 0.5);
-    pen.stroke();
-  }
-  pen.strokeStyle = colours[way];
-  pen.lineWidth = 1.25;
-  pen.lineJoin = "round";
-  pen.beginPath();
-  prices.forEach((value, i) => (i ? pen.lineTo(left + i * step, y(value)) : pen.moveTo(left, y(value))));
-  pen.stroke();
-  pen.fillStyle = colours[way];
-  pen.beginPath();
-  pen.arc(left + (prices.length - 1) * step, y(prices.at(-1)), 1.6, 0, 7);
-  pen.fill();
+  const points = prices.map((value, i) => {
+    const y = 2 + (height - 4) * (1 - (value - low) / (high - low));
+    return `${(left + i * step).toFixed(1)} ${y.toFixed(1)}`;
+  });
+  line.setAttribute("d", `M${points.join("L")}`);
+  dot.setAttribute("d", `M${points.at(-1)}h.01`);
 }

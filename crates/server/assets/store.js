@@ -24,11 +24,18 @@ export const store = {
 };
 
 const SIGNALS_LIMIT = 500;
-const listeners = new Map();
-const dirty = new Set();
-let queued = false;
+/** Topics that the network or a clock moves: drawn at most once per this many milliseconds. */
+const LAZY = new Set(["symbols", "book", "feed", "clock", "bars"]);
+const LAZY_MS = 90;
 
-/** Calls `draw` in the next animation frame after any of these topics changed. */
+const listeners = new Map();
+const prepares = [];
+const dirty = new Set();
+let frame = 0;
+let timer = 0;
+let drawnAt = 0;
+
+/** Calls `draw` in an animation frame soon after any of these topics changed. */
 export function on(topics, draw) {
   for (const topic of topics.split(" ")) {
     if (!listeners.has(topic)) listeners.set(topic, new Set());
@@ -36,17 +43,32 @@ export function on(topics, draw) {
   }
 }
 
-/** Says that a topic changed. */
+/** Calls `prepare` just before each animation frame is asked for: for parts that ask for frames of their own, so that
+ * both fall into the same one. */
+export function beforeFrame(prepare) {
+  prepares.push(prepare);
+}
+
+/** Says that a topic changed. What a person did is drawn in the next frame, the rest when it is due. */
 export function changed(topic) {
   for (const draw of listeners.get(topic) ?? []) dirty.add(draw);
-  if (!queued && dirty.size > 0) {
-    queued = true;
-    requestAnimationFrame(flush);
-  }
+  if (!LAZY.has(topic)) return askForFrame();
+  if (frame || timer) return undefined;
+  timer = setTimeout(askForFrame, Math.max(0, drawnAt + LAZY_MS - performance.now()));
+  return undefined;
+}
+
+function askForFrame() {
+  clearTimeout(timer);
+  timer = 0;
+  if (frame) return;
+  for (const prepare of prepares) prepare();
+  frame = requestAnimationFrame(flush);
 }
 
 function flush() {
-  queued = false;
+  frame = 0;
+  drawnAt = performance.now();
   const draws = [...dirty];
   dirty.clear();
   for (const draw of draws) draw();

@@ -1,10 +1,11 @@
 // The signals tape: jumps, halts and resumptions, newest first, each with its own Why.
 
-import { byId, choose, cover, h, icon, setText, show } from "./dom.js";
+import { byId, choose, cover, h, icon, setData, setText, show } from "./dom.js";
 import { age, percent, price, timeOfDay } from "./format.js";
 import { on, signalKey, store } from "./store.js";
 
 const ROWS_LIMIT = 200;
+const PHONE = matchMedia("(max-width: 1023px)");
 const rows = new Map();
 let only = "all";
 let actions;
@@ -22,6 +23,7 @@ export function startTape(given) {
     });
   }
   on("signals selected loaded", draw);
+  PHONE.addEventListener("change", draw);
 }
 
 function draw() {
@@ -33,21 +35,30 @@ function draw() {
     row.remove();
     rows.delete(key);
   }
-  let place = view.firstChild;
-  for (const signal of wanted) {
+  const rowPx = PHONE.matches ? 40 : 28;
+  wanted.forEach((signal, index) => {
     const key = signalKey(signal);
     let row = rows.get(key);
     if (!row) {
       row = makeRow(signal);
       rows.set(key, row);
+      view.append(row);
     }
-    if (row === place) place = place.nextSibling;
-    else view.insertBefore(row, place);
-    row.dataset.open = String(signal.symbol === store.selected);
-  }
+    place(row, index, rowPx);
+    setData(row, "open", String(signal.symbol === store.selected));
+  });
   if (wanted.length) firstDraw = false;
   setText(byId("tape-count"), store.signals.length ? String(store.signals.length) : "");
   drawCover(wanted.length);
+}
+
+/** Rows are moved, not reflowed: a new signal on top shifts no layout. The DOM keeps arrival order; ARIA has the place. */
+function place(row, index, rowPx) {
+  const top = index * rowPx;
+  if (row.top === top) return;
+  row.top = top;
+  row.style.transform = `translateY(${top}px)`;
+  row.setAttribute("aria-posinset", String(index + 1));
 }
 
 function drawCover(count) {

@@ -8,7 +8,9 @@ import { moment, surroundings, timeOfDay } from "./format.js";
 import { receiptView } from "./receipt.js";
 import { searchHits } from "./hits.js";
 
-const CONTEXT_CHARS = 150;
+const CONTEXT_CHARS = 72;
+/** How long an answer waits for its documents, so that its cards appear whole and nothing moves afterwards. */
+const DOCUMENTS_MS = 600;
 
 let running = null;
 let actions;
@@ -18,7 +20,15 @@ let last = null;
 export function startWhy(given) {
   actions = given;
   byId("why-clear").addEventListener("click", clearWhy);
+  byId("why-tall").addEventListener("click", toggleTall);
   clearWhy();
+}
+
+/** Gives the panel the whole column, or gives the ladder its place back. */
+export function toggleTall() {
+  const tall = document.body.dataset.why !== "tall";
+  document.body.dataset.why = tall ? "tall" : "";
+  byId("why-tall").setAttribute("aria-pressed", String(tall));
 }
 
 /** Back to the invitation. */
@@ -74,13 +84,16 @@ export async function ask(question) {
   const onToken = (token) => {
     streamed += token;
     text.textContent = streamed;
-    if (wait.isConnected) wait.replaceWith(skeleton(3, "cards"));
+    wait.remove();
   };
   try {
     const request = { q: question.q };
     if (question.symbol) request.symbol = question.symbol;
     if (question.as_of) request.as_of = question.as_of;
     const answer = await api.ask(request, onToken, mine.signal);
+    if (running !== mine) return;
+    text.textContent = answer.answer ?? streamed;
+    await documentsOf(answer, question);
     if (running === mine) showAnswer(question, answer);
   } catch (error) {
     if (running === mine && error.name !== "AbortError") fail(error, () => ask(question));
@@ -89,13 +102,22 @@ export async function ask(question) {
   }
 }
 
+const asOfAnswer = (answer, question) => answer.receipt?.as_of ?? question.as_of ?? null;
+
+/** Fetches the cited documents; resolves when all came, or when waiting longer would be rude. */
+function documentsOf(answer, question) {
+  const asOf = asOfAnswer(answer, question);
+  const all = (answer.citations ?? []).map((citation) => fetchDocument(citation.document_id, asOf).catch(() => null));
+  return Promise.race([Promise.all(all), new Promise((resolve) => setTimeout(resolve, DOCUMENTS_MS))]);
+}
+
 function showAnswer(question, answer) {
   const citations = answer.citations ?? [];
   const parts = [h("p", { class: "question" }, question.q)];
   if (answer.abstained) parts.push(noCause(answer));
   else parts.push(answerText(answer.answer ?? "", citations.length));
   if ((answer.facts ?? []).length) parts.push(factStrip(answer.facts));
-  const asOf = answer.receipt?.as_of ?? question.as_of ?? null;
+  const asOf = asOfAnswer(answer, question);
   if (citations.length) {
     const cards = citations.map((citation, i) => citationCard(citation, i + 1, asOf));
     parts.push(h("ol", { class: "citations", "aria-label": "Citations" }, ...cards));
@@ -163,6 +185,7 @@ function citationCard(citation, number, asOf) {
       citation.source ? h("span", { class: "source" }, citation.source) : null,
       h("span", {}, h("span", { class: "sub" }, "happened "), h("span", { class: "num" }, moment(citation.event_at, 0))),
       h("span", {}, h("span", { class: "sub" }, "known "), h("span", { class: "num" }, moment(citation.known_at, 0))),
+      h("i", { class: "break" }),
       proof,
       h("button", { type: "button", class: "open-document link", onclick: () => openDrawer(citation, asOf) }, icon("doc"), "Open document"),
     ),
@@ -171,7 +194,7 @@ function citationCard(citation, number, asOf) {
   return card;
 }
 
-/** Shows the quote inside its passage, and whether the document really reads so. The height is reserved beforehand. */
+/** Shows the quote inside its passage, and whether the document really reads so. */
 async function prove(citation, asOf, passage, proof) {
   try {
     const found = await fetchDocument(citation.document_id, asOf);
