@@ -325,24 +325,9 @@ fn nothing_from_after_the_instant_is_used() {
     assert_eq!(after.citations[0].document_id, format!("cause-{symbol}"));
 }
 
-/// The packaged sentence model behind the seam.
-struct MiniLm(embed::Embedder);
-
-impl Embed for MiniLm {
-    fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
-        self.0
-            .embed(text)
-            .map_err(|e| Fault::unavailable("embedder", e.to_string()))
-    }
-
-    fn model_id(&self) -> &str {
-        self.0.model_id()
-    }
-}
-
 #[test]
 fn the_packaged_model_finds_the_same_causes() {
-    let model = MiniLm(embed::Embedder::packaged().expect("packaged"));
+    let model = MiniLm::packaged();
     causes_are_cited(&model);
     decoys_are_not(&model);
 }

@@ -119,19 +119,6 @@ fn load(memory: &FakeMemory, path: &std::path::Path) {
     }
 }
 
-/// One dimension, so that loading costs nothing; questions go without it.
-struct FlatEmbedder;
-
-impl Embed for FlatEmbedder {
-    fn embed(&self, _: &str) -> Result<Vec<f32>, Fault> {
-        Ok(vec![1.0])
-    }
-
-    fn model_id(&self) -> &str {
-        "flat"
-    }
-}
-
 #[test]
 fn real_moves_are_explained_from_what_was_known() {
     let Some(dir) = shared()

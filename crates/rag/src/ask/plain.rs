@@ -11,8 +11,7 @@ use crate::fault::Fault;
 use crate::fuse::Candidate;
 use crate::memory::Search;
 use crate::prose::content_stems;
-use crate::rank::about::{Subject, about};
-use crate::rank::answers;
+use crate::rank::{Bearing, Subject, answers};
 use crate::search::Mode;
 
 /// How much a passage must be about the company that a question names.
@@ -51,7 +50,7 @@ impl Run<'_> {
             let passage = &candidate.passage;
             let asked = subjects
                 .iter()
-                .map(|s| about(passage, &passage.text, s, names));
+                .map(|s| Bearing::of(passage, s, names).whole());
             let about = asked.fold(None, |best: Option<f32>, a| {
                 Some(best.map_or(a, |b| b.max(a)))
             });

@@ -64,7 +64,12 @@ impl Run<'_> {
         self.receipt.candidates.text += text.len();
         let settings = &self.asker.settings;
         let weights = (settings.weight_dense, settings.weight_text);
-        let fused = fuse(dense, text, weights, settings.rank_constant);
+        // What the list by meaning left out is no nearer than its last entry.
+        let cosine_bound = dense.iter().map(|p| p.score).reduce(f32::min);
+        let mut fused = fuse(dense, text, weights, settings.rank_constant);
+        for candidate in &mut fused {
+            candidate.cosine = candidate.cosine.or(cosine_bound);
+        }
         self.receipt.candidates.fused += fused.len();
         self.watch.lap(&mut self.receipt.stages_us.fuse);
         Ok(fused)

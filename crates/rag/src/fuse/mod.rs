@@ -14,7 +14,7 @@ use crate::memory::Passage;
 pub struct Candidate {
     /// The passage; `score` is the fused score.
     pub passage: Passage,
-    /// Cosine to the question; `None` when the list by meaning did not have it.
+    /// Cosine to the question, or a bound from above; `None` without a search by meaning.
     pub cosine: Option<f32>,
     /// Rank in the list by meaning, from 1.
     pub rank_dense: Option<usize>,

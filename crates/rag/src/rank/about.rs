@@ -5,10 +5,11 @@
 //! Lists of many tickers are about none of them.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use crate::memory::Passage;
 use crate::prose::words;
-use crate::query::Names;
+use crate::query::{Mention, Names};
 
 /// Below this a passage is not about the company.
 pub const ABOUT_MIN: f32 = 0.6;
@@ -22,50 +23,91 @@ pub struct Subject {
     pub entities: Vec<String>,
 }
 
-/// How much `sentence`, in this passage, is about `subject`.
-#[must_use]
-pub fn about(passage: &Passage, sentence: &str, subject: &Subject, names: &Names) -> f32 {
-    let title = passage.title.as_deref().unwrap_or("");
-    let Some(symbol) = subject.symbol.as_deref() else {
-        return entity(title, sentence, &passage.text, &subject.entities);
-    };
-    let tagged = passage
-        .symbols
-        .iter()
-        .any(|s| s.eq_ignore_ascii_case(symbol));
-    let in_title = standing(title, symbol, names);
-    let in_sentence = standing(sentence, symbol, names);
-    let in_text = standing(&passage.text, symbol, names);
-    let foreign = !tagged && !passage.symbols.is_empty();
-    let place = match (in_title, in_sentence) {
-        (Standing::First, Standing::First) => 1.0,
-        (Standing::First, Standing::Nobody) => 0.93,
-        (Standing::Nobody, Standing::First) => 1.0,
-        (Standing::First, _) => 0.9,
-        (Standing::Later | Standing::Absent, Standing::First) if tagged => 0.8,
-        (Standing::Later, _) if tagged => 0.65,
-        (Standing::Nobody, Standing::Later) if tagged => 0.65,
-        (Standing::Nobody, Standing::Nobody) if in_text == Standing::First => 0.9,
-        (Standing::Nobody, Standing::Nobody) if tagged => 0.8,
-        (Standing::Absent | Standing::Later, Standing::First) => 0.5,
-        (_, Standing::Later) => 0.4,
-        _ if tagged => 0.4,
-        _ => 0.0,
-    };
-    let foreign = if foreign { 0.5 } else { 1.0 };
-    place * foreign * focus(passage, names)
+/// A passage read once for one subject; then each of its sentences can be judged.
+#[derive(Clone, Debug)]
+pub struct Bearing<'a> {
+    passage: &'a Passage,
+    subject: &'a Subject,
+    tagged: bool,
+    title: Standing,
+    text: Standing,
+    /// Companies named in the text, in order: where, and whether it is the subject.
+    mentions: Vec<(Range<usize>, bool)>,
+    focus: f32,
 }
 
-/// Whether a headline may speak for the sentences below it: not when it names only others.
-#[must_use]
-pub fn title_speaks(title: &str, subject: &Subject, names: &Names) -> bool {
-    subject
-        .symbol
-        .as_deref()
-        .is_none_or(|s| standing(title, s, names) != Standing::Absent)
+impl<'a> Bearing<'a> {
+    /// Reads a passage.
+    #[must_use]
+    pub fn of(passage: &'a Passage, subject: &'a Subject, names: &Names) -> Self {
+        let symbol = subject.symbol.as_deref().unwrap_or("");
+        let is_subject = |m: &Mention| m.symbol.eq_ignore_ascii_case(symbol);
+        let title = names.in_document(passage.title.as_deref().unwrap_or(""));
+        let text = names.in_document(&passage.text);
+        Self {
+            passage,
+            subject,
+            tagged: passage
+                .symbols
+                .iter()
+                .any(|s| s.eq_ignore_ascii_case(symbol)),
+            title: standing(title.iter().map(is_subject)),
+            text: standing(text.iter().map(is_subject)),
+            focus: focus(passage, &text),
+            mentions: text
+                .iter()
+                .map(|m| (m.start..m.end, is_subject(m)))
+                .collect(),
+        }
+    }
+
+    /// How much a sentence of the passage's text is about the subject.
+    #[must_use]
+    pub fn at(&self, sentence: Range<usize>) -> f32 {
+        if self.subject.symbol.is_none() {
+            let title = self.passage.title.as_deref().unwrap_or("");
+            let words = self.passage.text.get(sentence).unwrap_or("");
+            return entity(title, words, &self.passage.text, &self.subject.entities);
+        }
+        use Standing::{Absent, First, Later, Nobody};
+        let within = self
+            .mentions
+            .iter()
+            .filter(|(at, _)| sentence.contains(&at.start));
+        let place = match (
+            self.title,
+            standing(within.map(|(_, is_subject)| *is_subject)),
+        ) {
+            (First | Nobody, First) => 1.0,
+            (First, Nobody) => 0.93,
+            (First, _) => 0.9,
+            (Later | Absent, First) if self.tagged => 0.8,
+            (Later, _) | (Nobody, Later) if self.tagged => 0.65,
+            (Nobody, Nobody) if self.text == First => 0.9,
+            (Nobody, Nobody) if self.tagged => 0.8,
+            (Later | Absent, First) => 0.5,
+            (_, Later) => 0.4,
+            _ if self.tagged => 0.4,
+            _ => 0.0,
+        };
+        let foreign = !self.tagged && !self.passage.symbols.is_empty();
+        place * self.focus * if foreign { 0.5 } else { 1.0 }
+    }
+
+    /// How much the whole passage is about the subject.
+    #[must_use]
+    pub fn whole(&self) -> f32 {
+        self.at(0..self.passage.text.len())
+    }
+
+    /// Whether the headline may speak for the sentences below it: not when it names only others.
+    #[must_use]
+    pub fn title_speaks(&self) -> bool {
+        self.title != Standing::Absent
+    }
 }
 
-/// Where a symbol stands among the companies that a text names.
+/// Where a company stands among those that a text names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     First,
@@ -76,26 +118,19 @@ enum Standing {
     Nobody,
 }
 
-fn standing(text: &str, symbol: &str, names: &Names) -> Standing {
-    let mentions = names.in_document(text);
-    match mentions
-        .iter()
-        .position(|m| m.symbol.eq_ignore_ascii_case(symbol))
-    {
-        Some(0) => Standing::First,
-        Some(_) => Standing::Later,
-        None if mentions.is_empty() => Standing::Nobody,
-        None => Standing::Absent,
+/// From the companies a text names, in order: is it the subject?
+fn standing(mut named: impl Iterator<Item = bool>) -> Standing {
+    match named.next() {
+        None => Standing::Nobody,
+        Some(true) => Standing::First,
+        Some(false) if named.any(|is_subject| is_subject) => Standing::Later,
+        Some(false) => Standing::Absent,
     }
 }
 
 /// 1 for one or two companies, less for a list.
-fn focus(passage: &Passage, names: &Names) -> f32 {
-    let mut named: HashSet<String> = names
-        .in_document(&passage.text)
-        .into_iter()
-        .map(|m| m.symbol)
-        .collect();
+fn focus(passage: &Passage, mentions: &[Mention]) -> f32 {
+    let mut named: HashSet<String> = mentions.iter().map(|m| m.symbol.clone()).collect();
     named.extend(passage.symbols.iter().map(|s| s.to_uppercase()));
     // A long text may name many companies and still be about one; a tweet may not.
     let allowed = 2 + words(&passage.text).len() / 40;
@@ -143,7 +178,7 @@ mod tests {
             symbol: Some("ACME".into()),
             entities: Vec::new(),
         };
-        let got = about(&passage, text, &subject, &names);
+        let got = Bearing::of(&passage, &subject, &names).whole();
         assert!(want.contains(&got), "{got} for {title:?} {text:?}");
     }
 

@@ -8,7 +8,7 @@
 use crate::prose::{Word, word::flat, words};
 use crate::query::Direction;
 
-use super::lexicon::{DOWN_WORDS, EVENT_PHRASES, EVENTS, ROUTINE, ROUTINE_PHRASES, UP_WORDS};
+use super::lexicon::{BAD, CONNECTIVES, EVENT_PHRASES, EVENTS, GOOD, ROUTINE, ROUTINE_PHRASES};
 
 /// Below this a text states no cause.
 pub const CAUSE_MIN: f32 = 0.35;
@@ -38,8 +38,17 @@ impl Reading {
             if lower[..idx].contains(word) {
                 continue;
             }
-            events += prefix(EVENTS, word);
-            routine += prefix(ROUTINE, word);
+            events += EVENTS.weight(word);
+            routine += ROUTINE.weight(word);
+        }
+        // A sentence that joins the move to a cause itself is worth more than the cause alone, but
+        // "shares fell after the open" is not enough.
+        let market = [" stock ", " shares ", " share price "]
+            .iter()
+            .any(|m| flat.contains(m));
+        let joined = CONNECTIVES.iter().any(|c| flat.contains(c));
+        if market && joined && Direction::of(text).is_some() {
+            events += 0.25;
         }
         if text.trim_end().ends_with('?') {
             routine += 0.25;
@@ -81,24 +90,11 @@ fn phrases(table: &[(&str, f32)], flat: &str) -> f32 {
         .sum()
 }
 
-/// The weight of the longest entry that the word begins with; entries that end in `.` are whole
-/// words.
-fn prefix(table: &[(&str, f32)], word: &str) -> f32 {
-    let fits = |entry: &str| match entry.strip_suffix('.') {
-        Some(whole) => word == whole,
-        None => word.starts_with(entry),
-    };
-    let found = table.iter().filter(|(entry, _)| fits(entry));
-    found
-        .max_by_key(|(entry, _)| entry.len())
-        .map_or(0.0, |&(_, weight)| weight)
-}
-
 /// Words of good news minus words of bad news; a negation right before turns one round.
 fn lean(lower: &[String]) -> f32 {
     let mut lean = 0.0;
     for (idx, word) in lower.iter().enumerate() {
-        let value = prefix(UP_WORDS, word) - prefix(DOWN_WORDS, word);
+        let value = GOOD.weight(word) - BAD.weight(word);
         let before = &lower[idx.saturating_sub(2)..idx];
         let negated = before
             .iter()
@@ -176,6 +172,7 @@ mod tests {
         routine("A podcast tells how the company was founded.");
         routine("stocks to watch today : $ aapl $ fb");
         routine("Shares of the company fell 5 percent today.");
+        routine("Shares of the company fell 5 percent after the open.");
         routine("is $ aapl a buy ?");
         routine("");
     }

@@ -4,8 +4,74 @@
 //! text: single spaces, one at each end. A weight of 0.35 is enough for a cause on its own; a
 //! sentence usually has two or three.
 
+use std::sync::LazyLock;
+
+/// A word table sorted into drawers by first letter: texts are read word by word, and most
+/// entries begin with another letter.
+pub(super) struct Lexicon {
+    drawers: [Vec<Entry>; 26],
+}
+
+struct Entry {
+    prefix: &'static str,
+    whole: bool,
+    weight: f32,
+}
+
+impl Lexicon {
+    fn new(table: &[(&'static str, f32)]) -> Self {
+        let mut drawers: [Vec<Entry>; 26] = std::array::from_fn(|_| Vec::new());
+        for &(entry, weight) in table {
+            let (prefix, whole) = entry
+                .strip_suffix('.')
+                .map_or((entry, false), |p| (p, true));
+            if let Some(drawer) = drawer(prefix) {
+                drawers[drawer].push(Entry {
+                    prefix,
+                    whole,
+                    weight,
+                });
+            }
+        }
+        Self { drawers }
+    }
+
+    /// The weight of the longest entry that fits a lower-case word; 0 when none does.
+    pub(super) fn weight(&self, word: &str) -> f32 {
+        let Some(drawer) = drawer(word) else {
+            return 0.0;
+        };
+        let fits = |e: &&Entry| {
+            if e.whole {
+                word == e.prefix
+            } else {
+                word.starts_with(e.prefix)
+            }
+        };
+        let found = self.drawers[drawer].iter().filter(fits);
+        found
+            .max_by_key(|e| e.prefix.len())
+            .map_or(0.0, |e| e.weight)
+    }
+}
+
+fn drawer(word: &str) -> Option<usize> {
+    let first = *word.as_bytes().first()?;
+    first
+        .is_ascii_lowercase()
+        .then(|| usize::from(first - b'a'))
+}
+
 /// Words of events that move prices.
-pub(super) const EVENTS: &[(&str, f32)] = &[
+pub(super) static EVENTS: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new(EVENT_WORDS));
+/// Words of routine, advertising and chatter.
+pub(super) static ROUTINE: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new(ROUTINE_WORDS));
+/// Words of good news.
+pub(super) static GOOD: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new(UP_WORDS));
+/// Words of bad news.
+pub(super) static BAD: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new(DOWN_WORDS));
+
+const EVENT_WORDS: &[(&str, f32)] = &[
     // Deals and owners.
     ("acqui", 0.5),
     ("takeover", 0.6),
@@ -228,7 +294,11 @@ pub(super) const EVENTS: &[(&str, f32)] = &[
     ("surpris", 0.3),
     ("unexpected", 0.35),
     ("sudden", 0.25),
-    ("rumor", 0.3),
+    ("rumor", 0.35),
+    ("speculat", 0.35),
+    ("recommend", 0.35),
+    ("unsolicited", 0.3),
+    ("tender", 0.3),
     ("rumour", 0.3),
     ("immediate", 0.15),
     ("announc", 0.05),
@@ -304,8 +374,7 @@ pub(super) const EVENT_PHRASES: &[(&str, f32)] = &[
     (" beat on ", 0.2),
 ];
 
-/// Words of routine, advertising and chatter.
-pub(super) const ROUTINE: &[(&str, f32)] = &[
+const ROUTINE_WORDS: &[(&str, f32)] = &[
     ("conference", 0.4),
     ("webcast", 0.4),
     ("webinar", 0.6),
@@ -397,6 +466,31 @@ pub(super) const ROUTINE: &[(&str, f32)] = &[
     ("chatroom", 0.5),
 ];
 
+/// What joins a move to its cause in one sentence: "shares fell after ...".
+pub(super) const CONNECTIVES: &[&str] = &[
+    " after ",
+    " because ",
+    " following ",
+    " amid ",
+    " due to ",
+    " in response to ",
+    " on news ",
+    " on speculation ",
+    " on rumors ",
+    " on rumours ",
+    " on reports ",
+    " in the wake of ",
+    " as a result ",
+    " boosted by ",
+    " driven by ",
+    " helped by ",
+    " hurt by ",
+    " hit by ",
+    " weighed ",
+    " sparked ",
+    " sent ",
+];
+
 /// Phrases of routine.
 pub(super) const ROUTINE_PHRASES: &[(&str, f32)] = &[
     (" annual meeting ", 0.6),
@@ -477,8 +571,7 @@ pub(super) const ROUTINE_PHRASES: &[(&str, f32)] = &[
     (" short interest ", 0.3),
 ];
 
-/// Words of good news.
-pub(super) const UP_WORDS: &[(&str, f32)] = &[
+const UP_WORDS: &[(&str, f32)] = &[
     ("beat.", 1.0),
     ("beats.", 1.0),
     ("beating", 0.8),
@@ -546,8 +639,7 @@ pub(super) const UP_WORDS: &[(&str, f32)] = &[
     ("resum", 0.5),
 ];
 
-/// Words of bad news.
-pub(super) const DOWN_WORDS: &[(&str, f32)] = &[
+const DOWN_WORDS: &[(&str, f32)] = &[
     ("cut.", 0.7),
     ("cuts.", 0.7),
     ("cutting", 0.6),

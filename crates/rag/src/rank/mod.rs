@@ -14,7 +14,7 @@ pub mod near;
 
 use std::ops::Range;
 
-pub use about::{ABOUT_MIN, Subject};
+pub use about::{ABOUT_MIN, Bearing, Subject};
 pub use cause::{CAUSE_MIN, Reading};
 
 use crate::facts::Move;
@@ -114,18 +114,21 @@ fn best_cause(
     names: &Names,
 ) -> Option<(Range<usize>, f32)> {
     let passage = &candidate.passage;
+    let bearing = Bearing::of(passage, subject, names);
     let title = passage
         .title
         .as_deref()
-        .filter(|t| about::title_speaks(t, subject, names));
-    let title = title.map(Reading::of);
+        .filter(|_| bearing.title_speaks())
+        .map(Reading::of);
     let mut best: Option<(Range<usize>, f32, f32)> = None;
     for (idx, span) in statements(passage).into_iter().enumerate() {
-        let sentence = &passage.text[span.clone()];
-        let about = about::about(passage, sentence, subject, names);
-        let own = Reading::of(sentence);
+        let about = bearing.at(span.clone());
+        if about < ABOUT_MIN {
+            continue;
+        }
+        let own = Reading::of(&passage.text[span.clone()]);
         let reading = own.with_title(title);
-        if about < ABOUT_MIN || reading.strength < CAUSE_MIN {
+        if reading.strength < CAUSE_MIN {
             continue;
         }
         let points = match (direction, reading.direction()) {

@@ -170,6 +170,40 @@ impl Embed for HashEmbedder {
     }
 }
 
+/// One dimension, so that loading costs nothing; questions go without it.
+pub struct FlatEmbedder;
+
+impl Embed for FlatEmbedder {
+    fn embed(&self, _: &str) -> Result<Vec<f32>, Fault> {
+        Ok(vec![1.0])
+    }
+
+    fn model_id(&self) -> &str {
+        "flat"
+    }
+}
+
+/// The packaged sentence model.
+pub struct MiniLm(embed::Embedder);
+
+impl MiniLm {
+    pub fn packaged() -> Self {
+        Self(embed::Embedder::packaged().expect("packaged"))
+    }
+}
+
+impl Embed for MiniLm {
+    fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
+        self.0
+            .embed(text)
+            .map_err(|e| Fault::unavailable("embedder", e.to_string()))
+    }
+
+    fn model_id(&self) -> &str {
+        self.0.model_id()
+    }
+}
+
 /// An embedder that is down.
 pub struct NoEmbedder;
 
