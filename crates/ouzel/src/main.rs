@@ -1,2 +1,44 @@
-//! ouzel
-fn main() {}
+//! Ouzel: what is moving, when did it move like this before, and why.
+//!
+//! This crate reads arguments, composes the other crates and prints. It decides nothing else.
+
+#![allow(clippy::disallowed_methods, reason = "the outermost crate may read the clock")]
+
+mod args;
+mod ask;
+mod compose;
+mod demo;
+mod doctor;
+mod ingest;
+mod print;
+mod replay;
+mod search;
+mod serve;
+mod session_day;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let json = args.json();
+    let outcome = match args.command {
+        Command::Demo(demo) => demo::run(demo),
+        Command::Serve(serve) => serve::run(serve),
+        Command::Replay(replay) => replay::run(&replay),
+        Command::Ask(ask) => ask::run(&ask),
+        Command::Search(search) => search::run(&search),
+        Command::Ingest(ingest) => ingest::run(&ingest),
+        Command::Doctor(doctor) => doctor::run(&doctor),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            print::error(&error, json);
+            ExitCode::FAILURE
+        }
+    }
+}

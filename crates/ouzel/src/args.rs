@@ -1,0 +1,367 @@
+//! The command line, with help that teaches.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// The address that every command agrees on.
+pub const LISTEN: &str = "127.0.0.1:7878";
+const URL: &str = "http://127.0.0.1:7878";
+
+const EXAMPLES: &str = "\
+Start here:
+  ouzel demo                                   a simulated market with news; console on 127.0.0.1:7878
+  ouzel ask \"what is moving and why?\"          from a second terminal
+  ouzel doctor                                 what on this machine limits speed";
+
+/// What is moving, when did it move like this before, and why.
+#[derive(Debug, Parser)]
+#[command(name = "ouzel", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Args {
+    /// Whether the caller wants JSON, errors included.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        match &self.command {
+            Command::Demo(a) => a.json,
+            Command::Serve(a) => a.json,
+            Command::Replay(a) => a.json,
+            Command::Ask(a) => a.json,
+            Command::Search(a) => a.json,
+            Command::Ingest(a) => a.json,
+            Command::Doctor(a) => a.json,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a simulated market with planted shocks and news, and everything that watches it
+    #[command(after_help = "\
+A simulated venue speaks real ITCH 5.0 in MoldUDP64 over two multicast groups on loopback, with
+loss on each line; Ouzel receives it, keeps the books, compares them with the venue's own, and
+explains the planted shocks from planted news. Everything simulated is labelled so.
+
+Examples:
+  ouzel demo
+  ouzel demo --seed 7 --symbols 200 --rate 50000
+  ouzel demo --listen 127.0.0.1:0 --for 60 --json")]
+    Demo(DemoArgs),
+    /// Serve live feeds, documents and questions over HTTP and WebSocket
+    #[command(after_help = "\
+Examples:
+  ouzel serve --data ./ouzel-data
+  ouzel serve --itch-a 233.54.12.111:26477 --itch-b 233.54.12.112:26477 --retransmit 10.1.1.5:18300
+  ouzel serve --binance wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@trade \\
+              --binance-rest https://api.binance.com/api/v3/depth
+  ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
+  ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
+    Serve(Box<ServeArgs>),
+    /// Run a capture (pcap, pcapng, ITCH file, Binance lines; gzip too) through books and windows
+    #[command(after_help = "\
+Examples:
+  ouzel replay day.pcap
+  ouzel replay 01302019.NASDAQ_ITCH50.gz --day 2019-01-30 --digest
+  ouzel replay btcusdt_20240808.gz --json")]
+    Replay(ReplayArgs),
+    /// Ask a question; the answer cites its evidence or says that there is none
+    #[command(after_help = "\
+Examples:
+  ouzel ask \"what is moving and why?\"
+  ouzel ask \"why did AAPL move?\" --as-of 2014-01-28T21:00:00Z
+  ouzel ask \"why did Apple fall?\" --data ./ouzel-data --json")]
+    Ask(AskArgs),
+    /// Find passages in the stored documents, by meaning and by words
+    #[command(after_help = "\
+Examples:
+  ouzel search \"guidance cut\" --symbol NVDA -k 5
+  ouzel search \"iphone sales\" --as-of 2014-01-28 --mode text --json")]
+    Search(SearchArgs),
+    /// Store documents (JSON lines) and day bars (CSV), in a server or a data folder
+    #[command(after_help = "\
+A document is one JSON object a line: {\"id\": \"..\", \"text\": \"..\", \"title\": \"..\", \"source\": \"..\",
+\"symbols\": [\"AAPL\"], \"event_at\": \"2014-01-28T13:30:00Z\", \"known_at\": \"2014-01-28T13:30:02Z\"}.
+Only id and text are needed; a line without an id gets one from its file and number with --number.
+
+Examples:
+  ouzel ingest news.jsonl
+  ouzel ingest tweets.jsonl.gz --number --known-at ts --symbol-field ticker --data ./ouzel-data
+  ouzel ingest --days daily_prices.csv --data ./ouzel-data")]
+    Ingest(IngestArgs),
+    /// Say what on this machine limits speed, and how to mend it
+    Doctor(DoctorArgs),
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, ClapArgs)]
+pub struct DemoArgs {
+    /// Where the console and the API listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = LISTEN)]
+    pub listen: SocketAddr,
+    /// Makes the whole market repeatable
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many symbols trade
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(4..=100))]
+    pub symbols: u16,
+    /// Mean messages per second after the opening burst
+    #[arg(long, default_value_t = 8_000, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub rate: u32,
+    /// Share of packets lost on each line, independently, in percent; bursts come on top
+    #[arg(long, default_value_t = 1.0, value_name = "PERCENT")]
+    pub loss: f64,
+    /// Use unicast on loopback even where multicast works
+    #[arg(long)]
+    pub unicast: bool,
+    /// Stop after this many seconds; without it, run until Ctrl-C
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub for_s: Option<u64>,
+    /// The writer of answers
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print machine-readable lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `serve`.
+#[derive(Debug, ClapArgs)]
+pub struct ServeArgs {
+    /// Where the console and the API listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = LISTEN)]
+    pub listen: SocketAddr,
+    /// The data folder
+    #[arg(long, value_name = "DIR", default_value = "ouzel-data", env = "OUZEL_DATA")]
+    pub data: PathBuf,
+    /// When writes reach the disk
+    #[arg(long, value_enum, default_value_t = SyncArg::Always)]
+    pub sync: SyncArg,
+    /// Line A of an ITCH 5.0 feed in MoldUDP64: GROUP:PORT, or a local address for unicast
+    #[arg(long, value_name = "GROUP:PORT")]
+    pub itch_a: Option<SocketAddr>,
+    /// Line B of the same feed
+    #[arg(long, value_name = "GROUP:PORT", requires = "itch_a")]
+    pub itch_b: Option<SocketAddr>,
+    /// MoldUDP64 request server of the same feed
+    #[arg(long, value_name = "ADDR", requires = "itch_a")]
+    pub retransmit: Option<SocketAddr>,
+    /// Address of the interface that joins the groups
+    #[arg(long, value_name = "IP", requires = "itch_a")]
+    pub interface: Option<IpAddr>,
+    /// Join source-specific: accept the groups from this sender only
+    #[arg(long, value_name = "IP", requires = "itch_a")]
+    pub source: Option<IpAddr>,
+    /// Day of the ITCH session, whose clock counts from US Eastern midnight [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub day: Option<String>,
+    /// A Binance WebSocket address, raw or combined streams; may be given more than once
+    #[arg(long, value_name = "URL")]
+    pub binance: Vec<String>,
+    /// Where depth snapshots are fetched: GET URL?symbol=BTCUSDT&limit=1000
+    #[arg(long, value_name = "URL", requires = "binance")]
+    pub binance_rest: Option<String>,
+    /// Feed the market from a capture file instead of a socket
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["itch_a", "binance"])]
+    pub capture: Option<PathBuf>,
+    /// Pace of --capture: 1 is as recorded, 10 is ten times that, 0 is as fast as possible
+    #[arg(long, default_value_t = 1.0, requires = "capture")]
+    pub speed: f64,
+    /// Documents to store before serving (JSON lines, gzip too)
+    #[arg(long, value_name = "FILE")]
+    pub documents: Vec<PathBuf>,
+    /// Day bars to store before serving (CSV)
+    #[arg(long, value_name = "FILE")]
+    pub days: Vec<PathBuf>,
+    /// The writer of answers
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print machine-readable lines
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The writer of answers; without one, answers are put together from quotes.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct ModelArgs {
+    /// An OpenAI-compatible endpoint that writes answers
+    #[arg(long, value_name = "URL", env = "OUZEL_MODEL_URL")]
+    pub model_url: Option<String>,
+    /// The model's name there
+    #[arg(long, value_name = "NAME", env = "OUZEL_MODEL", default_value = "default")]
+    pub model: String,
+    /// Environment variable that holds the key, so that it is never in a process list
+    #[arg(long, value_name = "VARIABLE", default_value = "OUZEL_MODEL_KEY")]
+    pub model_key_env: String,
+}
+
+/// When writes reach the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SyncArg {
+    /// Before they are acknowledged
+    Always,
+    /// Within 100 ms; a power cut may lose what was acknowledged since
+    Interval,
+    /// When the system likes; a power cut may lose acknowledged writes
+    Never,
+}
+
+/// Arguments of `replay`.
+#[derive(Debug, ClapArgs)]
+pub struct ReplayArgs {
+    /// The capture
+    pub file: PathBuf,
+    /// Day of an ITCH session, whose clock counts from US Eastern midnight [default: from the
+    /// packets' receive stamps, or from digits in the file's name]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub day: Option<String>,
+    /// Stop after this sequence number
+    #[arg(long, value_name = "SEQ")]
+    pub until: Option<u64>,
+    /// Print only the digest of books and frames: equal digests mean equal results
+    #[arg(long)]
+    pub digest: bool,
+    /// Rows of the summary
+    #[arg(long, default_value_t = 10)]
+    pub top: usize,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where questions go.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct TargetArgs {
+    /// A running server
+    #[arg(long, value_name = "URL", default_value = URL, env = "OUZEL_URL")]
+    pub url: String,
+    /// A data folder, opened here without a server
+    #[arg(long, value_name = "DIR", conflicts_with = "url")]
+    pub data: Option<PathBuf>,
+}
+
+/// Arguments of `ask`.
+#[derive(Debug, ClapArgs)]
+pub struct AskArgs {
+    /// The question, in plain words
+    pub question: String,
+    /// The symbol meant, where the question does not name it
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Answer as one could have at this instant: nothing known later is used
+    #[arg(long, value_name = "INSTANT")]
+    pub as_of: Option<String>,
+    /// Citations at most
+    #[arg(short, long, default_value_t = 3)]
+    pub k: usize,
+    /// Time allowed; what is left out to keep it is said in the receipt
+    #[arg(long, value_name = "MS")]
+    pub deadline_ms: Option<u64>,
+    /// Show the receipt as well
+    #[arg(long)]
+    pub receipt: bool,
+    /// Where to ask
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// The writer of answers, with --data
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Print one JSON object: answer, abstained, citations, facts, receipt
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which lists a search uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ModeArg {
+    /// Meaning and words
+    Hybrid,
+    /// Meaning alone
+    Dense,
+    /// Words alone
+    Text,
+}
+
+/// Arguments of `search`.
+#[derive(Debug, ClapArgs)]
+pub struct SearchArgs {
+    /// What to look for
+    pub query: String,
+    /// Only documents tagged with this symbol
+    #[arg(long)]
+    pub symbol: Option<String>,
+    /// Only documents from this source
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Only what was known at this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub as_of: Option<String>,
+    /// Hits at most
+    #[arg(short, long, default_value_t = 10)]
+    pub k: usize,
+    /// Which lists to use
+    #[arg(long, value_enum, default_value_t = ModeArg::Hybrid)]
+    pub mode: ModeArg,
+    /// Where to search
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Print one JSON object: hits, receipt
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `ingest`.
+#[derive(Debug, ClapArgs)]
+pub struct IngestArgs {
+    /// Files of JSON lines; gzip is recognised
+    pub files: Vec<PathBuf>,
+    /// Files of day bars: CSV with date,ticker,open,high,low,close,volume
+    #[arg(long, value_name = "FILE")]
+    pub days: Vec<PathBuf>,
+    /// Give lines without an id one made of the file's name and the line's number
+    #[arg(long)]
+    pub number: bool,
+    /// The field that holds the instant at which a document became known
+    #[arg(long, value_name = "FIELD", default_value = "known_at")]
+    pub known_at: String,
+    /// The field that holds the symbol
+    #[arg(long, value_name = "FIELD", default_value = "symbol")]
+    pub symbol_field: String,
+    /// The field that holds the text
+    #[arg(long, value_name = "FIELD", default_value = "text")]
+    pub text_field: String,
+    /// Source of documents that name none
+    #[arg(long)]
+    pub source: Option<String>,
+    /// Where to store
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Print one JSON object: stored, chunks, rejected
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, ClapArgs)]
+pub struct DoctorArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+}

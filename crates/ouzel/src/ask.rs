@@ -1,0 +1,54 @@
+//! `ouzel ask`: one question, to a server or to a data folder.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use rag::Question;
+use serde_json::{Value, json};
+use server::client::Client;
+use server::json::answer::AnswerRow;
+use server::json::parse_instant;
+
+use crate::args::AskArgs;
+use crate::{compose, print};
+
+/// Asks and prints.
+pub fn run(args: &AskArgs) -> Result<ExitCode> {
+    let as_of = args.as_of.as_deref().map(parse_instant).transpose();
+    let as_of = as_of.map_err(|why| anyhow::anyhow!("--as-of: {why}"))?;
+    let answer = match &args.target.data {
+        Some(dir) => ask_here(args, dir, as_of)?,
+        None => ask_there(args)?,
+    };
+    if args.json {
+        print::line(&answer);
+    } else {
+        print::line(print::answer(&answer, args.receipt));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ask_there(args: &AskArgs) -> Result<Value> {
+    let body = json!({
+        "q": args.question,
+        "symbol": args.symbol,
+        "as_of": args.as_of,
+        "k": args.k,
+        "deadline_ms": args.deadline_ms,
+    });
+    Ok(Client::new(&args.target.url).post("/v1/ask", &body.to_string())?)
+}
+
+fn ask_here(args: &AskArgs, dir: &std::path::Path, as_of: Option<u64>) -> Result<Value> {
+    let node = compose::open_existing(dir)?;
+    let model = compose::chat_model(&args.model);
+    let question = Question {
+        q: args.question.clone(),
+        symbol: args.symbol.as_ref().map(|s| s.to_uppercase()),
+        as_of,
+        k: args.k,
+        deadline_ms: args.deadline_ms,
+    };
+    let answer = node.asker(model.as_deref()).ask(&question, &mut |_| true)?;
+    serde_json::to_value(AnswerRow::from(answer)).context("the answer cannot be shown as JSON")
+}

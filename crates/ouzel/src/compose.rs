@@ -1,0 +1,165 @@
+//! Pieces that several commands put together.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+use std::sync::Arc;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use collection::SyncPolicy;
+use market::publish::FeedState;
+use node::{Node, Settings};
+use rag::Model;
+use server::model::{ChatModel, ChatSettings};
+use server::{Check, Probe};
+use stdx::SystemClock;
+use tokio::runtime::Runtime;
+
+use crate::args::{ModelArgs, SyncArg};
+
+const INTERVAL_MS: u32 = 100;
+
+/// The policy behind the word.
+pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
+    match sync {
+        SyncArg::Always => SyncPolicy::Always,
+        SyncArg::Interval => SyncPolicy::IntervalMs(INTERVAL_MS),
+        SyncArg::Never => SyncPolicy::Never,
+    }
+}
+
+/// Opens a data folder with the machine's clock.
+pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
+    let settings = Settings { dir: dir.to_path_buf(), sync };
+    Ok(Node::open(&settings, Box::new(SystemClock))?)
+}
+
+/// The writer of answers, if one is configured.
+pub fn chat_model(args: &ModelArgs) -> Option<Arc<dyn Model>> {
+    let url = args.model_url.clone()?;
+    let key = std::env::var(&args.model_key_env).ok().filter(|key| !key.is_empty());
+    let settings = ChatSettings { url, model: args.model.clone(), key };
+    Some(Arc::new(ChatModel::new(settings, Arc::new(SystemClock))))
+}
+
+/// A whole file as text; gzip is recognised by its first bytes.
+pub fn read_text(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    let mut reader = open_maybe_gzip(path)?;
+    reader.read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text)
+}
+
+/// Opens a file, unpacking it if it is gzip.
+pub fn open_maybe_gzip(path: &Path) -> Result<Box<dyn Read>> {
+    let context = || format!("cannot open {}", path.display());
+    let mut file = File::open(path).with_context(context)?;
+    let mut magic = [0; 2];
+    let got = read_up_to(&mut file, &mut magic).with_context(context)?;
+    let start = io::Cursor::new(magic[..got].to_vec());
+    let whole = start.chain(file);
+    if magic[..got] == [0x1f, 0x8b] {
+        return Ok(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(whole))));
+    }
+    Ok(Box::new(BufReader::new(whole)))
+}
+
+fn read_up_to(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut got = 0;
+    while got < buffer.len() {
+        match file.read(&mut buffer[got..])? {
+            0 => break,
+            n => got += n,
+        }
+    }
+    Ok(got)
+}
+
+/// Opens a data folder that must be there: asking an empty new one would only confuse.
+pub fn open_existing(dir: &Path) -> Result<Node> {
+    anyhow::ensure!(
+        dir.join("documents").is_dir(),
+        "{} is not a data folder; make one with `ouzel ingest FILE --data {}`",
+        dir.display(),
+        dir.display(),
+    );
+    open_node(dir, SyncPolicy::Always)
+}
+
+/// The runtime of the doors.
+pub fn runtime() -> Result<Runtime> {
+    let builder = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    builder.context("cannot start the server's threads; raise the limit on processes (ulimit -u)")
+}
+
+/// Resolves at Ctrl-C, at a request to terminate, or after `limit`.
+pub async fn until_stopped(limit: Option<Duration>) {
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut asked) => drop(asked.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let limit = async {
+        match limit {
+            Some(limit) => tokio::time::sleep(limit).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+        () = limit => {}
+    }
+}
+
+/// Silence after which a feed that was live is not healthy any more.
+const SILENCE_NS: u64 = 5_000_000_000;
+
+/// Health of the first lane: it lives, hears something, and its reader keeps up.
+pub fn lane_probe(node: &Arc<Node>) -> Probe {
+    let node = Arc::clone(node);
+    let read = Box::new(move || {
+        let view = node.market();
+        if let Some(why) = &view.lane_death {
+            return Check { ok: false, detail: format!("the lane is dead: {why}") };
+        }
+        let status = view.feeds().first().copied().unwrap_or_default();
+        let heard = status.lines.iter().map(|line| line.last_recv_ns).max().unwrap_or(0);
+        let silence_ns = node.clock().now_ns().saturating_sub(heard);
+        match status.state {
+            FeedState::Joining => Check { ok: false, detail: "nothing received yet".to_owned() },
+            FeedState::Ended => Check { ok: true, detail: "the session has ended".to_owned() },
+            FeedState::Live | FeedState::Recovering if silence_ns > SILENCE_NS => Check {
+                ok: false,
+                detail: format!("silent for {} s", silence_ns / 1_000_000_000),
+            },
+            FeedState::Live | FeedState::Recovering => Check {
+                ok: true,
+                detail: format!("next sequence {}, {} frames dropped", status.next_seq, view.dropped()),
+            },
+        }
+    });
+    Probe { name: "feed", read }
+}
+
+/// Health of memory: it still takes writes.
+pub fn memory_probe(node: &Arc<Node>) -> Probe {
+    let node = Arc::clone(node);
+    let read = Box::new(move || match node.documents().collection().poison() {
+        Some(why) => Check { ok: false, detail: why },
+        None => Check {
+            ok: true,
+            detail: format!("sequence {}", node.documents().collection().head_seq()),
+        },
+    });
+    Probe { name: "memory", read }
+}
+
+/// Health of a node with a feed.
+pub fn probes(node: &Arc<Node>) -> Vec<Probe> {
+    vec![lane_probe(node), memory_probe(node)]
+}

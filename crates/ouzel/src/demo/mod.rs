@@ -1,0 +1,158 @@
+//! `ouzel demo`: a simulated venue and everything that watches it, in one process over real
+//! sockets.
+
+mod newswire;
+mod tape;
+mod venue;
+mod wires;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ::venue::{LossConfig, Venue, VenueConfig};
+use anyhow::{Context, Result};
+use collection::SyncPolicy;
+use engine::lane::{Lane, LaneConfig};
+use market::pipeline::{ItchPipeline, PipelineConfig};
+use node::{DigestCheck, Node, Pump};
+use serde_json::json;
+use server::App;
+use stdx::{Clock, SystemClock};
+
+use crate::args::DemoArgs;
+use crate::{compose, print};
+use venue::VenueThread;
+use wires::Wires;
+
+const DAY_NS: u64 = 86_400_000_000_000;
+const ORDERS_LIMIT: usize = 1 << 18;
+
+/// Runs until Ctrl-C or the time given.
+pub fn run(args: DemoArgs) -> Result<ExitCode> {
+    anyhow::ensure!(
+        (0.0..=50.0).contains(&args.loss),
+        "--loss {} is outside 0 to 50 percent",
+        args.loss,
+    );
+    let folder = Folder::new()?;
+    let node = Arc::new(compose::open_node(&folder.0, SyncPolicy::Never)?);
+    let config = venue_config(&args);
+    let wires = Wires::open(args.unicast)?;
+    label(&node, &config, &wires);
+    let check = Arc::new(DigestCheck::default());
+    let lane = lane(&config, &wires)?;
+    let commander = lane.commander();
+    let stop = Arc::new(AtomicBool::new(false));
+    let pump = Pump::spawn(Arc::clone(&node), vec![lane], 0, Arc::clone(&check))?;
+    let news = newswire::Newswire::spawn(Arc::clone(&node))?;
+    let outgoing = venue::Outgoing {
+        sender_a: wires.sender_a()?,
+        sender_b: wires.sender_b()?,
+        retransmit: wires.retransmit.try_clone()?,
+        loss: loss(args.loss),
+        news: news.sender(),
+        check,
+        commander,
+    };
+    let venue = VenueThread::spawn(Venue::new(config.clone()), outgoing, Arc::clone(&stop))?;
+    let served = serve(&args, &node, &config, &wires);
+    stop.store(true, Ordering::Release);
+    drop(venue);
+    drop(news);
+    drop(pump);
+    let summary = summary(&node);
+    print::line(if args.json { summary.to_string() } else { tape::closing(&summary) });
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+fn venue_config(args: &DemoArgs) -> VenueConfig {
+    let now = SystemClock.now_ns();
+    VenueConfig {
+        symbols: usize::from(args.symbols),
+        rate: f64::from(args.rate),
+        ..VenueConfig::new(args.seed, now, now - now % DAY_NS)
+    }
+}
+
+/// Half of the loss alone, half in bursts: the mean of both is what was asked for.
+fn loss(percent: f64) -> LossConfig {
+    let share = percent / 100.0;
+    let burst_mean = 10.0;
+    LossConfig { random: share * 0.7, burst: share * 0.3 / burst_mean, burst_mean }
+}
+
+fn label(node: &Node, config: &VenueConfig, wires: &Wires) {
+    let mut view = node.market_mut();
+    view.venue.simulated = true;
+    view.venue.label = format!("SIMULATED VENUE, seed {}", config.seed);
+    view.venue.groups = wires.groups();
+    for listing in ::venue::listings(config.symbols) {
+        view.names.insert(&listing.symbol, &listing.name);
+    }
+}
+
+fn lane(config: &VenueConfig, wires: &Wires) -> Result<Lane> {
+    let mut pipeline = PipelineConfig {
+        midnight_ns: config.midnight_ns,
+        orders_limit: ORDERS_LIMIT,
+        ..PipelineConfig::default()
+    };
+    pipeline.mold.join_from = Some(1);
+    let source = wires.source()?;
+    Ok(Lane::spawn(LaneConfig::new("lane-0"), move || ItchPipeline::new(&pipeline), source)?)
+}
+
+fn serve(args: &DemoArgs, node: &Arc<Node>, config: &VenueConfig, wires: &Wires) -> Result<()> {
+    let model = compose::chat_model(&args.model);
+    let app = Arc::new(App::new(Arc::clone(node), model, compose::probes(node)));
+    let runtime = compose::runtime()?;
+    runtime.block_on(async {
+        let (listener, address) = server::http::bind(args.listen).await?;
+        if args.json {
+            print::line(json!({
+                "listening": format!("http://{address}"), "seed": config.seed,
+                "simulated": true, "lines": wires.groups(), "multicast": wires.multicast,
+            }));
+        } else {
+            print::line(tape::opening(args, address, wires));
+        }
+        let limit = args.for_s.map(Duration::from_secs);
+        let printer = tokio::spawn(tape::follow(Arc::clone(node), args.json));
+        let done = server::http::serve(listener, app, compose::until_stopped(limit)).await;
+        printer.abort();
+        done.context("the server stopped")
+    })
+}
+
+fn summary(node: &Node) -> serde_json::Value {
+    let view = node.market();
+    let feed = view.feeds().first().copied().unwrap_or_default();
+    json!({
+        "messages": feed.next_seq.saturating_sub(1), "gaps": feed.gaps,
+        "recovered": feed.recovered, "lost": feed.lost, "signals": view.signal_count(),
+        "book_checks": view.check.checked, "book_checks_unequal": view.check.unequal,
+        "documents": node.documents().collection().stats().points,
+    })
+}
+
+/// A folder of our own that goes when the demo ends.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Result<Self> {
+        let path = std::env::temp_dir().join(format!("ouzel-demo-{}", std::process::id()));
+        std::fs::create_dir_all(&path)
+            .with_context(|| format!("cannot make {}; set TMPDIR to a folder you may write", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left-over files in the temporary folder are the system's to clear.
+        let _cleared = std::fs::remove_dir_all(&self.0);
+    }
+}

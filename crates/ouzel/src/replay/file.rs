@@ -1,0 +1,143 @@
+//! What a capture file is, told by its first bytes.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::{compose, session_day};
+
+const PCAP_MAGICS: [[u8; 4]; 5] = [
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x0a, 0x0d, 0x0d, 0x0a],
+];
+
+/// Kinds of captures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// pcap or pcapng with MoldUDP64 packets.
+    Pcap,
+    /// Length-framed ITCH 5.0 messages.
+    Itch,
+    /// One line a message: receive time in ns, a space, JSON.
+    BinanceLines,
+}
+
+/// A capture, unpacked if it was gzip.
+pub struct Capture {
+    /// What it is.
+    pub kind: Kind,
+    /// Where its bytes are.
+    pub path: PathBuf,
+    /// Midnight of the session's day, ns UTC, for ITCH.
+    pub midnight_ns: u64,
+    _unpacked: Option<Unpacked>,
+}
+
+/// A temporary file that goes with its owner.
+struct Unpacked(PathBuf);
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // A left-over temporary file is the system's to clear.
+        let _cleared = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Recognises a capture.
+pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
+    let named = || path.display().to_string();
+    let (path_now, unpacked) = unpack(path)?;
+    let mut start = Vec::new();
+    File::open(&path_now)
+        .and_then(|file| file.take(4_096).read_to_end(&mut start))
+        .with_context(named)?;
+    let kind = kind_of(&start).with_context(|| {
+        format!(
+            "{} is neither pcap, pcapng, length-framed ITCH 5.0 nor lines of `ns JSON`; \
+             `ouzel replay --help` shows examples",
+            path.display()
+        )
+    })?;
+    let midnight_ns = match kind {
+        Kind::Pcap => session_day::midnight_ns(day, first_stamp(&path_now).with_context(named)?)?,
+        Kind::Itch => itch_midnight(path, day)?,
+        Kind::BinanceLines => 0,
+    };
+    Ok(Capture { kind, path: path_now, midnight_ns, _unpacked: unpacked })
+}
+
+fn unpack(path: &Path) -> Result<(PathBuf, Option<Unpacked>)> {
+    let mut magic = [0; 2];
+    let mut file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let packed = file.read_exact(&mut magic).is_ok() && magic == [0x1f, 0x8b];
+    if !packed {
+        return Ok((path.to_path_buf(), None));
+    }
+    let name = format!("ouzel-{}-{}", std::process::id(), path.file_stem().unwrap_or_default().to_string_lossy());
+    let target = std::env::temp_dir().join(name);
+    let unpacked = Unpacked(target.clone());
+    let mut reader = compose::open_maybe_gzip(path)?;
+    let mut writer = io::BufWriter::new(File::create(&target)?);
+    io::copy(&mut reader, &mut writer)
+        .and_then(|_| writer.flush())
+        .with_context(|| format!("cannot unpack {} to {}", path.display(), target.display()))?;
+    Ok((target, Some(unpacked)))
+}
+
+fn kind_of(start: &[u8]) -> Option<Kind> {
+    if PCAP_MAGICS.iter().any(|magic| start.starts_with(magic)) {
+        return Some(Kind::Pcap);
+    }
+    let first_line = start.split(|b| *b == b'\n').next().unwrap_or_default();
+    let is_line = first_line.first().is_some_and(u8::is_ascii_digit)
+        && first_line.windows(2).any(|pair| pair == b" {");
+    if is_line {
+        return Some(Kind::BinanceLines);
+    }
+    let length = usize::from(u16::from_be_bytes([*start.first()?, *start.get(1)?]));
+    let is_itch = wire::itch50::length_of(*start.get(2)?) == Some(length);
+    is_itch.then_some(Kind::Itch)
+}
+
+fn first_stamp(path: &Path) -> Result<u64> {
+    let bytes = std::fs::read(path)?;
+    let mut reader = wire::pcap::Reader::new(&bytes).context("the capture's header")?;
+    match reader.next() {
+        Some(Ok(record)) => Ok(record.ts_ns),
+        Some(Err(error)) => Err(error).context("the first packet"),
+        None => anyhow::bail!("the capture holds no packet"),
+    }
+}
+
+fn itch_midnight(path: &Path, day: Option<&str>) -> Result<u64> {
+    let day = day.map(str::to_owned).or_else(|| session_day::in_name(path)).with_context(|| {
+        format!("the day of {} is not in its name; give it with --day YYYY-MM-DD", path.display())
+    })?;
+    session_day::midnight_ns(Some(&day), 0)
+}
+
+/// A recorded line: receive time in ns, and the JSON as it came.
+pub fn binance_line(line: &str) -> Option<(u64, &str)> {
+    let (ns, json) = line.split_once(' ')?;
+    Some((ns.parse().ok()?, json))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_told_by_the_first_bytes() {
+        assert_eq!(kind_of(&[0x4d, 0x3c, 0xb2, 0xa1, 2, 0]), Some(Kind::Pcap));
+        assert_eq!(kind_of(b"1723161600001658384 {\"stream\""), Some(Kind::BinanceLines));
+        assert_eq!(kind_of(&[0, 12, b'S', 0]), Some(Kind::Itch));
+        assert_eq!(kind_of(&[0, 13, b'S', 0]), None);
+        assert_eq!(kind_of(b""), None);
+        assert_eq!(kind_of(b"hello world"), None);
+    }
+}

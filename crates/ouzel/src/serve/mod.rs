@@ -1,0 +1,220 @@
+//! `ouzel serve`: live feeds, captures, documents and questions behind the doors.
+
+mod capture;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use engine::lane::{Lane, LaneConfig};
+use engine::udp::{MulticastReceiver, ReceiverConfig, RecoveryClient, UdpSource};
+use market::pipeline::{ItchPipeline, PipelineConfig};
+use node::{DepthLane, DigestCheck, Node, Pump};
+use serde_json::json;
+use server::connect::binance;
+use server::{App, Probe};
+use stdx::{Clock, SystemClock};
+use tokio::sync::watch;
+
+use crate::args::{IngestArgs, ServeArgs, TargetArgs};
+use crate::{compose, ingest, print, session_day};
+
+const INSTRUMENTS_LIMIT: usize = 12_000;
+const ORDERS_LIMIT: usize = 1 << 22;
+const DEPTH_INSTRUMENTS_LIMIT: usize = 256;
+const LINE_BUFFER: usize = 32 << 20;
+
+/// Serves until Ctrl-C.
+pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
+    let node = Arc::new(compose::open_node(&args.data, compose::sync_policy(args.sync))?);
+    report_recovery(&node);
+    preload(&args, &node)?;
+    let runtime = compose::runtime()?;
+    runtime.block_on(serve(&args, node))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(args: &ServeArgs, node: Arc<Node>) -> Result<()> {
+    let (listener, address) = server::http::bind(args.listen).await?;
+    let (stop, stopped) = watch::channel(false);
+    let mut probes = vec![compose::memory_probe(&node)];
+    let feeds = Feeds::start(args, &node, &mut probes, &stopped)?;
+    let app = Arc::new(App::new(Arc::clone(&node), compose::chat_model(&args.model), probes));
+    greet(args, &node, address);
+    let done = server::http::serve(listener, app, compose::until_stopped(None)).await;
+    // Connectors that have ended already do not need to be told.
+    let _told = stop.send(true);
+    drop(feeds);
+    done.context("the server stopped")
+}
+
+/// What brings the market, alive until dropped.
+#[derive(Default)]
+struct Feeds {
+    _pump: Option<Pump>,
+    _capture: Option<capture::Player>,
+}
+
+impl Feeds {
+    fn start(
+        args: &ServeArgs,
+        node: &Arc<Node>,
+        probes: &mut Vec<Probe>,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<Self> {
+        let mut feeds = Self::default();
+        if let Some(a) = args.itch_a {
+            let lane = itch_lane(args, a)?;
+            node.market_mut().venue.label = "ITCH 5.0".to_owned();
+            node.market_mut().venue.groups = groups(args);
+            feeds._pump = Some(pump(node, lane)?);
+            probes.push(compose::lane_probe(node));
+        }
+        if !args.binance.is_empty() {
+            probes.push(start_binance(args, node, stopped));
+        }
+        if let Some(path) = &args.capture {
+            node.market_mut().venue.label = format!("capture {}", path.display());
+            match capture::start(path, args, node)? {
+                capture::Started::Lane(lane) => feeds._pump = Some(pump(node, *lane)?),
+                capture::Started::Player(player) => feeds._capture = Some(player),
+            }
+        }
+        Ok(feeds)
+    }
+}
+
+fn pump(node: &Arc<Node>, lane: Lane) -> Result<Pump> {
+    let check = Arc::new(DigestCheck::default());
+    Pump::spawn(Arc::clone(node), vec![lane], 0, check).context("cannot start the pump's thread")
+}
+
+fn start_binance(
+    args: &ServeArgs,
+    node: &Arc<Node>,
+    stopped: &watch::Receiver<bool>,
+) -> Probe {
+    let config = PipelineConfig {
+        instruments_limit: DEPTH_INSTRUMENTS_LIMIT,
+        ..PipelineConfig::default()
+    };
+    let first_free = usize::from(args.itch_a.is_some());
+    let lane = DepthLane::new(&config, first_free);
+    let settings =
+        binance::Settings { urls: args.binance.clone(), rest: args.binance_rest.clone() };
+    let status = Arc::new(binance::Status::default());
+    let probe = status.probe(settings.urls.len());
+    if first_free == 0 {
+        node.market_mut().venue.label = "Binance".to_owned();
+    }
+    let connector = binance::run(Arc::clone(node), lane, settings, status, stopped.clone());
+    tokio::spawn(connector);
+    probe
+}
+
+fn itch_lane(args: &ServeArgs, a: SocketAddr) -> Result<Lane> {
+    let midnight_ns = session_day::midnight_ns(args.day.as_deref(), SystemClock.now_ns())?;
+    let mut pipeline = PipelineConfig {
+        midnight_ns,
+        instruments_limit: INSTRUMENTS_LIMIT,
+        orders_limit: ORDERS_LIMIT,
+        levels_reserve: 64,
+        ..PipelineConfig::default()
+    };
+    pipeline.mold.has_retransmit = args.retransmit.is_some();
+    let mut lines = vec![open_line(args, a)?];
+    if let Some(b) = args.itch_b {
+        lines.push(open_line(args, b)?);
+    }
+    let recovery = match args.retransmit {
+        Some(server) => Some(RecoveryClient::open(v4(server)?, LINE_BUFFER)?),
+        None => None,
+    };
+    let source = UdpSource::new(lines, recovery);
+    Ok(Lane::spawn(LaneConfig::new("lane-0"), move || ItchPipeline::new(&pipeline), source)?)
+}
+
+fn open_line(args: &ServeArgs, address: SocketAddr) -> Result<MulticastReceiver> {
+    let ip = |given: Option<IpAddr>| match given {
+        Some(IpAddr::V4(ip)) => Ok(Some(ip)),
+        Some(IpAddr::V6(ip)) => Err(anyhow::anyhow!("{ip}: only IPv4 interfaces are supported")),
+        None => Ok(None),
+    };
+    let config = ReceiverConfig {
+        interface: ip(args.interface)?.unwrap_or(Ipv4Addr::UNSPECIFIED),
+        source: ip(args.source)?,
+        buffer_bytes: LINE_BUFFER,
+        ..ReceiverConfig::loopback(v4(address)?)
+    };
+    let receiver = MulticastReceiver::open(&config)?;
+    if receiver.buffer_bytes() < LINE_BUFFER {
+        print::warning(&format!(
+            "{address}: the kernel granted {} of {LINE_BUFFER} bytes of socket buffer; bursts may \
+             be lost; `ouzel doctor` says how to raise it",
+            receiver.buffer_bytes(),
+        ));
+    }
+    Ok(receiver)
+}
+
+fn v4(address: SocketAddr) -> Result<SocketAddrV4> {
+    match address {
+        SocketAddr::V4(address) => Ok(address),
+        SocketAddr::V6(address) => anyhow::bail!("{address}: only IPv4 lines are supported"),
+    }
+}
+
+fn groups(args: &ServeArgs) -> Vec<String> {
+    [args.itch_a, args.itch_b].into_iter().flatten().map(|a| a.to_string()).collect()
+}
+
+fn report_recovery(node: &Node) {
+    for (store, recovery) in node.recovery() {
+        if let Some(reason) = &recovery.reason {
+            let cut = recovery.cut_bytes;
+            print::warning(&format!("{store}: {cut} bytes of a torn write were cut: {reason}"));
+        }
+    }
+}
+
+fn preload(args: &ServeArgs, node: &Node) -> Result<()> {
+    if args.documents.is_empty() && args.days.is_empty() {
+        return Ok(());
+    }
+    let ingest = IngestArgs {
+        files: args.documents.clone(),
+        days: args.days.clone(),
+        number: true,
+        known_at: "known_at".to_owned(),
+        symbol_field: "symbol".to_owned(),
+        text_field: "text".to_owned(),
+        source: None,
+        target: TargetArgs { url: String::new(), data: None },
+        json: args.json,
+    };
+    let total = ingest::store(&ingest, &ingest::Target::Here(node))?;
+    ingest::report(&ingest, &total);
+    Ok(())
+}
+
+fn greet(args: &ServeArgs, node: &Node, address: SocketAddr) {
+    let stats = node.documents().collection().stats();
+    if args.json {
+        print::line(json!({
+            "listening": format!("http://{address}"), "data": args.data,
+            "chunks": stats.points, "days": node.days().count(),
+        }));
+        return;
+    }
+    print::line(format!(
+        "Ouzel serves {}\n  console  http://{address}\n  memory   {} chunks, {} day bars\n  stop     Ctrl-C",
+        args.data.display(),
+        stats.points,
+        node.days().count(),
+    ));
+    let has_feed = args.itch_a.is_some() || !args.binance.is_empty() || args.capture.is_some();
+    if !has_feed {
+        print::line("  no feed is configured: see `ouzel serve --help`, or try `ouzel demo`");
+    }
+}
