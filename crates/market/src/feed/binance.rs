@@ -172,31 +172,34 @@ impl DepthSync {
         Some(InstrumentId(idx as u32))
     }
 
-    /// The symbol that a snapshot without a name can only belong to: the one not in step whose
-    /// kept differences it touches, or the only one not in step.
+    /// The symbol that a snapshot without a name belongs to: of those not in step, the one whose
+    /// kept differences have the most levels within one percent of its best bid. Update ids do not
+    /// tell symbols apart, since futures share one counter. A connection of one symbol leaves no
+    /// doubt; `None` when no symbol stands out.
     #[must_use]
     pub fn owner_of(&self, snapshot: &Snapshot<'_>) -> Option<InstrumentId> {
-        let waits = |symbol: &Symbol| symbol.state != SyncState::Synced;
-        let mut waiting = (0..self.symbols.len()).filter(|&idx| waits(&self.symbols[idx]));
-        let only = waiting.next()?;
-        if waiting.next().is_none() {
-            return Some(InstrumentId(only as u32));
+        if self.symbols.len() == 1 {
+            return Some(InstrumentId(0));
         }
-        let id = snapshot.last_update_id;
-        let touches = |symbol: &Symbol| {
-            let first = symbol
-                .diffs
-                .front()
-                .is_some_and(|diff| diff.first <= id + 1);
-            first && symbol.diffs.back().is_some_and(|diff| diff.last >= id)
-        };
-        let mut owners = (0..self.symbols.len())
-            .filter(|&idx| waits(&self.symbols[idx]) && touches(&self.symbols[idx]));
-        let owner = owners.next()?;
-        owners
-            .next()
-            .is_none()
-            .then_some(InstrumentId(owner as u32))
+        let bid = snapshot.bids.iter().next()?.price_e9;
+        let is_near = |price: i64| price.abs_diff(bid) <= bid.unsigned_abs() / 100;
+        let (mut owner, mut owner_score) = (None, 0);
+        for (idx, symbol) in self.symbols.iter().enumerate() {
+            if symbol.state == SyncState::Synced {
+                continue;
+            }
+            let score = symbol
+                .levels
+                .iter()
+                .filter(|level| is_near(level.0.0))
+                .count();
+            if score > owner_score {
+                (owner, owner_score) = (Some(InstrumentId(idx as u32)), score);
+            } else if score == owner_score {
+                owner = None;
+            }
+        }
+        owner
     }
 
     /// Takes one difference; gives `Clear` and `Level` events to `emit`.

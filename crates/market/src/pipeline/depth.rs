@@ -17,6 +17,9 @@ use crate::window::LateCount;
 
 /// Best prices kept until the difference that reaches them.
 const TICKERS: usize = 4_096;
+/// Streams of one connection are not in order with each other: a difference may come a little
+/// before trades that are older. Trades move event time; differences only show that it passes.
+const DEPTH_LAG_NS: u64 = 1_000_000_000;
 /// Venue decimals of a quantity.
 const QTY_DECIMALS: u8 = 8;
 
@@ -299,7 +302,8 @@ impl DepthPipeline {
     fn depth(&mut self, ts_recv: u64, depth: &Depth<'_>) {
         let id = self.instrument_of(depth.symbol);
         let ts_event = depth.transaction_ns.unwrap_or(depth.event_ns);
-        self.board.observe(ts_event, ts_recv);
+        let lagging = ts_event.saturating_sub(DEPTH_LAG_NS);
+        self.board.observe(lagging, ts_recv);
         let market = &mut self.markets[id.0 as usize];
         let mut change = Change::default();
         let was_synced = self.sync.state(id) == SyncState::Synced;

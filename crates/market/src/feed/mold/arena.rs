@@ -39,6 +39,23 @@ impl Arena {
         self.free.extend(self.held.drain(..).map(|held| held.slot));
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.free.is_empty()
+    }
+
+    /// Drops the packet that is due last and returns its messages, if it starts at `end` or later.
+    pub(super) fn evict_after(&mut self, end: u64) -> Option<(u64, u64)> {
+        let last = *self.held.first().filter(|held| held.seq >= end)?;
+        self.held.remove(0);
+        self.free.push(last.slot);
+        // Part of it may be held by the packet before it.
+        let from = self
+            .held
+            .first()
+            .map_or(last.seq, |held| held.end.max(last.seq));
+        (from < last.end).then_some((from, last.end))
+    }
+
     /// Keeps a packet with messages `[seq, end)`; false when there is no room or it is too large.
     pub(super) fn hold(
         &mut self,

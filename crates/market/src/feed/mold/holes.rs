@@ -18,7 +18,8 @@ struct Hole {
 struct Ask {
     from: u64,
     to: u64,
-    at_ns: u64,
+    /// When it counts as unanswered.
+    due_ns: u64,
     tries: u32,
 }
 
@@ -87,6 +88,43 @@ impl Holes {
             asked_to: from,
             is_lost: false,
         });
+    }
+
+    /// `[from, to)` had come and was dropped for want of room. The server is not to blame: what
+    /// is in flight for it starts anew.
+    pub(super) fn reopen(&mut self, from: u64, to: u64, now_ns: u64) {
+        let is_asked = self.forgive(from, to);
+        let idx = self.list.partition_point(|hole| hole.from < from);
+        if let Some(next) = self.list.get_mut(idx)
+            && next.from == to
+            && next.asked_to == next.from
+            && !next.is_lost
+            && !is_asked
+        {
+            (next.from, next.asked_to) = (from, from);
+            return;
+        }
+        self.growths += u64::from(self.list.len() == self.list.capacity());
+        let hole = Hole {
+            from,
+            to,
+            seen_at_ns: now_ns,
+            asked_to: if is_asked { to } else { from },
+            is_lost: false,
+        };
+        self.list.insert(idx, hole);
+    }
+
+    /// Forgets the failed tries for `[from, to)`; true when one request covers all of it.
+    pub(super) fn forgive(&mut self, from: u64, to: u64) -> bool {
+        let mut is_covered = false;
+        for ask in &mut self.asks {
+            if ask.from < to && from < ask.to {
+                ask.tries = 0;
+                is_covered |= ask.from <= from && to <= ask.to;
+            }
+        }
+        is_covered
     }
 
     /// How many messages of `[from, to)` are missing.
@@ -162,7 +200,7 @@ impl Holes {
                 self.asks.push(Ask {
                     from,
                     to,
-                    at_ns: now_ns,
+                    due_ns: now_ns.saturating_add(self.config.retransmit_timeout_ns),
                     tries: 1,
                 });
             }
@@ -191,14 +229,24 @@ impl Holes {
                 self.asks.swap_remove(idx);
                 continue;
             };
-            if now_ns < ask.at_ns.saturating_add(self.config.retransmit_timeout_ns) {
+            if (from, to) != (ask.from, ask.to) {
+                // An answer in part shows a server at work. Its next packet may be on the way, or
+                // it answers with one packet only: the rest is due soon, and starts anew.
+                let soon_ns = now_ns.saturating_add(self.config.gap_wait_ns / 8);
+                self.asks[idx] = Ask {
+                    from,
+                    to,
+                    due_ns: ask.due_ns.min(soon_ns),
+                    tries: 0,
+                };
                 idx += 1;
                 continue;
             }
-            // An answer in part shows a server at work: the rest starts anew.
-            let is_partial = (from, to) != (ask.from, ask.to);
-            let tries = if is_partial { 0 } else { ask.tries };
-            if tries >= self.config.retransmit_tries {
+            if now_ns < ask.due_ns {
+                idx += 1;
+                continue;
+            }
+            if ask.tries >= self.config.retransmit_tries {
                 self.give_up(from, to.max(from.saturating_add(self.give_up_span)));
                 self.asks.swap_remove(idx);
                 gave_up = true;
@@ -208,8 +256,8 @@ impl Holes {
             self.asks[idx] = Ask {
                 from,
                 to,
-                at_ns: now_ns,
-                tries: tries + 1,
+                due_ns: now_ns.saturating_add(self.config.retransmit_timeout_ns),
+                tries: ask.tries + 1,
             };
             idx += 1;
         }

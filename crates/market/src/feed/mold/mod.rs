@@ -11,8 +11,8 @@
 //! then it is asked for in chunks of about one packet, several in flight, each asked again on
 //! time-out up to a limit; then it is given up: its messages are lost, and the handler hears so
 //! before anything later is delivered. Without a retransmit server a hole is given up at once
-//! after the wait. A packet that finds the arena full is dropped and becomes part of a hole, so
-//! memory is bounded and nothing is lost that the server still has.
+//! after the wait. When the arena is full, the packet that is due last is dropped and becomes part of
+//! a hole, so memory is bounded and nothing is lost that the server still has.
 //!
 //! One corrupt header must not wreck the feed: a jump of more than [`FAR_AHEAD`] messages, or
 //! another session that does not start at 1, needs a second packet that agrees.
@@ -449,16 +449,41 @@ impl MoldFeed {
         if missing == 0 {
             return;
         }
-        let is_held = self.arena.hold(packet.seq(), end, ts_recv, line, bytes);
-        if is_held {
+        if line == LINE_RECOVERY {
+            self.holes.answered();
+        }
+        if seq == self.next_seq {
+            // What is due now needs no place in the arena, however full it is.
             self.holes.fill(seq, end);
-            if line == LINE_RECOVERY {
-                self.holes.answered();
+            deliver(&mut self.next_seq, packet, ts_recv, line, handler);
+        } else if self.hold(end, ts_recv, line, packet, bytes) {
+            self.holes.fill(seq, end);
+        } else {
+            if end > self.head_seq {
+                self.holes.open(self.head_seq, end, self.now_ns);
             }
-        } else if end > self.head_seq {
-            self.holes.open(self.head_seq, end, self.now_ns);
+            self.holes.forgive(seq, end);
         }
         self.head_seq = self.head_seq.max(end);
+    }
+
+    /// Keeps a packet. When the arena is full, one that is due later makes room and is missing
+    /// again: what is due first always gets on.
+    fn hold(
+        &mut self,
+        end: u64,
+        ts_recv: u64,
+        line: usize,
+        packet: &Packet<'_>,
+        bytes: &[u8],
+    ) -> bool {
+        let seq = packet.seq();
+        if self.arena.is_full()
+            && let Some((from, to)) = self.arena.evict_after(end)
+        {
+            self.holes.reopen(from.max(end), to, self.now_ns);
+        }
+        self.arena.hold(seq, end, ts_recv, line, bytes)
     }
 
     /// Delivers what can be delivered, asks for what is missing, notices the end.
@@ -507,6 +532,8 @@ impl MoldFeed {
                 deliver(&mut self.next_seq, &packet, ts_recv, line, handler);
             }
             self.arena.release();
+            // Packets of different cuts overlap: what is delivered is not missing.
+            self.holes.fill(0, self.next_seq);
         }
         if self.holes.is_empty() && self.state == FeedState::Recovering {
             self.state = FeedState::Live;
