@@ -92,14 +92,16 @@ fn is_abbreviation(before: &str, next: &str) -> bool {
 
 const COMPANY: &[&str] = &["inc", "corp", "ltd", "co", "cos", "llc", "plc"];
 
+#[rustfmt::skip]
 const NUMBERED: &[&str] = &[
     "no", "nos", "fig", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct",
     "nov", "dec",
 ];
 
+#[rustfmt::skip]
 const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "approx", "est", "dept", "gen", "gov",
-    "sen", "rep", "mln", "bln", "dlrs", "cts", "shr",
+    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "approx", "est", "dept", "gen",
+    "gov", "sen", "rep", "mln", "bln", "dlrs", "cts", "shr",
 ];
 
 /// A line break ends a sentence when a blank line or a list item follows.

@@ -123,17 +123,18 @@ pub fn is_stop(lower: &str) -> bool {
 }
 
 /// Sorted, for binary search.
+#[rustfmt::skip]
 const STOP: &[&str] = &[
     "a", "about", "after", "again", "all", "also", "am", "an", "and", "any", "are", "as", "at",
     "be", "because", "been", "before", "being", "between", "both", "but", "by", "can", "could",
-    "did", "do", "does", "doing", "down", "during", "each", "few", "for", "from", "further", "get",
-    "give", "had", "has", "have", "having", "he", "her", "here", "him", "his", "how", "i", "if",
-    "in", "into", "is", "it", "its", "just", "me", "more", "most", "my", "no", "nor", "not", "of",
-    "off", "on", "once", "only", "or", "other", "our", "out", "over", "own", "please", "s", "same",
-    "she", "should", "so", "some", "such", "t", "tell", "than", "that", "the", "their", "them",
-    "then", "there", "these", "they", "this", "those", "through", "to", "too", "under", "until",
-    "up", "very", "was", "we", "were", "what", "when", "where", "which", "while", "who", "whom",
-    "why", "will", "with", "would", "you", "your",
+    "did", "do", "does", "doing", "down", "during", "each", "few", "for", "from", "further",
+    "get", "give", "had", "has", "have", "having", "he", "her", "here", "him", "his", "how", "i",
+    "if", "in", "into", "is", "it", "its", "just", "me", "more", "most", "my", "no", "nor", "not",
+    "of", "off", "on", "once", "only", "or", "other", "our", "out", "over", "own", "please", "s",
+    "same", "she", "should", "so", "some", "such", "t", "tell", "than", "that", "the", "their",
+    "them", "then", "there", "these", "they", "this", "those", "through", "to", "too", "under",
+    "until", "up", "very", "was", "we", "were", "what", "when", "where", "which", "while", "who",
+    "whom", "why", "will", "with", "would", "you", "your",
 ];
 
 #[cfg(test)]

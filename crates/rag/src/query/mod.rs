@@ -4,6 +4,7 @@
 
 pub mod class;
 pub mod names;
+mod vocabulary;
 pub mod when;
 
 use std::collections::BTreeSet;

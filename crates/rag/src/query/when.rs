@@ -151,7 +151,7 @@ fn iso(q: &str, found: &[Word<'_>], now: u64) -> Option<Span> {
     let relative = now >= at && now - at < DAY_NS;
     Some(Span {
         from: at.saturating_sub(quarter),
-        to: at + quarter,
+        to: at.saturating_add(quarter),
         relative,
     })
 }
