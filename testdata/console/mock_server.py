@@ -169,6 +169,7 @@ def build(seed, count):
     app["clients"] = set()
     app.cleanup_ctx.append(run_market)
     get, post = app.router.add_get, app.router.add_post
+    get("/livez", lambda r: web.json_response({"status": "ok", "checks": []}))
     get("/v1/symbols", symbols)
     get("/v1/book/{symbol}", book)
     get("/v1/bars/{symbol}", bars)

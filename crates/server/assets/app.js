@@ -56,12 +56,18 @@ function enter(phase, { retryAt = 0, reason = "" }) {
   connection.reason = reason;
   changed("connection");
   if (returned) catchUp();
+  else if (phase === "open") fetchSignals();
 }
 
 /** After a disconnection: whatever the stream does not repeat is asked for again. */
 function catchUp() {
   load();
   reloadChart();
+}
+
+/** The stream brings signals from its start on; earlier ones come from here, so that none falls between. */
+function fetchSignals() {
+  api.signals(SIGNALS_HISTORY).then(({ signals }) => takeSignals(signals)).catch(() => {});
 }
 
 async function load() {

@@ -47,6 +47,7 @@ export function startChart(given) {
   on("loaded", drawCover);
   beforeFrame(applyWaiting);
   drawCover();
+  drawHead();
 }
 
 /** The other bar length. */
@@ -262,6 +263,17 @@ function markerLook(signal, c) {
     : { position: "aboveBar", shape: "arrowDown", color: c.down, text, size: 1.4 };
 }
 
+/** Where the markers in sight stand, in pixels of the chart: for the browser test, which cannot see into a canvas. */
+export function markerPlaces() {
+  const width = chart.timeScale().width();
+  const bars = new Map(series.all().map((bar) => [bar.time, bar]));
+  const places = markers.markers().map(({ id, time, position }) => {
+    const bar = bars.get(time);
+    return { id, x: chart.timeScale().timeToCoordinate(time), y: candles.priceToCoordinate(position === "belowBar" ? bar.low : bar.high) };
+  });
+  return places.filter(({ x, y }) => x !== null && y !== null && x > 0 && x < width);
+}
+
 function markerUnder(event) {
   const id = event.hoveredInfo?.objectId ?? event.hoveredObjectId;
   return typeof id === "string" ? store.signals.find((signal) => signalKey(signal) === id) : undefined;
@@ -284,6 +296,7 @@ function drawHead() {
   setText(byId("chart-change"), row ? arrow + percent(row.change_bp) : "");
   setData(byId("chart-change"), "way", way);
   setText(byId("chart-vwap"), price(lastVwap ?? row?.vwap));
+  byId("chart-why").disabled = !store.selected;
   const state = STATES[row?.state];
   show(byId("chart-state"), Boolean(state));
   setText(byId("chart-state"), state ?? "");

@@ -60,8 +60,8 @@ export function startLines() {
     rejectedBox,
   );
   on("feed connection loaded", draw);
-  setInterval(pollRejected, REJECTED_MS);
-  pollRejected();
+  setInterval(() => pollRejected(), REJECTED_MS);
+  pollRejected(true);
 }
 
 function draw() {
@@ -99,8 +99,9 @@ function drawCover(feed) {
   box.replaceChildren(skeleton(9, "rows thin"));
 }
 
-async function pollRejected() {
-  if (document.hidden || store.connection.phase === "lost" || rejectedBox.offsetParent === null) return;
+async function pollRejected(first = false) {
+  const unseen = document.hidden || rejectedBox.offsetParent === null;
+  if (store.connection.phase === "lost" || (unseen && !first)) return;
   let rejected;
   try {
     ({ rejected } = await api.rejected());

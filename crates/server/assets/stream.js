@@ -1,10 +1,11 @@
 // The WebSocket of docs/api.md: connects, says which topics it wants, notices silence, and comes back by itself with
-// growing pauses.
+// growing pauses. Silence alone is no loss (a market may be closed): over HTTP it asks whether the server lives.
 
 const PAUSE_MS_MIN = 500;
 const PAUSE_MS_MAX = 10_000;
 const QUIET_MS = 4_000;
-const DEAD_MS = 15_000;
+const ANSWER_MS = 10_000;
+const PROBE_MS = 5_000;
 const INTERVAL_MS = 100;
 
 export class Stream {
@@ -68,11 +69,21 @@ export class Stream {
 
   #watch() {
     const now = performance.now();
-    if (this.phase === "connecting" && now - this.openedAt > DEAD_MS) this.#lost("no answer");
+    if (this.phase === "connecting" && now - this.openedAt > ANSWER_MS) this.#lost("no answer");
     if (this.phase !== "open" && this.phase !== "quiet") return;
-    const silence = now - this.lastFrameAt;
-    if (silence > DEAD_MS) this.#lost("nothing came for 15 s");
-    else if (silence > QUIET_MS) this.#enter("quiet");
+    if (now - this.lastFrameAt < QUIET_MS) return;
+    this.#enter("quiet");
+    if (now - (this.probedAt ?? -Infinity) > PROBE_MS) this.#probe(now);
+  }
+
+  async #probe(now) {
+    this.probedAt = now;
+    const socket = this.socket;
+    try {
+      await fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) });
+    } catch {
+      if (this.socket === socket && this.phase === "quiet") this.#lost("the server does not answer");
+    }
   }
 
   #lost(reason) {

@@ -8,6 +8,7 @@ import { changed, on, store } from "./store.js";
 const FRESH_MS = 1_000;
 const STALE_MS = 5_000;
 const LINE_QUIET_MS = 2_000;
+const RECOVERING_MS = 500;
 
 const FEED = { live: "Live", joining: "Joining", recovering: "Recovering", ended: "Session ended" };
 
@@ -22,14 +23,27 @@ export function startTopbar({ retry, showFeed }) {
   on("clock", () => setText(byId("clock"), `${new Date().toISOString().slice(11, 19)} UTC`));
 }
 
+let recoveringSince = Infinity;
+
+/** A gap that closes at once is no news: "Recovering" is shown when it lasts. */
+function settled(state, now) {
+  if (state !== "recovering") {
+    recoveringSince = Infinity;
+    return state;
+  }
+  recoveringSince = Math.min(recoveringSince, now);
+  return now - recoveringSince < RECOVERING_MS ? "live" : state;
+}
+
 const connected = () => store.connection.phase === "open";
 
 function drawFeed() {
   const feed = store.feed;
   const { phase } = store.connection;
-  const word = phase === "quiet" ? "Silent" : !feed ? "Connecting" : FEED[feed.state] ?? feed.state;
+  const state = settled(feed?.state, performance.now());
+  const word = phase === "quiet" ? "Silent" : !feed ? "Connecting" : FEED[state] ?? state;
   setText(byId("feed-text"), word);
-  const lamp = phase === "quiet" ? "warn" : !feed ? "idle" : { live: "ok", ended: "idle", joining: "idle" }[feed.state] ?? "warn";
+  const lamp = phase === "quiet" ? "warn" : !feed ? "idle" : { live: "ok", ended: "idle", joining: "idle" }[state] ?? "warn";
   setData(byId("feed-pill"), "lamp", lamp);
   drawLine(byId("line-a"), feed, 0);
   drawLine(byId("line-b"), feed, 1);
