@@ -1,6 +1,10 @@
 //! Prints how long one thread takes for a 12-token question, a 128-token passage and a batch of 32 x 128.
 //!
 //!     cargo run --release -p embed --example embed_speed [avx512-vnni | avx2 | portable]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a measurement reads the monotonic clock"
+)]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -7,7 +7,7 @@ const ASSETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../assets/");
 const SIZE_MAX: usize = 25_000_000;
 
 fn asset() -> Vec<u8> {
-    std::fs::read(format!("{ASSETS}minilm-l6-v2-int8.bin")).unwrap()
+    std::fs::read(format!("{ASSETS}minilm-l6-v2-int8.bin")).expect("the asset is committed")
 }
 
 fn hex(bytes: &[u8]) -> String {

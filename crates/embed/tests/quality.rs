@@ -17,12 +17,12 @@ fn testdata(name: &str) -> PathBuf {
 }
 
 fn texts() -> Vec<String> {
-    let text = std::fs::read_to_string(testdata("texts.txt")).unwrap();
+    let text = std::fs::read_to_string(testdata("texts.txt")).expect("texts are committed");
     text.lines().map(str::to_owned).collect()
 }
 
 fn references() -> Vec<Vec<f32>> {
-    let bytes = std::fs::read(testdata("reference.f32")).unwrap();
+    let bytes = std::fs::read(testdata("reference.f32")).expect("references are committed");
     let numbers = bytes
         .as_chunks::<4>()
         .0

@@ -125,42 +125,27 @@ impl Simd for Avx2 {
         sums: &mut [[i32; PANEL]; ROWS],
     ) {
         check_tile::<ROWS>(codes, depth, panel);
-        assert!(ROWS <= ROWS_MAX && depth <= DEPTH_MAX);
-        let mut wide = [0_i16; ROWS_MAX * DEPTH_MAX];
-        for (wide, code) in wide.iter_mut().zip(&codes[..ROWS * depth]) {
-            *wide = i16::from(*code);
-        }
-        for first in (0..PANEL).step_by(LANES) {
-            // SAFETY: `self` proves AVX2. `check_tile` holds: the weights of eight columns at one group of four depths
-            // lie at `4 * (PANEL * group + first)`, 32 bytes, thus within `PANEL * depth`; the four widened codes at
-            // `row * depth + 4 * group`, thus within `wide`. `first + 8 <= PANEL`. Loads and stores are unaligned.
-            unsafe {
-                let mut pairs = [[_mm256_setzero_si256(); 2]; ROWS];
-                for group in 0..depth / 4 {
-                    let weights = panel.as_ptr().add(4 * (PANEL * group + first));
-                    let low = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.cast()));
-                    let high = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(16).cast()));
-                    for (row, pairs) in pairs.iter_mut().enumerate() {
-                        let four = wide.as_ptr().add(row * depth + 4 * group).cast::<i64>();
-                        let four = _mm256_set1_epi64x(four.read_unaligned());
-                        pairs[0] = _mm256_add_epi32(pairs[0], _mm256_madd_epi16(low, four));
-                        pairs[1] = _mm256_add_epi32(pairs[1], _mm256_madd_epi16(high, four));
-                    }
+        assert!(ROWS <= ROWS_MAX);
+        *sums = [[0; PANEL]; ROWS];
+        for start in (0..depth).step_by(CHUNK) {
+            let count = CHUNK.min(depth - start);
+            let mut wide = [[0_i16; CHUNK]; ROWS_MAX];
+            for (row, wide) in wide.iter_mut().enumerate().take(ROWS) {
+                for (wide, code) in wide.iter_mut().zip(&codes[row * depth + start..][..count]) {
+                    *wide = i16::from(*code);
                 }
-                for (pairs, sums) in pairs.iter().zip(sums.iter_mut()) {
-                    // Neighbours are halves of one column; the add leaves columns 0 1 4 5 2 3 6 7.
-                    let mixed = _mm256_hadd_epi32(pairs[0], pairs[1]);
-                    let ordered = _mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
-                    _mm256_storeu_si256(sums.as_mut_ptr().add(first).cast(), ordered);
-                }
+            }
+            let panel = &panel[PANEL * start..PANEL * (start + count)];
+            for first in (0..PANEL).step_by(LANES) {
+                self.dot_columns(&wide, count, panel, first, sums);
             }
         }
     }
 }
 
-/// Height of a tile, and the deepest layer (the model's widest activation).
+/// Height of a tile, and the depths of it that are widened at a time: with them and a panel's part the L1 cache is full.
 const ROWS_MAX: usize = 4;
-const DEPTH_MAX: usize = 1536;
+const CHUNK: usize = 384;
 
 impl Avx2 {
     #[inline(always)]
@@ -168,6 +153,44 @@ impl Avx2 {
         let mut lanes = [0.0; LANES];
         self.store(&mut lanes, a);
         lanes
+    }
+
+    /// Adds the products of `count` depths to columns `first..first + 8`.
+    #[inline(always)]
+    fn dot_columns<const ROWS: usize>(
+        self,
+        wide: &[[i16; CHUNK]; ROWS_MAX],
+        count: usize,
+        panel: &[i8],
+        first: usize,
+        sums: &mut [[i32; PANEL]; ROWS],
+    ) {
+        assert!(ROWS <= ROWS_MAX && count <= CHUNK && count.is_multiple_of(4));
+        assert!(panel.len() >= PANEL * count && first + LANES <= PANEL);
+        // SAFETY: `self` proves AVX2. By the asserts the weights of eight columns at one group of four depths lie at
+        // `4 * (PANEL * group + first)`, 32 bytes, thus within `PANEL * count`; the four widened codes at `4 * group`,
+        // thus within a row of `wide`; eight sums at `first` within a row of `sums`. Loads and stores are unaligned.
+        unsafe {
+            let mut pairs = [[_mm256_setzero_si256(); 2]; ROWS];
+            for group in 0..count / 4 {
+                let weights = panel.as_ptr().add(4 * (PANEL * group + first));
+                let low = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.cast()));
+                let high = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.add(16).cast()));
+                for (wide, pairs) in wide.iter().zip(&mut pairs) {
+                    let four = wide.as_ptr().add(4 * group).cast::<i64>().read_unaligned();
+                    let four = _mm256_set1_epi64x(four);
+                    pairs[0] = _mm256_add_epi32(pairs[0], _mm256_madd_epi16(low, four));
+                    pairs[1] = _mm256_add_epi32(pairs[1], _mm256_madd_epi16(high, four));
+                }
+            }
+            for (pairs, sums) in pairs.iter().zip(sums.iter_mut()) {
+                // Neighbours are halves of one column; the add leaves columns 0 1 4 5 2 3 6 7.
+                let mixed = _mm256_hadd_epi32(pairs[0], pairs[1]);
+                let ordered = _mm256_permute4x64_epi64::<0b11_01_10_00>(mixed);
+                let sums = sums.as_mut_ptr().add(first).cast();
+                _mm256_storeu_si256(sums, _mm256_add_epi32(_mm256_loadu_si256(sums), ordered));
+            }
+        }
     }
 }
 
