@@ -14,6 +14,7 @@ mod news;
 mod opening;
 mod pace;
 mod packetiser;
+mod placement;
 mod retransmitter;
 mod script;
 mod shock;

@@ -1,7 +1,7 @@
 //! Before the bell: system events, the directory, full books, the opening cross; and the close.
 
-use crate::flow::Distance;
 use crate::listing::Sector;
+use crate::placement::Distance;
 use crate::venue::{OPENING_NS, Stage, Venue, mpid};
 use market::event::Side;
 use wire::itch50::{

@@ -1,6 +1,6 @@
 //! A planted move: the fair price runs, stale quotes are taken or pulled, new ones follow.
 
-use crate::flow::Distance;
+use crate::placement::Distance;
 use crate::script::Shock;
 use crate::venue::{Stage, Venue};
 use market::event::Side;

@@ -130,7 +130,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
         let mut loops = 0u32;
         loop {
             loops = loops.wrapping_add(1);
-            if loops % COMMAND_LOOPS == 0 || empty_polls > 0 {
+            if loops.is_multiple_of(COMMAND_LOOPS) || empty_polls > 0 {
                 self.obey();
             }
             let count = self.receive()?;
