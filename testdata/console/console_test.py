@@ -429,6 +429,20 @@ def empty_market_is_explained(s: Session):
 
 
 @step
+def markup_stays_text(s: Session):
+    row = dict(symbol="EVIL", name="<img src=x onerror=alert(1)>", last=1.5, open=1.0, change_bp=5000, volume=10, vwap=None, bid=None, ask=None, integrity="ok", state="trading", signals=0, ts_event=None)
+
+    def prepare(page):
+        page.route("**/v1/symbols*", lambda r: r.fulfill(json={"as_of": None, "feed": None, "symbols": [row]}))
+        page.route_web_socket("**/v1/stream", lambda socket: socket.send(json.dumps({"type": "hello", "version": "markup", "conflated": 0})))
+
+    page = s.open(1280, 720, prepare=prepare)
+    expect(page.locator(".m-name").first).to_have_text(row["name"])
+    assert page.locator(".movers img").count() == 0, "a name became an element"
+    page.context.close()
+
+
+@step
 def waiting_is_shown(s: Session):
     def prepare(page):
         page.route("**/v1/**", lambda route: held.append(route))

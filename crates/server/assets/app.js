@@ -14,7 +14,7 @@ import { changed, on, store, takeBook, takeFeed, takeSignals, takeSymbols } from
 import { Stream } from "./stream.js";
 import { startTape } from "./tape.js";
 import { startTopbar } from "./topbar.js";
-import { startWhy } from "./why.js";
+import { setTall, startWhy } from "./why.js";
 
 const SIGNALS_HISTORY = 200;
 const RELOAD_MS = 5_000;
@@ -124,6 +124,7 @@ function reveal(panel) {
 
 function showSide(side) {
   document.body.dataset.side = side;
+  setTall(false);
   for (const group of document.querySelectorAll(".side-tabs")) {
     const buttons = [...group.querySelectorAll("[data-side]")];
     choose(buttons, buttons.find((button) => button.dataset.side === side));

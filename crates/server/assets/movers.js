@@ -31,6 +31,9 @@ export function startMovers(given) {
   startSorting();
   startFilter();
   on("symbols movers-scroll selected loaded connection", draw);
+  on("selected", () => {
+    cursor = store.selected;
+  });
   setInterval(() => changed("symbols"), 1_000);
 }
 

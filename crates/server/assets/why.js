@@ -26,7 +26,10 @@ export function startWhy(given) {
 
 /** Gives the panel the whole column, or gives the ladder its place back. */
 export function toggleTall() {
-  const tall = document.body.dataset.why !== "tall";
+  setTall(document.body.dataset.why !== "tall");
+}
+
+export function setTall(tall) {
   document.body.dataset.why = tall ? "tall" : "";
   byId("why-tall").setAttribute("aria-pressed", String(tall));
 }
