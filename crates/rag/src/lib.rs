@@ -3,6 +3,7 @@
 //! What is absent: no JSON, no HTTP, no files, no clock of its own. The caller implements the
 //! traits and hands in the time; this crate decides what to search, what to believe and what to say.
 
+// What goes in, what comes out, and the seams.
 pub mod document;
 pub mod facts;
 pub mod fault;
@@ -11,17 +12,22 @@ pub mod model;
 pub mod receipt;
 pub mod settings;
 
-pub mod abstain;
-pub mod answer;
-pub mod ask;
+// Reading: text to sentences, documents to chunks, questions to queries.
 pub mod chunk;
-pub mod cite;
-pub mod context;
-pub mod fuse;
 pub mod ingest;
 pub mod prose;
 pub mod query;
+
+// Evidence: lists to candidates, candidates to citations.
+pub mod abstain;
+pub mod cite;
+pub mod context;
+pub mod fuse;
 pub mod rank;
+
+// The joins: answers in words, passages for a query, questions against market and memory.
+pub mod answer;
+pub mod ask;
 pub mod search;
 
 pub use ask::{Answer, Asker, Citation, Fact, Question};

@@ -395,7 +395,7 @@ fn stage_times_fit_into_the_total() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Any text may be stored, any question asked; every quote is verbatim at its span.
     #[test]

@@ -11,8 +11,9 @@ use crate::prose::content_stems;
 use crate::rank::Evidence;
 
 /// The least score of a cause. On planted news mixed with decoys (tests/planted.rs) true causes
-/// score 0.4 to 1, decoys that pass all single factors stay below 0.27.
-pub const CAUSE_SCORE_MIN: f32 = 0.3;
+/// score 0.32 to 1; decoys fail a single factor, and old news that passes them stays below 0.08.
+/// The gap is wide because real causes are often told in weaker words than planted ones.
+pub const CAUSE_SCORE_MIN: f32 = 0.25;
 /// Further causes are shown only when nearly as strong as the first.
 pub const CAUSE_SHARE_MIN: f32 = 0.75;
 
@@ -80,7 +81,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(scores(&[0.9, 0.7, 0.4]), [0.9, 0.7]);
-        assert_eq!(scores(&[0.29, 0.28]), [] as [f32; 0]);
+        assert_eq!(scores(&[0.24, 0.2]), [] as [f32; 0]);
         assert_eq!(scores(&[]), [] as [f32; 0]);
     }
 

@@ -206,7 +206,7 @@ pub(super) const ROUTINE_PHRASES: &[(&str, f32)] = &[
     (" best places ", 0.6), (" opens new store ", 0.3), (" new store ", 0.2),
     (" new office ", 0.3), (" stocks to watch ", 0.6), (" watch list ", 0.6),
     (" moving average ", 0.6), (" technical analysis ", 0.6), (" support at ", 0.4),
-    (" price action ", 0.4), (" trade idea ", 0.5), (" trade ideas ", 0.5),
+    (" price action ", 0.4), (" took profit ", 0.6), (" trade idea ", 0.5), (" trade ideas ", 0.5),
     (" should you buy ", 0.6), (" is it time ", 0.5), (" how to ", 0.5), (" check out ", 0.4),
     (" check it out ", 0.5), (" the fact that ", 0.2), (" sign up ", 0.3), (" free trial ", 0.6),
     (" join us ", 0.5), (" our members ", 0.4), (" most active ", 0.3), (" top 10 ", 0.3),

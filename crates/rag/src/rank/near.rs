@@ -12,7 +12,7 @@ const JUMP_HALF_NS: f64 = 1_800e9;
 const DAY_HALF_NS: f64 = 6.0 * 3_600e9;
 const LATE_HALF_NS: f64 = 90e9;
 /// What an earlier jump leaves of the news from before it.
-const PRICED: f32 = 0.3;
+const PRICED: f32 = 0.25;
 
 /// The fit of a report at `event_at` to a move.
 #[must_use]
