@@ -1,7 +1,7 @@
 //! Order reference to order: direct where references are dense, hashed where they are sparse.
 //!
 //! Venues number orders from a counter, so live references lie close together. The store maps
-//! `reference / 4096` through a directory to a page of 4096 records: two loads and no hashing.
+//! `reference / 1024` through a directory to a page of 1024 records: two loads and no hashing.
 //! Pages come from a fixed pool and go back when their last order leaves. A reference beyond the
 //! directory, or one that finds the pool empty (few live orders spread over many pages), goes to
 //! an open-addressing table with linear probing and backward-shift deletion (Knuth, TAOCP 3, 6.4,
@@ -9,10 +9,10 @@
 
 use crate::event::{InstrumentId, OrderId, Qty, Side};
 
-const PAGE_BITS: u32 = 12;
+const PAGE_BITS: u32 = 10;
 const PAGE: usize = 1 << PAGE_BITS;
-/// References below this may live in pages; a directory entry costs 4 bytes per 4096 of them.
-const DIRECT_IDS: u64 = 1 << 33;
+/// References below this may live in pages; a directory entry costs 4 bytes per 1024 of them.
+const DIRECT_IDS: u64 = 1 << 32;
 
 const QTY_BITS: u32 = 40;
 const QTY_MASK: u64 = (1 << QTY_BITS) - 1;
@@ -101,11 +101,12 @@ pub struct OrderStore {
 }
 
 impl OrderStore {
-    /// Memory for `orders_limit` live orders, whatever their references look like: about 32 bytes
-    /// an order in pages plus as much again, touched only if used, in the hash table.
+    /// Memory for `orders_limit` live orders, whatever their references look like: 64 bytes
+    /// an order in pages, since old orders leave pages thinly used, and about 48 in the hash
+    /// table, touched only if used.
     #[must_use]
     pub fn new(orders_limit: usize) -> Self {
-        let pages = (orders_limit * 2).div_ceil(PAGE).max(8);
+        let pages = (orders_limit * 4).div_ceil(PAGE).max(8);
         let mut slots = vec![Order::VACANT; pages * PAGE];
         // Zeroed memory is mapped on first touch; touch it now, not in the opening burst.
         for slot in slots.iter_mut().step_by(4096 / size_of::<Order>()) {

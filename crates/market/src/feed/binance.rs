@@ -159,7 +159,7 @@ impl DepthSync {
     /// The next symbol that needs a snapshot now; it is not named again until the retry time.
     pub fn next_snapshot(&mut self, now_ns: u64) -> Option<InstrumentId> {
         let retry_ns = self.config.snapshot_retry_ns;
-        let is_due = |symbol: &&mut Symbol| {
+        let is_due = |symbol: &Symbol| {
             symbol.state != SyncState::Synced
                 && symbol.since_ns.is_some()
                 && symbol
@@ -167,7 +167,7 @@ impl DepthSync {
                     .is_none_or(|at| at.saturating_add(retry_ns) <= now_ns)
         };
         let mut symbols = self.symbols.iter_mut().enumerate();
-        let (idx, symbol) = symbols.find(|(_, symbol)| is_due(&symbol))?;
+        let (idx, symbol) = symbols.find(|(_, symbol)| is_due(symbol))?;
         symbol.asked_ns = Some(now_ns);
         Some(InstrumentId(idx as u32))
     }

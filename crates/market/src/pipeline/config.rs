@@ -21,7 +21,7 @@ pub struct PipelineConfig {
     pub midnight_ns: u64,
     /// Instruments expected.
     pub instruments_limit: usize,
-    /// Live orders expected, all instruments together: 64 bytes each.
+    /// Live orders expected, all instruments together: about 112 bytes each.
     pub orders_limit: usize,
     /// Price levels expected on each side of each book: 24 bytes each.
     pub levels_reserve: usize,

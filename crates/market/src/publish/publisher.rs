@@ -50,8 +50,9 @@ pub struct Publisher {
     is_feed_dirty: bool,
     queue: VecDeque<Queued>,
     queue_limit: usize,
+    /// Since the last mark of a hole.
+    dropped_unmarked: u64,
     dropped: u64,
-    dropped_total: u64,
 }
 
 impl Publisher {
@@ -68,15 +69,15 @@ impl Publisher {
             is_feed_dirty: false,
             queue: VecDeque::with_capacity(queue_limit),
             queue_limit,
+            dropped_unmarked: 0,
             dropped: 0,
-            dropped_total: 0,
         }
     }
 
     /// Lossless frames ever dropped.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped_total
+        self.dropped
     }
 
     /// A new or renamed instrument.
@@ -150,10 +151,10 @@ impl Publisher {
             sink.offer(&queued.frame()).then_some(())?;
             self.queue.pop_front();
         }
-        if self.dropped > 0 {
-            let count = self.dropped;
+        if self.dropped_unmarked > 0 {
+            let count = self.dropped_unmarked;
             sink.offer(&Frame::Dropped { count }).then_some(())?;
-            self.dropped = 0;
+            self.dropped_unmarked = 0;
         }
         if books_due {
             self.books
@@ -173,15 +174,15 @@ impl Publisher {
 
     fn enqueue(&mut self, queued: Queued) {
         // The mark of a hole needs its own place before what follows the hole.
-        let needed = 1 + usize::from(self.dropped > 0);
+        let needed = 1 + usize::from(self.dropped_unmarked > 0);
         if self.queue.len() + needed > self.queue_limit {
+            self.dropped_unmarked += 1;
             self.dropped += 1;
-            self.dropped_total += 1;
             return;
         }
-        if self.dropped > 0 {
-            self.queue.push_back(Queued::Dropped(self.dropped));
-            self.dropped = 0;
+        if self.dropped_unmarked > 0 {
+            self.queue.push_back(Queued::Dropped(self.dropped_unmarked));
+            self.dropped_unmarked = 0;
         }
         self.queue.push_back(queued);
     }

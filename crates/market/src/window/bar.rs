@@ -230,6 +230,9 @@ mod tests {
         );
     }
 
+    /// Volume, notional, trades, high, low.
+    type Summary = (u64, i128, u32, i64, i64);
+
     proptest! {
         /// Event times rise with jitter below the lateness, so nothing is dropped.
         #[test]
@@ -239,7 +242,7 @@ mod tests {
             let (spans, lateness) = ([7u64, 20], 5u64);
             let mut bars = BarBuilder::new(3, &spans);
             let mut got = Vec::new();
-            let mut naive: BTreeMap<(u64, u32, u64), (u64, i128, u32, i64, i64)> = BTreeMap::new();
+            let mut naive: BTreeMap<(u64, u32, u64), Summary> = BTreeMap::new();
             let (mut now, mut latest) = (1_000u64, 0u64);
             for (instrument, gap, back, price, qty) in steps {
                 now += gap;

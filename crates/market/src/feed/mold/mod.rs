@@ -153,7 +153,6 @@ pub struct MoldFeed {
     now_ns: u64,
     gaps: u64,
     requested: u64,
-    recovered: u64,
     lost: u64,
     refused: u64,
     doubtful_session: Option<[u8; 10]>,
@@ -180,7 +179,6 @@ impl MoldFeed {
             now_ns: 0,
             gaps: 0,
             requested: 0,
-            recovered: 0,
             lost: 0,
             refused: 0,
             doubtful_session: None,
@@ -277,7 +275,7 @@ impl MoldFeed {
             lines: [self.line_status(0), self.line_status(1)],
             gaps: self.gaps,
             requested: self.requested,
-            recovered: self.recovered,
+            recovered: self.lines[LINE_RECOVERY].status.wins,
             lost: self.lost,
             rejected: self.refused,
         }
@@ -318,9 +316,9 @@ impl MoldFeed {
         }
         self.count_line(line, &packet);
         if self.holes.is_empty() && seq <= self.next_seq && end > self.next_seq {
-            self.count_new(line, end - self.next_seq, packet.count());
+            self.count_duplicates(line, end - self.next_seq, packet.count());
             self.head_seq = end;
-            deliver(&mut self.next_seq, &packet, ts_recv, line, handler);
+            self.deliver(&packet, ts_recv, line, handler);
         } else {
             self.set_aside(line, ts_recv, &packet, bytes, handler);
         }
@@ -411,13 +409,23 @@ impl MoldFeed {
         }
     }
 
-    fn count_new(&mut self, line: usize, fresh: u64, count: u16) {
+    fn count_duplicates(&mut self, line: usize, fresh: u64, count: u16) {
         let status = &mut self.lines[line].status;
-        status.wins += fresh;
         status.duplicates += u64::from(count).saturating_sub(fresh);
-        if line == LINE_RECOVERY {
-            self.recovered += fresh;
-        }
+    }
+
+    /// Delivers what is due of a packet; the line that brought it has won.
+    #[inline]
+    fn deliver(
+        &mut self,
+        packet: &Packet<'_>,
+        ts_recv: u64,
+        line: usize,
+        handler: &mut impl Handler,
+    ) {
+        let from = self.next_seq;
+        deliver(&mut self.next_seq, packet, ts_recv, line, handler);
+        self.lines[line].status.wins += self.next_seq - from;
     }
 
     /// Everything but the next packet in order: duplicates, packets ahead, heartbeats.
@@ -441,11 +449,11 @@ impl MoldFeed {
             self.head_seq = seq;
         }
         if end <= seq {
-            self.count_new(line, 0, packet.count());
+            self.count_duplicates(line, 0, packet.count());
             return;
         }
         let missing = self.holes.missing(seq, end) + end.saturating_sub(self.head_seq);
-        self.count_new(line, missing, packet.count());
+        self.count_duplicates(line, missing, packet.count());
         if missing == 0 {
             return;
         }
@@ -455,7 +463,7 @@ impl MoldFeed {
         if seq == self.next_seq {
             // What is due now needs no place in the arena, however full it is.
             self.holes.fill(seq, end);
-            deliver(&mut self.next_seq, packet, ts_recv, line, handler);
+            self.deliver(packet, ts_recv, line, handler);
         } else if self.hold(end, ts_recv, line, packet, bytes) {
             self.holes.fill(seq, end);
         } else {
@@ -528,8 +536,9 @@ impl MoldFeed {
                 break;
             };
             if let Ok(packet) = Packet::parse(bytes) {
-                let (ts_recv, line) = (held.ts_recv, held.line);
-                deliver(&mut self.next_seq, &packet, ts_recv, line, handler);
+                let (from, line) = (self.next_seq, held.line);
+                deliver(&mut self.next_seq, &packet, held.ts_recv, line, handler);
+                self.lines[line].status.wins += self.next_seq - from;
             }
             self.arena.release();
             // Packets of different cuts overlap: what is delivered is not missing.
