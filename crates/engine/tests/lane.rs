@@ -316,3 +316,55 @@ fn a_capture_plays_both_lines_at_its_own_pace() {
     std::fs::write(&path, b"no capture at all, whatever the name").expect("written");
     assert!(PcapSource::open(&path, &[], Speed::Max).is_err());
 }
+
+/// The shared material beside the checkout, or where the environment says.
+fn shared() -> Option<std::path::PathBuf> {
+    if let Some(path) = std::env::var_os("OUZEL_SHARED") {
+        return Some(path.into());
+    }
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = here.ancestors().map(|folder| folder.join("shared"));
+    folders.into_iter().find(|folder| folder.is_dir())
+}
+
+#[test]
+fn real_frames_play_through_a_lane() {
+    let folder = shared().map(|s| s.join("data/market/itch/omi_nasdaq_live_20230822"));
+    let Some(folder) = folder.filter(|folder| folder.is_dir()) else {
+        println!("skipped: no captures of real NASDAQ frames beside the checkout");
+        return;
+    };
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "pcap") {
+            continue;
+        }
+        let mut source = PcapSource::open(&path, &[], Speed::Max).expect("a capture");
+        let mut messages = 0;
+        while !source.is_ended() {
+            source
+                .poll(&mut |_, ts_recv, bytes| {
+                    assert!(ts_recv > 1_600_000_000_000_000_000, "{path:?}");
+                    let packet = wire::moldudp64::Packet::parse(bytes).expect("a packet");
+                    for message in packet.messages() {
+                        wire::itch50::decode(message.expect("whole")).expect("ITCH 5.0");
+                        messages += 1;
+                    }
+                })
+                .expect("polled");
+        }
+        assert!(messages > 0 && source.fault().is_none(), "{path:?}");
+        let source = PcapSource::open(&path, &[], Speed::Max).expect("a capture");
+        let config = market::pipeline::PipelineConfig::default();
+        let pipeline = move || market::pipeline::ItchPipeline::new(&config);
+        let mut lane = Lane::spawn(LaneConfig::new("real"), pipeline, source).expect("a thread");
+        eventually("the end", || lane.state() == LaneState::Ended);
+        lane.stop().expect("alive to the end");
+        // A frame from the middle of a day speaks of orders and symbols that were never announced:
+        // that is told as an offender, and never ends the lane.
+        assert!(lane.report().payloads > 0);
+        if let Some(offender) = lane.next_offender() {
+            assert!(!offender.bytes().is_empty());
+        }
+    }
+}
