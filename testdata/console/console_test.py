@@ -55,7 +55,7 @@ class Session:
         page.set_default_timeout(15_000)
         page.add_init_script(SHIFTS)
         page.complaints = []
-        page.on("console", lambda m: page.complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("console", lambda m: page.complaints.append(f"{m.text} {m.location.get('url', '')}") if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda e: page.complaints.append(str(e)))
         if prepare:
             prepare(page)
@@ -132,7 +132,8 @@ def selects_with_keyboard(s: Session):
     s.page.keyboard.press("1")
     s.page.keyboard.press("j")
     s.page.keyboard.press("j")
-    wanted = s.page.locator(".mover[data-cursor='true']").get_attribute("data-symbol")
+    s.page.wait_for_timeout(150)
+    wanted = s.page.locator(".mover[data-cursor='true']:visible").get_attribute("data-symbol")
     s.page.keyboard.press("Enter")
     expect(s.page.locator("#chart-symbol")).to_have_text(wanted)
     expect(s.page.locator("#ladder-symbol")).to_have_text(wanted)
@@ -365,7 +366,8 @@ def page_stays_calm(s: Session):
 
 @step
 def nothing_was_complained(s: Session):
-    wrong = [c for c in s.page.complaints if "/v1/ask" not in c and "ERR_FAILED" not in c]
+    # The aborted question was ours; minute bars may be refused until the first minute is over.
+    wrong = [c for c in s.page.complaints if "/v1/ask" not in c and "span=1m" not in c]
     assert not wrong, wrong
 
 

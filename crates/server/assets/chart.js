@@ -12,6 +12,7 @@ const HISTORY = { "1s": 600, "1m": 390 };
 const VWAP_HISTORY = 6_000;
 const CHART_MS = 190;
 const BAR_PX = { "1s": 4, "1m": 8 };
+const BAR_PX_MAX = 14;
 
 let chart;
 let candles;
@@ -121,12 +122,14 @@ async function openSymbol() {
   phase = { kind: "loading" };
   drawCover();
   try {
-    const [bars, vwap] = await Promise.all([
-      api.bars(symbol, span, HISTORY[span]),
+    const [bars, parts, vwap] = await Promise.all([
+      api.bars(symbol, span, HISTORY[span]).catch(noneYet),
+      // The running minute is folded from its seconds.
+      span === "1m" ? api.bars(symbol, "1s", 60) : { bars: [] },
       api.vwap(symbol, VWAP_HISTORY).catch(() => ({ values: [] })),
     ]);
     if (ticket !== load) return;
-    for (const bar of bars.bars ?? []) series.take(bar);
+    for (const bar of [...(bars.bars ?? []), ...(parts.bars ?? [])]) series.take(bar);
     phase = { kind: "ready" };
     showHistory(vwap.values ?? []);
   } catch (error) {
@@ -134,6 +137,12 @@ async function openSymbol() {
     phase = { kind: "error", error };
   }
   drawCover();
+}
+
+/** Before the first minute is over the server keeps no minute bars and refuses the span. */
+function noneYet(error) {
+  if (span === "1m" && error.status === 400) return { bars: [] };
+  throw error;
 }
 
 /** Loads the open symbol again, after a disconnection. */
@@ -154,7 +163,10 @@ function showHistory(vwaps) {
   vwapLine.setData(line);
   if (line.length) [lastVwapTime, lastVwap] = [line.at(-1).time, line.at(-1).value];
   setPrecision(bars.at(-1)?.close);
-  chart.timeScale().applyOptions({ barSpacing: BAR_PX[span], secondsVisible: span === "1s" });
+  // A young market has few bars: they are drawn wider, so that they do not huddle at the edge.
+  const room = chart.timeScale().width() / (bars.length + 12);
+  const barSpacing = Math.min(BAR_PX_MAX, Math.max(BAR_PX[span], room));
+  chart.timeScale().applyOptions({ barSpacing, secondsVisible: span === "1s" });
   chart.timeScale().scrollToRealTime();
   drawMarkers();
   drawHead();

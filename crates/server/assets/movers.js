@@ -8,7 +8,7 @@ import { Histories, drawSpark } from "./spark.js";
 import { changed, on, store } from "./store.js";
 
 const ROW_PX = 34;
-const SEEDS = 24;
+const SEEDS = 60;
 
 const ranking = new Ranking();
 const histories = new Histories();

@@ -2,6 +2,8 @@
 
 const SAMPLES = 90;
 const SAMPLE_MS = 1_000;
+/** A shorter history does not fill the width. */
+const SAMPLES_MIN = 30;
 /** As in panels.css. */
 const SPARK_PX = { width: 60, height: 24 };
 
@@ -65,7 +67,7 @@ export function drawSpark({ line, dot }, prices) {
   const margin = Math.max((high - low) * 0.06, Math.abs(high) * 2e-4);
   low -= margin;
   high += margin;
-  const step = (width - 4) / (SAMPLES - 1);
+  const step = (width - 4) / (Math.max(SAMPLES_MIN, prices.length) - 1);
   const left = width - 3 - step * (prices.length - 1);
   const points = prices.map((value, i) => {
     const y = 2 + (height - 4) * (1 - (value - low) / (high - low));

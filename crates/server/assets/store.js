@@ -110,15 +110,18 @@ export function takeSignals(signals) {
   const fresh = (signals ?? []).filter((s) => s && s.symbol && s.at && !known.has(signalKey(s)));
   if (fresh.length === 0) return [];
   store.signals.push(...fresh);
-  store.signals.sort((a, b) => (a.at < b.at ? 1 : a.at > b.at ? -1 : 0));
+  store.signals.sort((a, b) => (before(a.at, b.at) ? 1 : before(b.at, a.at) ? -1 : b.seq - a.seq));
   store.signals.length = Math.min(store.signals.length, SIGNALS_LIMIT);
   changed("signals");
   return fresh;
 }
 
-/** Keeps the newest event time; RFC 3339 instants of one width compare as text. */
+/** RFC 3339 instants in UTC compare as text once their `Z` is off: a shorter fraction is a prefix. */
+const before = (a, b) => a.slice(0, -1) < b.slice(0, -1);
+
+/** Keeps the newest event time. */
 function noteEvent(instant) {
-  if (instant && instant > store.newest.event) {
+  if (instant && before(store.newest.event, instant)) {
     store.newest.event = instant;
     store.newest.advancedAt = performance.now();
   }

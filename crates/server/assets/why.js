@@ -154,7 +154,7 @@ function noCause(answer) {
     "div",
     { class: "no-cause" },
     icon("none", "big"),
-    h("div", {}, h("p", { class: "no-cause-title" }, "No cause found"), h("p", { class: "no-cause-text" }, answer.answer || looked), answer.answer ? h("p", { class: "sub" }, looked) : null),
+    h("div", {}, h("p", { class: "no-cause-title" }, "No cause found"), h("p", { class: "no-cause-text" }, answer.answer || looked)),
   );
 }
 
