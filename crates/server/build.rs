@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("assets");
+    let root =
+        PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join("assets");
     println!("cargo::rerun-if-changed={}", root.display());
     let mut files = Vec::new();
     if root.is_dir() {
@@ -16,10 +17,17 @@ fn main() -> io::Result<()> {
     let _ = writeln!(table, "pub static ASSETS: &[(&str, &[u8], &str)] = &[");
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
-        let name = file.strip_prefix(&root).map_err(io::Error::other)?.to_string_lossy().replace('\\', "/");
+        let name = file
+            .strip_prefix(&root)
+            .map_err(io::Error::other)?
+            .to_string_lossy()
+            .replace('\\', "/");
         let tag = fnv(&fs::read(file)?);
         let path = file.display().to_string();
-        let _ = writeln!(table, "    ({name:?}, include_bytes!({path:?}), \"\\\"{tag:016x}\\\"\"),");
+        let _ = writeln!(
+            table,
+            "    ({name:?}, include_bytes!({path:?}), \"\\\"{tag:016x}\\\"\"),"
+        );
     }
     table.push_str("];\n");
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;

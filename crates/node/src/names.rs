@@ -36,7 +36,9 @@ impl Names {
 
     /// Every pair, by ticker.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(symbol, name)| (symbol.as_str(), name.as_str()))
+        self.0
+            .iter()
+            .map(|(symbol, name)| (symbol.as_str(), name.as_str()))
     }
 }
 

@@ -80,9 +80,13 @@ impl Node {
         let dir = &settings.dir;
         let lock = lock(dir)?;
         let embedder = Embedder::packaged()?;
-        let store = |source| NodeError::Store { dir: dir.clone(), source };
+        let store = |source| NodeError::Store {
+            dir: dir.clone(),
+            source,
+        };
         let shape = document_settings(embedder.dim(), settings.sync);
-        let (documents, recovered) = Documents::open(&dir.join("documents"), shape).map_err(store)?;
+        let (documents, recovered) =
+            Documents::open(&dir.join("documents"), shape).map_err(store)?;
         let (days, recovered_days) =
             Days::open(&dir.join("days"), day_settings(settings.sync)).map_err(store)?;
         let names = Names::packaged();
@@ -146,14 +150,23 @@ impl Node {
 }
 
 fn lock(dir: &Path) -> Result<File, NodeError> {
-    let folder = |source| NodeError::Folder { dir: dir.to_path_buf(), source };
+    let folder = |source| NodeError::Folder {
+        dir: dir.to_path_buf(),
+        source,
+    };
     std::fs::create_dir_all(dir).map_err(folder)?;
     let path = dir.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path);
     let file = file.map_err(folder)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(NodeError::InUse { dir: dir.to_path_buf() }),
+        Err(TryLockError::WouldBlock) => Err(NodeError::InUse {
+            dir: dir.to_path_buf(),
+        }),
         Err(TryLockError::Error(source)) => Err(folder(source)),
     }
 }
@@ -190,7 +203,11 @@ impl Facts for Node {
 
     fn movers(&self, as_of: Option<u64>, n: usize) -> Vec<Mover> {
         let live = self.market().movers(as_of, n);
-        if live.is_empty() { self.days.movers(as_of, n) } else { live }
+        if live.is_empty() {
+            self.days.movers(as_of, n)
+        } else {
+            live
+        }
     }
 
     fn symbols(&self) -> Vec<SymbolName> {
@@ -199,9 +216,15 @@ impl Facts for Node {
             symbol: symbol.to_owned(),
             name: name.map(str::to_owned),
         };
-        let mut symbols: Vec<SymbolName> =
-            view.symbols().iter().map(|s| named(&s.symbol, s.name.as_deref())).collect();
-        let packaged = self.names.iter().filter(|(symbol, _)| view.symbol(symbol).is_none());
+        let mut symbols: Vec<SymbolName> = view
+            .symbols()
+            .iter()
+            .map(|s| named(&s.symbol, s.name.as_deref()))
+            .collect();
+        let packaged = self
+            .names
+            .iter()
+            .filter(|(symbol, _)| view.symbol(symbol).is_none());
         symbols.extend(packaged.map(|(symbol, name)| named(symbol, Some(name))));
         symbols
     }
@@ -213,7 +236,9 @@ impl Facts for Node {
 
 impl Embed for Node {
     fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
-        self.embedder.embed(text).map_err(|e| Fault::unavailable("embedder", e.to_string()))
+        self.embedder
+            .embed(text)
+            .map_err(|e| Fault::unavailable("embedder", e.to_string()))
     }
 
     fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {

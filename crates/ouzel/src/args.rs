@@ -51,7 +51,7 @@ explains the planted shocks from planted news. Everything simulated is labelled 
 
 Examples:
   ouzel demo
-  ouzel demo --seed 7 --symbols 200 --rate 50000
+  ouzel demo --seed 7 --symbols 60 --rate 50000
   ouzel demo --listen 127.0.0.1:0 --for 60 --json")]
     Demo(DemoArgs),
     /// Serve live feeds, documents and questions over HTTP and WebSocket
@@ -138,7 +138,12 @@ pub struct ServeArgs {
     #[arg(long, value_name = "ADDR", default_value = LISTEN)]
     pub listen: SocketAddr,
     /// The data folder
-    #[arg(long, value_name = "DIR", default_value = "ouzel-data", env = "OUZEL_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "ouzel-data",
+        env = "OUZEL_DATA"
+    )]
     pub data: PathBuf,
     /// When writes reach the disk
     #[arg(long, value_enum, default_value_t = SyncArg::Always)]
@@ -194,7 +199,12 @@ pub struct ModelArgs {
     #[arg(long, value_name = "URL", env = "OUZEL_MODEL_URL")]
     pub model_url: Option<String>,
     /// The model's name there
-    #[arg(long, value_name = "NAME", env = "OUZEL_MODEL", default_value = "default")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "OUZEL_MODEL",
+        default_value = "default"
+    )]
     pub model: String,
     /// Environment variable that holds the key, so that it is never in a process list
     #[arg(long, value_name = "VARIABLE", default_value = "OUZEL_MODEL_KEY")]

@@ -32,15 +32,24 @@ pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
 
 /// Opens a data folder with the machine's clock.
 pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
-    let settings = Settings { dir: dir.to_path_buf(), sync };
+    let settings = Settings {
+        dir: dir.to_path_buf(),
+        sync,
+    };
     Ok(Node::open(&settings, Box::new(SystemClock))?)
 }
 
 /// The writer of answers, if one is configured.
 pub fn chat_model(args: &ModelArgs) -> Option<Arc<dyn Model>> {
     let url = args.model_url.clone()?;
-    let key = std::env::var(&args.model_key_env).ok().filter(|key| !key.is_empty());
-    let settings = ChatSettings { url, model: args.model.clone(), key };
+    let key = std::env::var(&args.model_key_env)
+        .ok()
+        .filter(|key| !key.is_empty());
+    let settings = ChatSettings {
+        url,
+        model: args.model.clone(),
+        key,
+    };
     Some(Arc::new(ChatModel::new(settings, Arc::new(SystemClock))))
 }
 
@@ -48,7 +57,9 @@ pub fn chat_model(args: &ModelArgs) -> Option<Arc<dyn Model>> {
 pub fn read_text(path: &Path) -> Result<String> {
     let mut text = String::new();
     let mut reader = open_maybe_gzip(path)?;
-    reader.read_to_string(&mut text).with_context(|| format!("cannot read {}", path.display()))?;
+    reader
+        .read_to_string(&mut text)
+        .with_context(|| format!("cannot read {}", path.display()))?;
     Ok(text)
 }
 
@@ -61,7 +72,9 @@ pub fn open_maybe_gzip(path: &Path) -> Result<Box<dyn Read>> {
     let start = io::Cursor::new(magic[..got].to_vec());
     let whole = start.chain(file);
     if magic[..got] == [0x1f, 0x8b] {
-        return Ok(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(whole))));
+        return Ok(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(
+            whole,
+        ))));
     }
     Ok(Box::new(BufReader::new(whole)))
 }
@@ -90,7 +103,9 @@ pub fn open_existing(dir: &Path) -> Result<Node> {
 
 /// The runtime of the doors.
 pub fn runtime() -> Result<Runtime> {
-    let builder = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let builder = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
     builder.context("cannot start the server's threads; raise the limit on processes (ulimit -u)")
 }
 
@@ -125,21 +140,39 @@ pub fn lane_probe(node: &Arc<Node>) -> Probe {
     let read = Box::new(move || {
         let view = node.market();
         if let Some(why) = &view.lane_death {
-            return Check { ok: false, detail: format!("the lane is dead: {why}") };
+            return Check {
+                ok: false,
+                detail: format!("the lane is dead: {why}"),
+            };
         }
         let status = view.feeds().first().copied().unwrap_or_default();
-        let heard = status.lines.iter().map(|line| line.last_recv_ns).max().unwrap_or(0);
+        let heard = status
+            .lines
+            .iter()
+            .map(|line| line.last_recv_ns)
+            .max()
+            .unwrap_or(0);
         let silence_ns = node.clock().now_ns().saturating_sub(heard);
         match status.state {
-            FeedState::Joining => Check { ok: false, detail: "nothing received yet".to_owned() },
-            FeedState::Ended => Check { ok: true, detail: "the session has ended".to_owned() },
+            FeedState::Joining => Check {
+                ok: false,
+                detail: "nothing received yet".to_owned(),
+            },
+            FeedState::Ended => Check {
+                ok: true,
+                detail: "the session has ended".to_owned(),
+            },
             FeedState::Live | FeedState::Recovering if silence_ns > SILENCE_NS => Check {
                 ok: false,
                 detail: format!("silent for {} s", silence_ns / 1_000_000_000),
             },
             FeedState::Live | FeedState::Recovering => Check {
                 ok: true,
-                detail: format!("next sequence {}, {} frames dropped", status.next_seq, view.dropped()),
+                detail: format!(
+                    "next sequence {}, {} frames dropped",
+                    status.next_seq,
+                    view.dropped()
+                ),
             },
         }
     });
@@ -150,13 +183,19 @@ pub fn lane_probe(node: &Arc<Node>) -> Probe {
 pub fn memory_probe(node: &Arc<Node>) -> Probe {
     let node = Arc::clone(node);
     let read = Box::new(move || match node.documents().collection().poison() {
-        Some(why) => Check { ok: false, detail: why },
+        Some(why) => Check {
+            ok: false,
+            detail: why,
+        },
         None => Check {
             ok: true,
             detail: format!("sequence {}", node.documents().collection().head_seq()),
         },
     });
-    Probe { name: "memory", read }
+    Probe {
+        name: "memory",
+        read,
+    }
 }
 
 /// Health of a node with a feed.

@@ -15,9 +15,11 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode> {
     if args.json {
         let rows: Vec<_> = checks
             .iter()
-            .map(|c| json!({
-                "name": c.name, "status": word(c.status), "found": c.found, "advice": c.advice,
-            }))
+            .map(|c| {
+                json!({
+                    "name": c.name, "status": word(c.status), "found": c.found, "advice": c.advice,
+                })
+            })
             .collect();
         print::line(json!({ "checks": rows }));
     } else {
@@ -25,7 +27,11 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode> {
         checks.iter().for_each(|check| show(check, width));
     }
     let failed = checks.iter().any(|c| c.status == Status::Fail);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn show(check: &Check, width: usize) {

@@ -30,7 +30,11 @@ pub fn run(args: &IngestArgs) -> Result<ExitCode> {
     let target = node.as_ref().map_or_else(there, Target::Here);
     let total = store(args, &target)?;
     report(args, &total);
-    Ok(if total.rejected.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if total.rejected.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 /// Stores every file of `args`.
@@ -64,9 +68,15 @@ pub struct Total {
 
 fn documents(args: &IngestArgs, path: &Path, target: &Target<'_>, total: &mut Total) -> Result<()> {
     let text = compose::read_text(path)?;
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let lines: Vec<(usize, &str)> =
-        text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
+    let name = path
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let lines: Vec<(usize, &str)> = text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+        .collect();
     for bulk in lines.chunks(BULK) {
         let mut rows = Vec::with_capacity(bulk.len());
         for (idx, line) in bulk {
@@ -149,9 +159,15 @@ pub fn report(args: &IngestArgs, total: &Total) {
     }
     let refused = total.rejected.len();
     let (stored, chunks, days) = (total.stored, total.chunks, total.days);
-    print::line(format!("{stored} documents in {chunks} chunks, {days} day bars, {refused} refused"));
+    print::line(format!(
+        "{stored} documents in {chunks} chunks, {days} day bars, {refused} refused"
+    ));
     for row in total.rejected.iter().take(10) {
         let reason = row["reason"].as_str().unwrap_or_default();
-        print::line(format!("  {}:{}: {reason}", row["file"].as_str().unwrap_or_default(), row["line"]));
+        print::line(format!(
+            "  {}:{}: {reason}",
+            row["file"].as_str().unwrap_or_default(),
+            row["line"]
+        ));
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! This crate reads arguments, composes the other crates and prints. It decides nothing else.
 
-#![allow(clippy::disallowed_methods, reason = "the outermost crate may read the clock")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the outermost crate may read the clock"
+)]
 
 mod args;
 mod ask;

@@ -39,8 +39,15 @@ pub fn line(text: impl std::fmt::Display) {
 #[must_use]
 pub fn answer(answer: &Value, with_receipt: bool) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{}", answer["answer"].as_str().unwrap_or_default().trim_end());
-    let citations = answer["citations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let _ = writeln!(
+        text,
+        "{}",
+        answer["answer"].as_str().unwrap_or_default().trim_end()
+    );
+    let citations = answer["citations"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     for (idx, citation) in citations.iter().enumerate() {
         let said = |key: &str| citation[key].as_str().unwrap_or_default();
         let _ = writeln!(text, "\n  [{}] {}", idx + 1, headline(citation));
@@ -63,7 +70,9 @@ pub fn answer(answer: &Value, with_receipt: bool) -> String {
 }
 
 fn headline(citation: &Value) -> String {
-    let title = citation["title"].as_str().or(citation["document_id"].as_str());
+    let title = citation["title"]
+        .as_str()
+        .or(citation["document_id"].as_str());
     match citation["source"].as_str() {
         Some(source) => format!("{} ({source})", title.unwrap_or_default()),
         None => title.unwrap_or_default().to_owned(),
@@ -85,8 +94,15 @@ fn receipt_line(receipt: &Value) -> String {
     let total_us = receipt["stages_us"]["total"].as_u64().unwrap_or(0);
     parts.push(format!("{:.1} ms", total_us as f64 / 1_000.0));
     let listed = |key: &str| {
-        let items = receipt[key].as_array().map(Vec::as_slice).unwrap_or_default();
-        items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+        let items = receipt[key]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        items
+            .iter()
+            .filter_map(Value::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     for key in ["flags", "skipped"] {
         let items = listed(key);
@@ -100,7 +116,10 @@ fn receipt_line(receipt: &Value) -> String {
 /// Search hits for people.
 #[must_use]
 pub fn hits(found: &Value) -> String {
-    let hits = found["hits"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let hits = found["hits"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if hits.is_empty() {
         return "nothing found; try other words, or leave out a filter".to_owned();
     }
@@ -108,7 +127,11 @@ pub fn hits(found: &Value) -> String {
     for (idx, hit) in hits.iter().enumerate() {
         let score = hit["score"].as_f64().unwrap_or(0.0);
         let _ = writeln!(text, "{:>3}. {} [{score:.4}]", idx + 1, headline(hit));
-        let _ = writeln!(text, "     {}", shorten(hit["text"].as_str().unwrap_or_default(), 220));
+        let _ = writeln!(
+            text,
+            "     {}",
+            shorten(hit["text"].as_str().unwrap_or_default(), 220)
+        );
         let _ = writeln!(
             text,
             "     {} bytes {}..{}, known {}",
@@ -147,7 +170,13 @@ mod tests {
             }),
             false,
         );
-        for part in ["[1] Cut (wire)", "guidance cut", "bytes 3..15", "1.5 ms", "book-stale:A"] {
+        for part in [
+            "[1] Cut (wire)",
+            "guidance cut",
+            "bytes 3..15",
+            "1.5 ms",
+            "book-stale:A",
+        ] {
             assert!(shown.contains(part), "{shown}");
         }
     }

@@ -22,17 +22,24 @@ pub fn midnight_ns(day: Option<&str>, now_ns: u64) -> Result<u64> {
             .to_zoned(zone.clone())
             .date(),
     };
-    let midnight = date.to_zoned(zone).with_context(|| format!("midnight of {date}"))?;
+    let midnight = date
+        .to_zoned(zone)
+        .with_context(|| format!("midnight of {date}"))?;
     u64::try_from(midnight.timestamp().as_nanosecond()).context("a day before 1970")
 }
 
 /// The day that eight digits in a file's name tell: `20190130` or, as NASDAQ writes, `01302019`.
 pub fn in_name(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_string_lossy();
-    let digits: Vec<&str> =
-        name.split(|c: char| !c.is_ascii_digit()).filter(|run| run.len() == 8).collect();
+    let digits: Vec<&str> = name
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|run| run.len() == 8)
+        .collect();
     digits.into_iter().find_map(|run| {
-        let forms = [(&run[..4], &run[4..6], &run[6..]), (&run[4..], &run[..2], &run[2..4])];
+        let forms = [
+            (&run[..4], &run[4..6], &run[6..]),
+            (&run[4..], &run[..2], &run[2..4]),
+        ];
         forms.into_iter().find_map(|(year, month, day)| {
             let plausible = (1990..2100).contains(&year.parse::<u16>().ok()?);
             let text = format!("{year}-{month}-{day}");

@@ -59,7 +59,10 @@ impl App {
     /// Every part's health.
     #[must_use]
     pub fn checks(&self) -> Vec<(&'static str, Check)> {
-        self.probes.iter().map(|probe| (probe.name, (probe.read)())).collect()
+        self.probes
+            .iter()
+            .map(|probe| (probe.name, (probe.read)()))
+            .collect()
     }
 
     /// Runs blocking work on a bounded number of threads; `None` when too much is waiting.

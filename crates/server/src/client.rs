@@ -15,7 +15,9 @@ pub struct Client {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nothing answers there.
-    #[error("no server answers at {base}: {what}; start one with `ouzel demo` or `ouzel serve`, or give its address with --url")]
+    #[error(
+        "no server answers at {base}: {what}; start one with `ouzel demo` or `ouzel serve`, or give its address with --url"
+    )]
     Unreachable {
         /// Where.
         base: String,
@@ -47,12 +49,19 @@ impl Client {
     #[must_use]
     pub fn new(base: &str) -> Self {
         let base = base.trim_end_matches('/');
-        let base = if base.contains("://") { base.to_owned() } else { format!("http://{base}") };
+        let base = if base.contains("://") {
+            base.to_owned()
+        } else {
+            format!("http://{base}")
+        };
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(5)))
             .http_status_as_error(false)
             .build();
-        Self { agent: ureq::Agent::new_with_config(config), base }
+        Self {
+            agent: ureq::Agent::new_with_config(config),
+            base,
+        }
     }
 
     /// `GET path`.
@@ -109,21 +118,32 @@ impl Client {
         let status = response.status().as_u16();
         let mut text = String::new();
         let mut body = response.into_body().into_reader();
-        body.read_to_string(&mut text).map_err(|e| self.strange(&e))?;
+        body.read_to_string(&mut text)
+            .map_err(|e| self.strange(&e))?;
         let value: Value = serde_json::from_str(&text).map_err(|e| self.strange(&e))?;
         if (200..300).contains(&status) {
             return Ok(value);
         }
         let said = |key: &str| value["error"][key].as_str().unwrap_or_default().to_owned();
-        Err(ClientError::Refused { status, message: said("message"), hint: said("hint") })
+        Err(ClientError::Refused {
+            status,
+            message: said("message"),
+            hint: said("hint"),
+        })
     }
 
     fn unreachable(&self, error: &ureq::Error) -> ClientError {
-        ClientError::Unreachable { base: self.base.clone(), what: error.to_string() }
+        ClientError::Unreachable {
+            base: self.base.clone(),
+            what: error.to_string(),
+        }
     }
 
     fn strange(&self, error: &dyn std::fmt::Display) -> ClientError {
-        ClientError::Strange { base: self.base.clone(), what: error.to_string() }
+        ClientError::Strange {
+            base: self.base.clone(),
+            what: error.to_string(),
+        }
     }
 }
 

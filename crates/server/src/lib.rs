@@ -2,7 +2,10 @@
 //! JSON and the only async one on a single machine.
 
 // The doors meet the outside world; below `engine` time arrives as an argument.
-#![allow(clippy::disallowed_methods, reason = "the server times its own requests")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the server times its own requests"
+)]
 
 mod app;
 pub mod client;

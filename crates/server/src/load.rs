@@ -31,7 +31,10 @@ pub struct Report {
 #[must_use]
 pub fn documents(node: &Node, parsed: Vec<Parsed>) -> Report {
     let mut lanes: [Vec<(usize, Draft)>; WORKERS] = Default::default();
-    let mut report = Report { durable: true, ..Report::default() };
+    let mut report = Report {
+        durable: true,
+        ..Report::default()
+    };
     for (index, parsed) in parsed.into_iter().enumerate() {
         match parsed {
             Ok(draft) => lanes[lane_of(&draft.id)].push((index, draft)),
@@ -41,7 +44,10 @@ pub fn documents(node: &Node, parsed: Vec<Parsed>) -> Report {
     let shared = Mutex::new(report);
     std::thread::scope(|scope| {
         for lane in lanes {
-            scope.spawn(|| lane.into_iter().for_each(|(index, draft)| one(node, index, draft, &shared)));
+            scope.spawn(|| {
+                lane.into_iter()
+                    .for_each(|(index, draft)| one(node, index, draft, &shared))
+            });
         }
     });
     let mut report = shared.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -1,9 +1,8 @@
 //! A simulated venue: order flow calibrated by real sessions, spoken as ITCH 5.0.
 //!
 //! Everything follows from a seed: messages, planted shocks, the news that causes them and the news
-//! that does not. Tickers and company names are real so that a demonstration reads well; every
-//! price, order, trade and headline is simulated and labelled so. Pure state machines: no I/O, no
-//! clock, no thread. [`Venue`] speaks, [`Packetiser`] packs, [`Loss`] drops, [`Retransmitter`]
+//! that does not. Companies, prices, orders, trades and headlines are all invented and labelled
+//! so. Pure state machines: no I/O, no clock, no thread. [`Venue`] speaks, [`Packetiser`] packs, [`Loss`] drops, [`Retransmitter`]
 //! answers; the sockets belong to whoever runs them.
 
 mod book;

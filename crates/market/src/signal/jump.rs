@@ -3,8 +3,10 @@
 //! Each instrument keeps the price in force at the start of each sixteenth of the span. A new price
 //! is compared with the lowest and the highest of them. The bar to pass is the larger of a fixed
 //! number of basis points and a multiple of recent volatility, so that a lively symbol does not cry
-//! all day and a sleepy one is not silent. After a signal the detector cools down, takes the new
-//! price as its reference, and arms again only once the price has been calm.
+//! all day and a sleepy one is not silent. The first signal comes early, while most of the move may
+//! still lie ahead, so a move that goes on is told again each time it has doubled, from where it
+//! began. After that the detector cools down, takes the new price as its reference, and arms again
+//! only once the price has been calm.
 
 use crate::event::{InstrumentId, Price};
 use crate::publish::SignalKind;
@@ -24,7 +26,7 @@ pub struct JumpConfig {
     pub threshold_bp: u32,
     /// Moves below this multiple of the usual move in a span are no jump, in tenths: 60 is 6.
     pub volatility_tenths: u32,
-    /// Silence after a signal, ns.
+    /// Silence after a signal, except for a move that has doubled, ns.
     pub cooldown_ns: u64,
     /// The move must fall below this share of the threshold before the next signal, percent.
     pub rearm_percent: u32,
@@ -53,6 +55,15 @@ struct Track {
     volatility: i64,
     quiet_until_ns: u64,
     is_armed: bool,
+    /// The move told last, while it may still go on.
+    told: Option<Told>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    from: i64,
+    began_ns: u64,
+    move_bp: i64,
 }
 
 /// Finds jumps for every instrument.
@@ -96,7 +107,7 @@ impl JumpDetector {
         let size = move_bp.unsigned_abs();
         let threshold = track.threshold_bp(&self.config);
         if ts_event < track.quiet_until_ns {
-            return None;
+            return track.doubled(ts_event, &self.config);
         }
         if !track.is_armed {
             track.is_armed = size * 100 < threshold * u64::from(self.config.rearm_percent);
@@ -106,14 +117,16 @@ impl JumpDetector {
             return None;
         }
         track.is_armed = false;
-        track.quiet_until_ns = ts_event.saturating_add(self.config.cooldown_ns);
-        track.samples = [price.0; SAMPLES];
-        Some(SignalKind::Jump {
-            from: Price(from),
-            to: price,
-            span_ns: self.config.span_ns,
-            move_bp: i32::try_from(move_bp).unwrap_or(i32::MAX),
-        })
+        let began_ns = ts_event.saturating_sub(self.config.span_ns);
+        Some(track.tell(
+            ts_event,
+            Told {
+                from,
+                began_ns,
+                move_bp,
+            },
+            &self.config,
+        ))
     }
 
     /// Forgets all prices, for a new session.
@@ -140,7 +153,30 @@ impl Track {
             volatility: 0,
             quiet_until_ns: 0,
             is_armed: true,
+            told: None,
         }
+    }
+
+    fn tell(&mut self, ts_event: u64, told: Told, config: &JumpConfig) -> SignalKind {
+        self.told = Some(told);
+        self.quiet_until_ns = ts_event.saturating_add(config.cooldown_ns);
+        self.samples = [self.last; SAMPLES];
+        SignalKind::Jump {
+            from: Price(told.from),
+            to: Price(self.last),
+            span_ns: ts_event.saturating_sub(told.began_ns),
+            move_bp: i32::try_from(told.move_bp).unwrap_or(i32::MAX),
+        }
+    }
+
+    /// The move told last, if the price has since gone as far again in the same direction.
+    fn doubled(&mut self, ts_event: u64, config: &JumpConfig) -> Option<SignalKind> {
+        let told = self.told?;
+        let move_bp = basis_points(told.from, self.last, 1);
+        let is_same_way = (move_bp < 0) == (told.move_bp < 0);
+        let has_doubled = move_bp.unsigned_abs() >= told.move_bp.unsigned_abs().saturating_mul(2);
+        let goes_on = is_same_way && has_doubled;
+        goes_on.then(|| self.tell(ts_event, Told { move_bp, ..told }, config))
     }
 
     /// Fills the periods that began since the last price with the price in force then.
@@ -222,6 +258,21 @@ mod tests {
     }
 
     #[test]
+    fn a_move_that_goes_on_is_told_again_when_it_has_doubled() {
+        let prices = [
+            (0, 10_000),
+            (100, 9_940),
+            (200, 9_890),
+            (400, 9_870),
+            (1_500, 9_760),
+            (2_000, 9_900),
+            (2_500, 9_500),
+            (2_600, 9_490),
+        ];
+        assert_eq!(moves(&mut detector(), &prices), [-60, -130, -500]);
+    }
+
+    #[test]
     fn a_sudden_move_is_told_once() {
         let prices = [
             (0, 10_000),
@@ -247,12 +298,12 @@ mod tests {
     fn it_arms_again_after_calm() {
         let mut detector = detector();
         assert_eq!(moves(&mut detector, &[(0, 10_000), (100, 10_100)]), [100]);
-        assert_eq!(moves(&mut detector, &[(3_000, 10_300)]), []);
+        assert_eq!(moves(&mut detector, &[(3_000, 10_190)]), []);
         assert_eq!(
-            moves(&mut detector, &[(9_000, 10_300), (10_500, 10_300)]),
+            moves(&mut detector, &[(9_000, 10_190), (10_500, 10_190)]),
             []
         );
-        assert_eq!(moves(&mut detector, &[(10_900, 10_400)]), [97]);
+        assert_eq!(moves(&mut detector, &[(10_900, 10_300)]), [107]);
     }
 
     #[test]

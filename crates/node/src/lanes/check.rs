@@ -26,7 +26,11 @@ impl DigestCheck {
 
     /// After `seq` our books had this digest. Nothing is counted for a sequence never announced.
     pub fn saw(&self, seq: u64, digest: u64, check: &mut VenueCheck) {
-        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner).remove(&seq);
+        let expected = self
+            .expected
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&seq);
         let Some(expected) = expected else { return };
         check.checked += 1;
         check.unequal += u64::from(expected != digest);

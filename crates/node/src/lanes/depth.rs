@@ -21,19 +21,33 @@ impl DepthLane {
     /// A lane with memory for what `config` expects.
     #[must_use]
     pub fn new(config: &PipelineConfig, lane: usize) -> Self {
-        Self { pipeline: DepthPipeline::new(config), lane, frames: Vec::new() }
+        Self {
+            pipeline: DepthPipeline::new(config),
+            lane,
+            frames: Vec::new(),
+        }
     }
 
     /// Takes one message of the venue.
     pub fn message(&mut self, node: &Node, ts_recv: u64, json: &[u8]) {
         let refused = self.pipeline.message(ts_recv, json).err();
-        self.publish(node, ts_recv, json, refused.map(|reason| with_causes(&reason)));
+        self.publish(
+            node,
+            ts_recv,
+            json,
+            refused.map(|reason| with_causes(&reason)),
+        );
     }
 
     /// Takes a depth snapshot of one symbol.
     pub fn snapshot(&mut self, node: &Node, ts_recv: u64, symbol: &str, json: &[u8]) {
         let refused = self.pipeline.snapshot(symbol, ts_recv, json).err();
-        self.publish(node, ts_recv, json, refused.map(|reason| with_causes(&reason)));
+        self.publish(
+            node,
+            ts_recv,
+            json,
+            refused.map(|reason| with_causes(&reason)),
+        );
     }
 
     /// Lets time pass.
@@ -44,7 +58,9 @@ impl DepthLane {
 
     /// The next symbol that needs a snapshot.
     pub fn next_snapshot(&mut self) -> Option<String> {
-        self.pipeline.next_snapshot().map(|instrument| instrument.symbol().to_owned())
+        self.pipeline
+            .next_snapshot()
+            .map(|instrument| instrument.symbol().to_owned())
     }
 
     /// The pipeline, for checks against it.
@@ -64,7 +80,12 @@ impl DepthLane {
         }
         if let Some(reason) = refused {
             let bytes = json[..json.len().min(256)].to_vec();
-            view.reject(Rejected { at, line: "binance".to_owned(), reason, bytes });
+            view.reject(Rejected {
+                at,
+                line: "binance".to_owned(),
+                reason,
+                bytes,
+            });
         }
     }
 }

@@ -39,7 +39,10 @@ impl Pump {
         let thread = std::thread::Builder::new()
             .name("pump".to_owned())
             .spawn(move || run(&node, lanes, first, &check, &stopped))?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -62,8 +65,11 @@ fn run(node: &Node, mut lanes: Vec<Lane>, first: usize, check: &DigestCheck, sto
                 let _dead = lane.stop();
             }
         }
-        let moved: usize =
-            lanes.iter_mut().enumerate().map(|(idx, lane)| drain(node, lane, first + idx, check)).sum();
+        let moved: usize = lanes
+            .iter_mut()
+            .enumerate()
+            .map(|(idx, lane)| drain(node, lane, first + idx, check))
+            .sum();
         if moved == 0 {
             if stopping {
                 return;
@@ -77,8 +83,11 @@ fn drain(node: &Node, lane: &mut Lane, idx: usize, check: &DigestCheck) -> usize
     let mut view = None;
     let mut moved = 0;
     while moved < BATCH {
-        let Some(frame) = lane.next_frame() else { break };
-        view.get_or_insert_with(|| node.market_mut()).apply(idx, &frame);
+        let Some(frame) = lane.next_frame() else {
+            break;
+        };
+        view.get_or_insert_with(|| node.market_mut())
+            .apply(idx, &frame);
         moved += 1;
     }
     while let Some((seq, digest)) = lane.take_digest() {
@@ -86,7 +95,9 @@ fn drain(node: &Node, lane: &mut Lane, idx: usize, check: &DigestCheck) -> usize
         check.saw(seq, digest, &mut view.check);
     }
     let report = lane.report();
-    let rejected: Vec<Rejected> = offenders(lane).map(reject).collect();
+    let rejected: Vec<Rejected> = std::iter::from_fn(|| lane.next_offender())
+        .map(reject)
+        .collect();
     let dead = lane.state() == LaneState::Dead;
     let changed = idx == 0 && report.at_ns != 0;
     if changed || dead || !rejected.is_empty() {
@@ -100,14 +111,14 @@ fn drain(node: &Node, lane: &mut Lane, idx: usize, check: &DigestCheck) -> usize
     moved
 }
 
-fn offenders(_lane: &mut Lane) -> impl Iterator<Item = market::pipeline::Offender> {
-    std::iter::empty()
-}
-
 fn reject(offender: market::pipeline::Offender) -> Rejected {
     Rejected {
         at: offender.at_ns,
-        line: ["A", "B"].get(offender.line).copied().unwrap_or("recovery").to_owned(),
+        line: ["A", "B"]
+            .get(offender.line)
+            .copied()
+            .unwrap_or("recovery")
+            .to_owned(),
         reason: with_causes(&offender.reason),
         bytes: offender.bytes().to_vec(),
     }

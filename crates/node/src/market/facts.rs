@@ -33,11 +33,15 @@ impl MarketView {
     }
 
     fn add_signals(&self, idx: usize, as_of: u64, facts: &mut SymbolFacts) {
-        let signals = self.signals_from(0).filter(|logged| logged.symbol_idx == idx);
+        let signals = self
+            .signals_from(0)
+            .filter(|logged| logged.symbol_idx == idx);
         for logged in signals.filter(|logged| logged.signal.stamp.ts_event <= as_of) {
             let stamp = logged.signal.stamp;
             match logged.signal.kind {
-                SignalKind::Jump { from, to, span_ns, .. } => facts.jumps.push(Jump {
+                SignalKind::Jump {
+                    from, to, span_ns, ..
+                } => facts.jumps.push(Jump {
                     at: stamp.ts_event,
                     span_ns,
                     from: from.to_f64(),
@@ -56,7 +60,10 @@ impl MarketView {
                 }
             }
         }
-        let halted = facts.halts.last().is_some_and(|halt| halt.resumed_at.is_none());
+        let halted = facts
+            .halts
+            .last()
+            .is_some_and(|halt| halt.resumed_at.is_none());
         if facts.state.is_empty() && halted {
             words::HALTED.clone_into(&mut facts.state);
         }
@@ -66,14 +73,19 @@ impl MarketView {
     /// change from the session's first print.
     #[must_use]
     pub fn movers(&self, as_of: Option<u64>, n: usize) -> Vec<Mover> {
-        let Some(now) = self.event_now().map(|newest| as_of.map_or(newest, |at| at.min(newest)))
+        let Some(now) = self
+            .event_now()
+            .map(|newest| as_of.map_or(newest, |at| at.min(newest)))
         else {
             return Vec::new();
         };
         let mut movers = self.fresh_jumps(now);
         movers.sort_by(|a, b| b.move_bp.abs().total_cmp(&a.move_bp.abs()));
-        let mut drifts: Vec<Mover> =
-            self.symbols().iter().filter_map(|s| drift(s, as_of, now)).collect();
+        let mut drifts: Vec<Mover> = self
+            .symbols()
+            .iter()
+            .filter_map(|s| drift(s, as_of, now))
+            .collect();
         drifts.sort_by(|a, b| b.move_bp.abs().total_cmp(&a.move_bp.abs()));
         for drift in drifts {
             if movers.len() >= n {
@@ -92,12 +104,18 @@ impl MarketView {
         let mut movers: Vec<Mover> = Vec::new();
         for logged in self.signals_from(0) {
             let at = logged.signal.stamp.ts_event;
-            let SignalKind::Jump { move_bp, .. } = logged.signal.kind else { continue };
+            let SignalKind::Jump { move_bp, .. } = logged.signal.kind else {
+                continue;
+            };
             if at > now || now - at > JUMP_FRESH_NS {
                 continue;
             }
             let symbol = self.symbols()[logged.symbol_idx].symbol.clone();
-            let jump = Mover { symbol, move_bp: f64::from(move_bp), at };
+            let jump = Mover {
+                symbol,
+                move_bp: f64::from(move_bp),
+                at,
+            };
             match movers.iter_mut().find(|m| m.symbol == jump.symbol) {
                 Some(known) if known.move_bp.abs() < jump.move_bp.abs() => *known = jump,
                 Some(_) => {}
@@ -111,7 +129,12 @@ impl MarketView {
     #[must_use]
     pub fn stream_head(&self) -> Option<StreamHead> {
         let (seq, ts_event) = self.head()?;
-        let worst = self.symbols().iter().map(SymbolView::integrity).max().unwrap_or_default();
+        let worst = self
+            .symbols()
+            .iter()
+            .map(SymbolView::integrity)
+            .max()
+            .unwrap_or_default();
         let state = self.feeds().iter().map(|f| f.state).next();
         Some(StreamHead {
             seq,
@@ -122,7 +145,9 @@ impl MarketView {
     }
 
     fn find(&self, symbol: &str) -> Option<(usize, &SymbolView)> {
-        let found = self.symbol(symbol).or_else(|| self.symbol(&symbol.to_uppercase()))?;
+        let found = self
+            .symbol(symbol)
+            .or_else(|| self.symbol(&symbol.to_uppercase()))?;
         let idx = self.symbols().iter().position(|s| std::ptr::eq(s, found))?;
         Some((idx, found))
     }
@@ -134,10 +159,21 @@ fn present(view: &SymbolView) -> Option<SymbolFacts> {
         at: view.ts_event()?,
         last: view.last.map(|t| t.price.to_f64()),
         volume: Some(whole_units(view, view.volume.0)),
-        vwap: view.vwaps.back().and_then(|v| v.price()).map(|p| p.to_f64()),
-        bid: book.filter(|b| b.bid_count > 0).map(|b| b.bids[0].price.to_f64()),
-        ask: book.filter(|b| b.ask_count > 0).map(|b| b.asks[0].price.to_f64()),
-        state: book.map(|b| words::trading_state(b.state)).unwrap_or_default().to_owned(),
+        vwap: view
+            .vwaps
+            .back()
+            .and_then(|v| v.price())
+            .map(|p| p.to_f64()),
+        bid: book
+            .filter(|b| b.bid_count > 0)
+            .map(|b| b.bids[0].price.to_f64()),
+        ask: book
+            .filter(|b| b.ask_count > 0)
+            .map(|b| b.asks[0].price.to_f64()),
+        state: book
+            .map(|b| words::trading_state(b.state))
+            .unwrap_or_default()
+            .to_owned(),
         integrity: words::integrity(view.integrity()).to_owned(),
         locked: book.is_some_and(|b| b.locked),
         crossed: book.is_some_and(|b| b.crossed && b.state == TradingState::Trading),
@@ -180,6 +216,9 @@ fn drift(view: &SymbolView, as_of: Option<u64>, now: u64) -> Option<Mover> {
         None => (view.last?.price, view.last?.stamp.ts_event),
     };
     let move_bp = change_bp(view.open?, price)?;
-    Some(Mover { symbol: view.symbol.clone(), move_bp, at })
+    Some(Mover {
+        symbol: view.symbol.clone(),
+        move_bp,
+        at,
+    })
 }
-

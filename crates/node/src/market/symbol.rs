@@ -114,8 +114,13 @@ impl SymbolView {
     /// Volume printed by `as_of`, from closed bars.
     #[must_use]
     pub fn volume_at(&self, as_of: u64) -> u64 {
-        let Some(bars) = self.bars.values().next() else { return 0 };
-        bars.iter().take_while(|bar| bar.end_ns <= as_of).map(|bar| bar.volume.0).sum()
+        let Some(bars) = self.bars.values().next() else {
+            return 0;
+        };
+        bars.iter()
+            .take_while(|bar| bar.end_ns <= as_of)
+            .map(|bar| bar.volume.0)
+            .sum()
     }
 }
 

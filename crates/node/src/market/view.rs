@@ -88,7 +88,10 @@ impl MarketView {
     /// An empty view that knows company names.
     #[must_use]
     pub fn new(names: Names) -> Self {
-        Self { names, ..Self::default() }
+        Self {
+            names,
+            ..Self::default()
+        }
     }
 
     /// Applies one frame of `lane`.
@@ -136,7 +139,9 @@ impl MarketView {
     }
 
     fn signal(&mut self, lane: usize, signal: &Signal) {
-        let Some(&symbol_idx) = self.by_lane.get(&(lane, signal.instrument)) else { return };
+        let Some(&symbol_idx) = self.by_lane.get(&(lane, signal.instrument)) else {
+            return;
+        };
         self.symbols[symbol_idx].signals += 1;
         self.symbols[symbol_idx].version = self.version;
         if self.signals.len() == SIGNALS_LIMIT {
@@ -144,7 +149,11 @@ impl MarketView {
         }
         let number = self.signal_count;
         self.signal_count += 1;
-        self.signals.push_back(LoggedSignal { number, symbol_idx, signal: *signal });
+        self.signals.push_back(LoggedSignal {
+            number,
+            symbol_idx,
+            signal: *signal,
+        });
     }
 
     fn newest(&mut self, seq: u64, ts_event: u64) {
@@ -233,7 +242,11 @@ mod tests {
     fn print(seq: u64, price: i64) -> Frame {
         Frame::Trade(TradePrint {
             instrument: InstrumentId(0),
-            stamp: Stamp { seq, ts_event: seq * 10, ts_recv: seq * 10 },
+            stamp: Stamp {
+                seq,
+                ts_event: seq * 10,
+                ts_recv: seq * 10,
+            },
             price: Price(price),
             qty: Qty(5),
             aggressor: None,
@@ -246,22 +259,37 @@ mod tests {
     #[test]
     fn frames_reach_their_symbol_and_lanes_do_not_mix() {
         let mut view = MarketView::new(Names::packaged());
-        view.apply(0, &Frame::Instrument(Instrument::new(InstrumentId(0), "AAPL", 0, 2)));
-        view.apply(1, &Frame::Instrument(Instrument::new(InstrumentId(0), "BTCUSDT", 8, 2)));
+        view.apply(
+            0,
+            &Frame::Instrument(Instrument::new(InstrumentId(0), "AAPL", 0, 2)),
+        );
+        view.apply(
+            1,
+            &Frame::Instrument(Instrument::new(InstrumentId(0), "BTCUSDT", 8, 2)),
+        );
         view.apply(0, &print(1, 100));
         view.apply(0, &print(2, 110));
         view.apply(1, &print(9, 7));
         let aapl = view.symbol("AAPL").expect("known");
-        assert_eq!((aapl.volume, aapl.name.as_deref()), (Qty(10), Some("Apple Inc.")));
+        assert_eq!(
+            (aapl.volume, aapl.name.as_deref()),
+            (Qty(10), Some("Apple Inc."))
+        );
         assert!((aapl.change_bp().expect("moved") - 1_000.0).abs() < 1e-9);
-        assert_eq!(view.symbol("BTCUSDT").and_then(|s| s.last).map(|t| t.price), Some(Price(7)));
+        assert_eq!(
+            view.symbol("BTCUSDT").and_then(|s| s.last).map(|t| t.price),
+            Some(Price(7))
+        );
         assert_eq!(view.head(), Some((9, 90)));
     }
 
     #[test]
     fn signals_are_numbered_and_resumed() {
         let mut view = MarketView::new(Names::default());
-        view.apply(0, &Frame::Instrument(Instrument::new(InstrumentId(0), "A", 0, 2)));
+        view.apply(
+            0,
+            &Frame::Instrument(Instrument::new(InstrumentId(0), "A", 0, 2)),
+        );
         let signal = Signal {
             instrument: InstrumentId(0),
             stamp: Stamp::default(),

@@ -75,7 +75,11 @@ impl Days {
     /// When the log refuses; batches before the failing one are stored.
     pub fn store(&self, bars: &[DayBar]) -> Result<(), Fault> {
         let mut ordered: Vec<&DayBar> = bars.iter().collect();
-        ordered.sort_by(|a, b| a.day_ns.cmp(&b.day_ns).then_with(|| a.symbol.cmp(&b.symbol)));
+        ordered.sort_by(|a, b| {
+            a.day_ns
+                .cmp(&b.day_ns)
+                .then_with(|| a.symbol.cmp(&b.symbol))
+        });
         let mut previous = std::collections::HashMap::new();
         let mut ops = Vec::with_capacity(BATCH);
         for bar in ordered {
@@ -86,17 +90,23 @@ impl Days {
                 self.write(std::mem::take(&mut ops))?;
             }
         }
-        if ops.is_empty() { Ok(()) } else { self.write(ops) }
+        if ops.is_empty() {
+            Ok(())
+        } else {
+            self.write(ops)
+        }
     }
 
     fn write(&self, ops: Vec<Op>) -> Result<(), Fault> {
         let ack = self.collection.apply(ops);
-        ack.map(drop).map_err(|e| Fault::unavailable("memory", e.to_string()))
+        ack.map(drop)
+            .map_err(|e| Fault::unavailable("memory", e.to_string()))
     }
 
     fn before(&self, symbol: &str, day_ns: u64) -> Option<DayBar> {
         let gte = day_ns.saturating_sub(PREVIOUS_DAYS * DAY_NS);
-        self.range(symbol, gte, day_ns.checked_sub(1)?, &AsOf::Now).pop()
+        self.range(symbol, gte, day_ns.checked_sub(1)?, &AsOf::Now)
+            .pop()
     }
 
     /// Days of `symbol` that start in `[from_ns, to_ns]` and were known as of the instant, oldest
@@ -104,11 +114,22 @@ impl Days {
     fn range(&self, symbol: &str, from_ns: u64, to_ns: u64, as_of: &AsOf) -> Vec<DayBar> {
         let value = Value::Str(symbol.to_owned());
         let must = vec![
-            Condition::Any { field: "symbol".to_owned(), values: vec![value] },
-            Condition::EventAt { gte: Some(from_ns), lte: Some(to_ns) },
+            Condition::Any {
+                field: "symbol".to_owned(),
+                values: vec![value],
+            },
+            Condition::EventAt {
+                gte: Some(from_ns),
+                lte: Some(to_ns),
+            },
         ];
-        let filter = Filter { must, must_not: Vec::new() };
-        let found = self.collection.scroll(Some(&filter), as_of, None, usize::MAX);
+        let filter = Filter {
+            must,
+            must_not: Vec::new(),
+        };
+        let found = self
+            .collection
+            .scroll(Some(&filter), as_of, None, usize::MAX);
         // A poisoned collection has no days to show; /readyz says why.
         let found = found.unwrap_or_default();
         let mut bars: Vec<DayBar> = found.iter().filter_map(|s| bar(&s.point)).collect();
@@ -151,7 +172,11 @@ impl Days {
             .iter()
             .filter_map(|symbol| {
                 let facts = self.facts(symbol, as_of)?;
-                Some(Mover { symbol: symbol.clone(), move_bp: facts.change_bp()?, at: facts.at })
+                Some(Mover {
+                    symbol: symbol.clone(),
+                    move_bp: facts.change_bp()?,
+                    at: facts.at,
+                })
             })
             .collect();
         let newest = movers.iter().map(|m| m.at).max().unwrap_or(0);
@@ -164,9 +189,15 @@ impl Days {
     /// Every symbol with a day.
     #[must_use]
     pub fn symbols(&self) -> Vec<String> {
-        let all = self.collection.scroll(None, &AsOf::Now, None, usize::MAX).unwrap_or_default();
-        let mut symbols: Vec<String> =
-            all.iter().filter_map(|s| bar(&s.point)).map(|bar| bar.symbol).collect();
+        let all = self
+            .collection
+            .scroll(None, &AsOf::Now, None, usize::MAX)
+            .unwrap_or_default();
+        let mut symbols: Vec<String> = all
+            .iter()
+            .filter_map(|s| bar(&s.point))
+            .map(|bar| bar.symbol)
+            .collect();
         symbols.sort();
         symbols.dedup();
         symbols
@@ -179,11 +210,17 @@ impl Days {
 /// A sentence with the line's number and what is wrong in it; nothing is returned then.
 pub fn read_csv(reader: impl Read) -> Result<Vec<DayBar>, String> {
     let mut table = csv::Reader::from_reader(reader);
-    let headers = table.headers().map_err(|e| format!("day bars: {e}"))?.clone();
+    let headers = table
+        .headers()
+        .map_err(|e| format!("day bars: {e}"))?
+        .clone();
     let column = |names: &[&str]| -> Result<usize, String> {
         let found = headers.iter().position(|h| names.contains(&h.trim()));
         found.ok_or_else(|| {
-            format!("day bars: no column {}; the header is {headers:?}", names.join(" or "))
+            format!(
+                "day bars: no column {}; the header is {headers:?}",
+                names.join(" or ")
+            )
         })
     };
     let date = column(&["date"])?;
@@ -197,7 +234,11 @@ pub fn read_csv(reader: impl Read) -> Result<Vec<DayBar>, String> {
         let row = row.map_err(|e| format!("day bars, line {line}: {e}"))?;
         let number = |column: usize| -> Result<f64, String> {
             let text = row.get(column).unwrap_or_default();
-            let value = text.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0);
+            let value = text
+                .trim()
+                .parse::<f64>()
+                .ok()
+                .filter(|v| v.is_finite() && *v >= 0.0);
             value.ok_or_else(|| {
                 format!("day bars, line {line}: {text:?} is not a price or quantity")
             })
@@ -226,7 +267,9 @@ fn midnight_ns(date: jiff::civil::Date) -> Option<u64> {
 
 fn point(day: &DayBar, before: Option<&DayBar>) -> Point {
     let mut payload = Payload::default();
-    payload.0.insert("symbol".to_owned(), Value::Str(day.symbol.clone()));
+    payload
+        .0
+        .insert("symbol".to_owned(), Value::Str(day.symbol.clone()));
     for (name, value) in [
         ("open", day.open),
         ("high", day.high),
@@ -259,7 +302,11 @@ fn shape(day: &DayBar, before: Option<&DayBar>) -> [f32; SHAPE_DIM] {
 }
 
 fn log_ratio(a: f64, b: f64) -> f32 {
-    if a > 0.0 && b > 0.0 { (a / b).ln() as f32 } else { 0.0 }
+    if a > 0.0 && b > 0.0 {
+        (a / b).ln() as f32
+    } else {
+        0.0
+    }
 }
 
 fn bar(point: &Point) -> Option<DayBar> {
@@ -267,7 +314,9 @@ fn bar(point: &Point) -> Option<DayBar> {
         Some(Value::Float(value)) => Some(*value),
         _ => None,
     };
-    let Some(Value::Str(symbol)) = point.payload.0.get("symbol") else { return None };
+    let Some(Value::Str(symbol)) = point.payload.0.get("symbol") else {
+        return None;
+    };
     Some(DayBar {
         symbol: symbol.clone(),
         day_ns: point.event_at,
@@ -311,7 +360,13 @@ mod tests {
             assert!(why.contains(word), "{why}");
         };
         check("date,ticker,open\n", "no column high");
-        check("date,ticker,open,high,low,close,volume\n2014-99-01,A,1,1,1,1,1\n", "line 2");
-        check("date,ticker,open,high,low,close,volume\n2014-01-01,A,1,x,1,1,1\n", "\"x\"");
+        check(
+            "date,ticker,open,high,low,close,volume\n2014-99-01,A,1,1,1,1,1\n",
+            "line 2",
+        );
+        check(
+            "date,ticker,open,high,low,close,volume\n2014-01-01,A,1,x,1,1,1\n",
+            "\"x\"",
+        );
     }
 }

@@ -55,8 +55,18 @@ impl Documents {
     pub fn open(dir: &Path, settings: Settings) -> Result<(Self, Recovery), Error> {
         let (collection, recovery) = Collection::open(dir, settings)?;
         let stored = collection.scroll(None, &AsOf::Now, None, usize::MAX)?;
-        let newest = stored.iter().map(|found| found.point.known_at).max().unwrap_or(0);
-        Ok((Self { collection, newest_known_at: AtomicU64::new(newest) }, recovery))
+        let newest = stored
+            .iter()
+            .map(|found| found.point.known_at)
+            .max()
+            .unwrap_or(0);
+        Ok((
+            Self {
+                collection,
+                newest_known_at: AtomicU64::new(newest),
+            },
+            recovery,
+        ))
     }
 
     /// The collection itself, for figures about it.
@@ -98,18 +108,17 @@ impl Documents {
     pub fn head(&self) -> MemoryHead {
         let stats = self.collection.stats();
         let newest = self.newest_known_at.load(Ordering::Relaxed);
-        MemoryHead { seq: stats.head_seq, newest_known_at: (newest > 0).then_some(newest) }
+        MemoryHead {
+            seq: stats.head_seq,
+            newest_known_at: (newest > 0).then_some(newest),
+        }
     }
 
     /// Writes all chunks of one version and removes what an earlier, longer one left over.
     ///
     /// # Errors
     /// When the log refuses the entry; nothing is stored then.
-    pub fn store(
-        &self,
-        document: &Document,
-        chunks: Vec<EmbeddedChunk>,
-    ) -> Result<Stored, Fault> {
+    pub fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault> {
         let count = chunks.len();
         let leftover = Filter {
             must: vec![
@@ -122,12 +131,22 @@ impl Documents {
             ],
             must_not: Vec::new(),
         };
-        let mut ops: Vec<Op> =
-            chunks.into_iter().map(|chunk| Op::Upsert(point(document, chunk))).collect();
-        ops.push(Op::DeleteWhere { filter: leftover, known_at: document.known_at });
+        let mut ops: Vec<Op> = chunks
+            .into_iter()
+            .map(|chunk| Op::Upsert(point(document, chunk)))
+            .collect();
+        ops.push(Op::DeleteWhere {
+            filter: leftover,
+            known_at: document.known_at,
+        });
         let ack = self.collection.apply(ops).map_err(fault)?;
-        self.newest_known_at.fetch_max(document.known_at, Ordering::Relaxed);
-        Ok(Stored { seq: ack.seq, durable: ack.durable, chunks: count })
+        self.newest_known_at
+            .fetch_max(document.known_at, Ordering::Relaxed);
+        Ok(Stored {
+            seq: ack.seq,
+            durable: ack.durable,
+            chunks: count,
+        })
     }
 
     /// Removes a document from `known_at` on; false when there was none.
@@ -138,8 +157,13 @@ impl Documents {
         if self.get(id, None)?.is_none() {
             return Ok(None);
         }
-        let filter = Filter { must: vec![is("document_id", id)], must_not: Vec::new() };
-        let ack = self.collection.apply(vec![Op::DeleteWhere { filter, known_at }]);
+        let filter = Filter {
+            must: vec![is("document_id", id)],
+            must_not: Vec::new(),
+        };
+        let ack = self
+            .collection
+            .apply(vec![Op::DeleteWhere { filter, known_at }]);
         Ok(Some(ack.map_err(fault)?.seq))
     }
 
@@ -148,12 +172,23 @@ impl Documents {
     /// # Errors
     /// When the collection cannot answer.
     pub fn get(&self, id: &str, as_of_ns: Option<u64>) -> Result<Option<StoredDocument>, Fault> {
-        let filter = Filter { must: vec![is("document_id", id)], must_not: Vec::new() };
+        let filter = Filter {
+            must: vec![is("document_id", id)],
+            must_not: Vec::new(),
+        };
         let at = as_of(as_of_ns);
-        let chunks = self.collection.scroll(Some(&filter), &at, None, CHUNKS_LIMIT);
-        let mut chunks: Vec<_> = chunks.map_err(fault)?.into_iter().map(|s| s.point).collect();
+        let chunks = self
+            .collection
+            .scroll(Some(&filter), &at, None, CHUNKS_LIMIT);
+        let mut chunks: Vec<_> = chunks
+            .map_err(fault)?
+            .into_iter()
+            .map(|s| s.point)
+            .collect();
         chunks.sort_by_key(|point| whole(&point.payload, "chunk"));
-        let Some(first) = chunks.first() else { return Ok(None) };
+        let Some(first) = chunks.first() else {
+            return Ok(None);
+        };
         let summary = summary(first);
         let text = chunks.iter().map(|point| point.text.as_str()).collect();
         Ok(Some(StoredDocument { summary, text }))
@@ -163,19 +198,20 @@ impl Documents {
     ///
     /// # Errors
     /// When the collection cannot answer.
-    pub fn list(
-        &self,
-        symbol: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<DocumentSummary>, Fault> {
+    pub fn list(&self, symbol: Option<&str>, limit: usize) -> Result<Vec<DocumentSummary>, Fault> {
         let mut must = vec![Condition::Range {
             field: "chunk".to_owned(),
             gte: None,
             lte: Some(Value::Int(0)),
         }];
         must.extend(symbol.map(|s| is("symbols", s)));
-        let filter = Filter { must, must_not: Vec::new() };
-        let first_chunks = self.collection.scroll(Some(&filter), &AsOf::Now, None, usize::MAX);
+        let filter = Filter {
+            must,
+            must_not: Vec::new(),
+        };
+        let first_chunks = self
+            .collection
+            .scroll(Some(&filter), &AsOf::Now, None, usize::MAX);
         let first_chunks = first_chunks.map_err(fault)?;
         let mut found: Vec<_> = first_chunks.iter().map(|s| summary(&s.point)).collect();
         found.sort_by(|a, b| b.known_at.cmp(&a.known_at).then_with(|| a.id.cmp(&b.id)));
@@ -189,12 +225,18 @@ fn as_of(known: Option<u64>) -> AsOf {
 }
 
 fn is(field: &str, value: &str) -> Condition {
-    Condition::Any { field: field.to_owned(), values: vec![Value::Str(value.to_owned())] }
+    Condition::Any {
+        field: field.to_owned(),
+        values: vec![Value::Str(value.to_owned())],
+    }
 }
 
 fn any(field: &str, values: &[String]) -> Option<Condition> {
     let values: Vec<Value> = values.iter().cloned().map(Value::Str).collect();
-    (!values.is_empty()).then(|| Condition::Any { field: field.to_owned(), values })
+    (!values.is_empty()).then(|| Condition::Any {
+        field: field.to_owned(),
+        values,
+    })
 }
 
 fn filter(search: &Search) -> Option<Filter> {
@@ -202,9 +244,15 @@ fn filter(search: &Search) -> Option<Filter> {
     must.extend(any("symbols", &search.symbols));
     must.extend(any("source", &search.sources));
     if search.event_from.is_some() || search.event_to.is_some() {
-        must.push(Condition::EventAt { gte: search.event_from, lte: search.event_to });
+        must.push(Condition::EventAt {
+            gte: search.event_from,
+            lte: search.event_to,
+        });
     }
-    (!must.is_empty()).then(|| Filter { must, must_not: Vec::new() })
+    (!must.is_empty()).then(|| Filter {
+        must,
+        must_not: Vec::new(),
+    })
 }
 
 fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
@@ -218,9 +266,11 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     put("end", Value::Int(chunk.end as i64));
     let symbols = document.symbols.iter().cloned().map(Value::Str).collect();
     put("symbols", Value::List(symbols));
-    for (key, value) in
-        [("title", &document.title), ("source", &document.source), ("url", &document.url)]
-    {
+    for (key, value) in [
+        ("title", &document.title),
+        ("source", &document.source),
+        ("url", &document.url),
+    ] {
         if let Some(value) = value {
             put(key, Value::Str(value.clone()));
         }

@@ -11,11 +11,19 @@ pub use documents::{DocumentSummary, Documents, StoredDocument};
 /// Settings of the documents' collection.
 #[must_use]
 pub fn document_settings(dim: usize, sync: SyncPolicy) -> Settings {
-    Settings { dim, metric: Metric::Cosine, sync }
+    Settings {
+        dim,
+        metric: Metric::Cosine,
+        sync,
+    }
 }
 
 /// Settings of the days' collection.
 #[must_use]
 pub fn day_settings(sync: SyncPolicy) -> Settings {
-    Settings { dim: days::SHAPE_DIM, metric: Metric::L2, sync }
+    Settings {
+        dim: days::SHAPE_DIM,
+        metric: Metric::L2,
+        sync,
+    }
 }

@@ -29,6 +29,8 @@ use wires::Wires;
 
 const DAY_NS: u64 = 86_400_000_000_000;
 const ORDERS_LIMIT: usize = 1 << 18;
+/// Planted shocks move 3 to 9 %; the flow around them less than 0.6 %.
+const JUMP_BP: u32 = 100;
 
 /// Runs until Ctrl-C or the time given.
 pub fn run(args: DemoArgs) -> Result<ExitCode> {
@@ -64,7 +66,11 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
     drop(news);
     drop(pump);
     let summary = summary(&node);
-    print::line(if args.json { summary.to_string() } else { tape::closing(&summary) });
+    print::line(if args.json {
+        summary.to_string()
+    } else {
+        tape::closing(&summary)
+    });
     served.map(|()| ExitCode::SUCCESS)
 }
 
@@ -81,7 +87,11 @@ fn venue_config(args: &DemoArgs) -> VenueConfig {
 fn loss(percent: f64) -> LossConfig {
     let share = percent / 100.0;
     let burst_mean = 10.0;
-    LossConfig { random: share * 0.7, burst: share * 0.3 / burst_mean, burst_mean }
+    LossConfig {
+        random: share * 0.7,
+        burst: share * 0.3 / burst_mean,
+        burst_mean,
+    }
 }
 
 fn label(node: &Node, config: &VenueConfig, wires: &Wires) {
@@ -101,8 +111,13 @@ fn lane(config: &VenueConfig, wires: &Wires) -> Result<Lane> {
         ..PipelineConfig::default()
     };
     pipeline.mold.join_from = Some(1);
+    pipeline.jump.threshold_bp = JUMP_BP;
     let source = wires.source()?;
-    Ok(Lane::spawn(LaneConfig::new("lane-0"), move || ItchPipeline::new(&pipeline), source)?)
+    Ok(Lane::spawn(
+        LaneConfig::new("lane-0"),
+        move || ItchPipeline::new(&pipeline),
+        source,
+    )?)
 }
 
 fn serve(args: &DemoArgs, node: &Arc<Node>, config: &VenueConfig, wires: &Wires) -> Result<()> {
@@ -144,8 +159,12 @@ struct Folder(PathBuf);
 impl Folder {
     fn new() -> Result<Self> {
         let path = std::env::temp_dir().join(format!("ouzel-demo-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .with_context(|| format!("cannot make {}; set TMPDIR to a folder you may write", path.display()))?;
+        std::fs::create_dir_all(&path).with_context(|| {
+            format!(
+                "cannot make {}; set TMPDIR to a folder you may write",
+                path.display()
+            )
+        })?;
         Ok(Self(path))
     }
 }

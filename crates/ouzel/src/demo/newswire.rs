@@ -24,7 +24,10 @@ impl Newswire {
         let thread = std::thread::Builder::new()
             .name("newswire".to_owned())
             .spawn(move || run(&node, &items))?;
-        Ok(Self { sender: Some(sender), thread: Some(thread) })
+        Ok(Self {
+            sender: Some(sender),
+            thread: Some(thread),
+        })
     }
 
     /// Where items are sent.

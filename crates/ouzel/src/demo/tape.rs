@@ -22,8 +22,16 @@ pub fn opening(args: &DemoArgs, address: SocketAddr, wires: &Wires) -> String {
         (Some(why), false) => format!("unicast: multicast is not possible here ({why})"),
         (None, false) => "unicast on loopback, as asked".to_owned(),
     };
-    let ouzel = if std::env::var_os("CARGO").is_some() { "cargo run --release --" } else { "ouzel" };
-    let url = if address.to_string() == LISTEN { String::new() } else { format!(" --url http://{address}") };
+    let ouzel = if std::env::var_os("CARGO").is_some() {
+        "cargo run --release --"
+    } else {
+        "ouzel"
+    };
+    let url = if address.to_string() == LISTEN {
+        String::new()
+    } else {
+        format!(" --url http://{address}")
+    };
     format!(
         "Ouzel demo: a SIMULATED venue, seed {seed}, {symbols} symbols, {loss} % loss on each line\n\
          \n  lines    A {a}, B {b} ({kind})\n  console  http://{address}\n  \
@@ -53,7 +61,11 @@ pub async fn follow(node: Arc<Node>, json: bool) {
         };
         for (row, name) in rows {
             if let Ok(value) = serde_json::to_value(&row) {
-                print::line(if json { json!({ "signal": value }).to_string() } else { signal(&value, &name) });
+                print::line(if json {
+                    json!({ "signal": value }).to_string()
+                } else {
+                    signal(&value, &name)
+                });
             }
         }
     }

@@ -42,13 +42,15 @@ impl VenueThread {
     /// Starts speaking.
     pub fn spawn(venue: Venue, outgoing: Outgoing, stop: Arc<AtomicBool>) -> Result<Self> {
         let mut speaker = Speaker::new(venue, outgoing);
-        let thread = std::thread::Builder::new().name("venue".to_owned()).spawn(move || {
-            while !stop.load(Ordering::Acquire) {
-                speaker.step();
-                std::thread::sleep(STEP);
-            }
-            speaker.end();
-        })?;
+        let thread = std::thread::Builder::new()
+            .name("venue".to_owned())
+            .spawn(move || {
+                while !stop.load(Ordering::Acquire) {
+                    speaker.step();
+                    std::thread::sleep(STEP);
+                }
+                speaker.end();
+            })?;
         Ok(Self(Some(thread)))
     }
 }
@@ -81,7 +83,10 @@ struct Lines {
 
 impl Lines {
     fn send(&mut self, out: &Outgoing, packet: &[u8]) {
-        for (loss, sender) in [(&mut self.loss_a, &out.sender_a), (&mut self.loss_b, &out.sender_b)] {
+        for (loss, sender) in [
+            (&mut self.loss_a, &out.sender_a),
+            (&mut self.loss_b, &out.sender_b),
+        ] {
             if !loss.loses() {
                 // A full socket loses a packet like any network; the receiver recovers it.
                 let _lost = sender.send(packet);
@@ -92,8 +97,10 @@ impl Lines {
 
 impl Speaker {
     fn new(venue: Venue, out: Outgoing) -> Self {
-        let lines =
-            Lines { loss_a: Loss::new(out.loss, 0xA), loss_b: Loss::new(out.loss, 0xB) };
+        let lines = Lines {
+            loss_a: Loss::new(out.loss, 0xA),
+            loss_b: Loss::new(out.loss, 0xB),
+        };
         Self {
             venue,
             out,
@@ -110,7 +117,8 @@ impl Speaker {
         let now = SystemClock.now_ns();
         self.said.clear();
         let said = &mut self.said;
-        self.venue.step(now, &mut |message| said.push(message.to_vec()));
+        self.venue
+            .step(now, &mut |message| said.push(message.to_vec()));
         if !self.said.is_empty() {
             self.announce_check(now);
             self.speak();
@@ -152,7 +160,9 @@ impl Speaker {
     fn answer_requests(&mut self) {
         let mut buffer = [0; 64];
         while let Ok((size, from)) = self.out.retransmit.recv_from(&mut buffer) {
-            let Ok(request) = Request::parse(&buffer[..size]) else { continue };
+            let Ok(request) = Request::parse(&buffer[..size]) else {
+                continue;
+            };
             let socket = &self.out.retransmit;
             // A refused request stays unanswered, as MoldUDP64 says; the asker gives up in time.
             let _refused = self.retransmitter.answer(&request, &mut |packet| {
@@ -162,6 +172,7 @@ impl Speaker {
     }
 
     fn end(&mut self) {
-        self.lines.send(&self.out, &self.packetiser.end_of_session());
+        self.lines
+            .send(&self.out, &self.packetiser.end_of_session());
     }
 }

@@ -32,12 +32,20 @@ impl Wires {
         let tried = SocketAddrV4::new(GROUP_A, probe);
         let trouble = match unicast {
             true => None,
-            false => probe_multicast(tried, Ipv4Addr::LOCALHOST).err().map(|e| e.to_string()),
+            false => probe_multicast(tried, Ipv4Addr::LOCALHOST)
+                .err()
+                .map(|e| e.to_string()),
         };
         let multicast = !unicast && trouble.is_none();
-        let (a, b) = if multicast { (GROUP_A, GROUP_B) } else { (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST) };
+        let (a, b) = if multicast {
+            (GROUP_A, GROUP_B)
+        } else {
+            (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST)
+        };
         let retransmit = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("the request server")?;
-        retransmit.set_nonblocking(true).context("the request server")?;
+        retransmit
+            .set_nonblocking(true)
+            .context("the request server")?;
         Ok(Self {
             address_a: SocketAddrV4::new(a, port_a),
             address_b: SocketAddrV4::new(b, port_b),
@@ -60,7 +68,10 @@ impl Wires {
             std::net::SocketAddr::V6(address) => anyhow::bail!("{address} is not IPv4"),
         };
         let recovery = RecoveryClient::open(server, RECOVERY_BUFFER)?;
-        Ok(UdpSource::new(vec![line(self.address_a)?, line(self.address_b)?], Some(recovery)))
+        Ok(UdpSource::new(
+            vec![line(self.address_a)?, line(self.address_b)?],
+            Some(recovery),
+        ))
     }
 
     /// The sending end of line A.

@@ -68,7 +68,12 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
         Kind::Itch => itch_midnight(path, day)?,
         Kind::BinanceLines => 0,
     };
-    Ok(Capture { kind, path: path_now, midnight_ns, _unpacked: unpacked })
+    Ok(Capture {
+        kind,
+        path: path_now,
+        midnight_ns,
+        _unpacked: unpacked,
+    })
 }
 
 fn unpack(path: &Path) -> Result<(PathBuf, Option<Unpacked>)> {
@@ -78,7 +83,11 @@ fn unpack(path: &Path) -> Result<(PathBuf, Option<Unpacked>)> {
     if !packed {
         return Ok((path.to_path_buf(), None));
     }
-    let name = format!("ouzel-{}-{}", std::process::id(), path.file_stem().unwrap_or_default().to_string_lossy());
+    let name = format!(
+        "ouzel-{}-{}",
+        std::process::id(),
+        path.file_stem().unwrap_or_default().to_string_lossy()
+    );
     let target = std::env::temp_dir().join(name);
     let unpacked = Unpacked(target.clone());
     let mut reader = compose::open_maybe_gzip(path)?;
@@ -115,9 +124,15 @@ fn first_stamp(path: &Path) -> Result<u64> {
 }
 
 fn itch_midnight(path: &Path, day: Option<&str>) -> Result<u64> {
-    let day = day.map(str::to_owned).or_else(|| session_day::in_name(path)).with_context(|| {
-        format!("the day of {} is not in its name; give it with --day YYYY-MM-DD", path.display())
-    })?;
+    let day = day
+        .map(str::to_owned)
+        .or_else(|| session_day::in_name(path))
+        .with_context(|| {
+            format!(
+                "the day of {} is not in its name; give it with --day YYYY-MM-DD",
+                path.display()
+            )
+        })?;
     session_day::midnight_ns(Some(&day), 0)
 }
 
@@ -134,7 +149,10 @@ mod tests {
     #[test]
     fn kinds_are_told_by_the_first_bytes() {
         assert_eq!(kind_of(&[0x4d, 0x3c, 0xb2, 0xa1, 2, 0]), Some(Kind::Pcap));
-        assert_eq!(kind_of(b"1723161600001658384 {\"stream\""), Some(Kind::BinanceLines));
+        assert_eq!(
+            kind_of(b"1723161600001658384 {\"stream\""),
+            Some(Kind::BinanceLines)
+        );
         assert_eq!(kind_of(&[0, 12, b'S', 0]), Some(Kind::Itch));
         assert_eq!(kind_of(&[0, 13, b'S', 0]), None);
         assert_eq!(kind_of(b""), None);

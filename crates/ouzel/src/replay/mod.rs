@@ -29,7 +29,10 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
             let mut summary = itch(args, &capture, &mut source)?;
             summary.note(source.fault().map(|fault| fault.to_string()));
             summary.note((source.skipped() > 0).then(|| {
-                format!("{} records were no packets of the feed's lines", source.skipped())
+                format!(
+                    "{} records were no packets of the feed's lines",
+                    source.skipped()
+                )
             }));
             summary
         }
@@ -90,7 +93,11 @@ fn itch(args: &ReplayArgs, capture: &Capture, source: &mut dyn Source) -> Result
             break;
         }
     }
-    summary.finish(pipeline.status(), pipeline.book_digest(), pipeline.rejected());
+    summary.finish(
+        pipeline.status(),
+        pipeline.book_digest(),
+        pipeline.rejected(),
+    );
     Ok(summary)
 }
 
@@ -110,7 +117,11 @@ fn depth(args: &ReplayArgs, capture: &Capture) -> Result<Summary> {
     }
     let check = pipeline.check();
     summary.ticker_check(check.checked, check.equal);
-    summary.finish(pipeline.status(), pipeline.book_digest(), pipeline.rejected());
+    summary.finish(
+        pipeline.status(),
+        pipeline.book_digest(),
+        pipeline.rejected(),
+    );
     Ok(summary)
 }
 

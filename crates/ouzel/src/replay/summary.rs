@@ -74,7 +74,9 @@ impl Summary {
         self.books = books;
         self.rejected = rejected.total();
         let last = rejected.newest_first().take(3);
-        self.rejected_last = last.map(|r| format!("line {}: {}", r.line, r.reason)).collect();
+        self.rejected_last = last
+            .map(|r| format!("line {}: {}", r.line, r.reason))
+            .collect();
     }
 
     /// How often our best prices equalled the venue's own.
@@ -105,7 +107,12 @@ impl Summary {
             .signals_from(0)
             .map(|s| SignalRow::new(&self.view.symbols()[s.symbol_idx].symbol, &s.signal))
             .collect();
-        let symbols: Vec<SymbolRow> = self.movers().into_iter().take(top).map(SymbolRow::from).collect();
+        let symbols: Vec<SymbolRow> = self
+            .movers()
+            .into_iter()
+            .take(top)
+            .map(SymbolRow::from)
+            .collect();
         json!({
             "kind": kind(self.kind), "messages": self.messages(), "frames": self.frames,
             "instruments": self.view.symbols().len(), "prints": self.prints, "bars": self.bars,
@@ -130,7 +137,11 @@ impl Summary {
     pub fn text(&self, top: usize) -> String {
         let mut text = String::new();
         let (messages, seconds) = (self.messages(), self.seconds);
-        let _ = writeln!(text, "{}: messages up to {messages} in {seconds:.3} s", kind(self.kind));
+        let _ = writeln!(
+            text,
+            "{}: messages up to {messages} in {seconds:.3} s",
+            kind(self.kind)
+        );
         let _ = writeln!(
             text,
             "  {} instruments, {} prints, {} bars, {} VWAPs, {} signals",
@@ -149,15 +160,27 @@ impl Summary {
             let _ = writeln!(text, "    {last}");
         }
         if let Some((checked, equal)) = self.tickers {
-            let _ = writeln!(text, "  best prices equal to the venue's own: {equal} of {checked}");
+            let _ = writeln!(
+                text,
+                "  best prices equal to the venue's own: {equal} of {checked}"
+            );
         }
         for note in &self.notes {
             let _ = writeln!(text, "  note: {note}");
         }
-        for view in self.movers().into_iter().take(top).filter(|v| v.last.is_some()) {
+        for view in self
+            .movers()
+            .into_iter()
+            .take(top)
+            .filter(|v| v.last.is_some())
+        {
             let last = view.last.map(|t| t.price.to_string()).unwrap_or_default();
             let change = view.change_bp().unwrap_or(0.0) / 100.0;
-            let _ = writeln!(text, "  {:<10} {last:>14} {change:>+8.2} %  {} prints", view.symbol, view.trades);
+            let _ = writeln!(
+                text,
+                "  {:<10} {last:>14} {change:>+8.2} %  {} prints",
+                view.symbol, view.trades
+            );
         }
         let _ = write!(text, "  digest {:016x}", self.digest());
         text

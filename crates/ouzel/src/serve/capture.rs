@@ -27,7 +27,11 @@ pub enum Started {
 /// Starts playing `path` at the pace asked for.
 pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started> {
     let capture = file::open(path, args.day.as_deref())?;
-    let speed = if args.speed > 0.0 { Speed::Times(args.speed) } else { Speed::Max };
+    let speed = if args.speed > 0.0 {
+        Speed::Times(args.speed)
+    } else {
+        Speed::Max
+    };
     let mut config = PipelineConfig {
         midnight_ns: capture.midnight_ns,
         instruments_limit: super::INSTRUMENTS_LIMIT,
@@ -41,16 +45,24 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
     match capture.kind {
         Kind::Pcap => {
             let source = PcapSource::open(&capture.path, &[], speed)?;
-            Ok(Started::Lane(Box::new(Lane::spawn(name, pipeline, source)?)))
+            Ok(Started::Lane(Box::new(Lane::spawn(
+                name, pipeline, source,
+            )?)))
         }
         Kind::Itch => {
             let source = ItchFileSource::open(&capture.path, capture.midnight_ns, speed)?;
-            Ok(Started::Lane(Box::new(Lane::spawn(name, pipeline, source)?)))
+            Ok(Started::Lane(Box::new(Lane::spawn(
+                name, pipeline, source,
+            )?)))
         }
         Kind::BinanceLines => {
             let text = std::fs::read_to_string(&capture.path)?;
             drop(capture);
-            Ok(Started::Player(Player::spawn(text, args.speed, Arc::clone(node))?))
+            Ok(Started::Player(Player::spawn(
+                text,
+                args.speed,
+                Arc::clone(node),
+            )?))
         }
     }
 }
@@ -68,7 +80,10 @@ impl Player {
         let thread = std::thread::Builder::new()
             .name("capture".to_owned())
             .spawn(move || play(&text, speed, &node, &stopped))?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self {
+            stop,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -91,7 +106,10 @@ fn play(text: &str, speed: f64, node: &Node, stop: &AtomicBool) {
             return;
         }
         let Some((ts_recv, json)) = file::binance_line(line) else {
-            print::warning(&format!("line {}: no receive time before the JSON; skipped", idx + 1));
+            print::warning(&format!(
+                "line {}: no receive time before the JSON; skipped",
+                idx + 1
+            ));
             continue;
         };
         let since_ns = ts_recv.saturating_sub(*first.get_or_insert(ts_recv)) as f64;

@@ -27,7 +27,10 @@ const LINE_BUFFER: usize = 32 << 20;
 
 /// Serves until Ctrl-C.
 pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
-    let node = Arc::new(compose::open_node(&args.data, compose::sync_policy(args.sync))?);
+    let node = Arc::new(compose::open_node(
+        &args.data,
+        compose::sync_policy(args.sync),
+    )?);
     report_recovery(&node);
     preload(&args, &node)?;
     let runtime = compose::runtime()?;
@@ -40,7 +43,11 @@ async fn serve(args: &ServeArgs, node: Arc<Node>) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut probes = vec![compose::memory_probe(&node)];
     let feeds = Feeds::start(args, &node, &mut probes, &stopped)?;
-    let app = Arc::new(App::new(Arc::clone(&node), compose::chat_model(&args.model), probes));
+    let app = Arc::new(App::new(
+        Arc::clone(&node),
+        compose::chat_model(&args.model),
+        probes,
+    ));
     greet(args, &node, address);
     let done = server::http::serve(listener, app, compose::until_stopped(None)).await;
     // Connectors that have ended already do not need to be told.
@@ -90,19 +97,17 @@ fn pump(node: &Arc<Node>, lane: Lane) -> Result<Pump> {
     Pump::spawn(Arc::clone(node), vec![lane], 0, check).context("cannot start the pump's thread")
 }
 
-fn start_binance(
-    args: &ServeArgs,
-    node: &Arc<Node>,
-    stopped: &watch::Receiver<bool>,
-) -> Probe {
+fn start_binance(args: &ServeArgs, node: &Arc<Node>, stopped: &watch::Receiver<bool>) -> Probe {
     let config = PipelineConfig {
         instruments_limit: DEPTH_INSTRUMENTS_LIMIT,
         ..PipelineConfig::default()
     };
     let first_free = usize::from(args.itch_a.is_some());
     let lane = DepthLane::new(&config, first_free);
-    let settings =
-        binance::Settings { urls: args.binance.clone(), rest: args.binance_rest.clone() };
+    let settings = binance::Settings {
+        urls: args.binance.clone(),
+        rest: args.binance_rest.clone(),
+    };
     let status = Arc::new(binance::Status::default());
     let probe = status.probe(settings.urls.len());
     if first_free == 0 {
@@ -132,7 +137,11 @@ fn itch_lane(args: &ServeArgs, a: SocketAddr) -> Result<Lane> {
         None => None,
     };
     let source = UdpSource::new(lines, recovery);
-    Ok(Lane::spawn(LaneConfig::new("lane-0"), move || ItchPipeline::new(&pipeline), source)?)
+    Ok(Lane::spawn(
+        LaneConfig::new("lane-0"),
+        move || ItchPipeline::new(&pipeline),
+        source,
+    )?)
 }
 
 fn open_line(args: &ServeArgs, address: SocketAddr) -> Result<MulticastReceiver> {
@@ -166,14 +175,20 @@ fn v4(address: SocketAddr) -> Result<SocketAddrV4> {
 }
 
 fn groups(args: &ServeArgs) -> Vec<String> {
-    [args.itch_a, args.itch_b].into_iter().flatten().map(|a| a.to_string()).collect()
+    [args.itch_a, args.itch_b]
+        .into_iter()
+        .flatten()
+        .map(|a| a.to_string())
+        .collect()
 }
 
 fn report_recovery(node: &Node) {
     for (store, recovery) in node.recovery() {
         if let Some(reason) = &recovery.reason {
             let cut = recovery.cut_bytes;
-            print::warning(&format!("{store}: {cut} bytes of a torn write were cut: {reason}"));
+            print::warning(&format!(
+                "{store}: {cut} bytes of a torn write were cut: {reason}"
+            ));
         }
     }
 }
@@ -190,7 +205,10 @@ fn preload(args: &ServeArgs, node: &Node) -> Result<()> {
         symbol_field: "symbol".to_owned(),
         text_field: "text".to_owned(),
         source: None,
-        target: TargetArgs { url: String::new(), data: None },
+        target: TargetArgs {
+            url: String::new(),
+            data: None,
+        },
         json: args.json,
     };
     let total = ingest::store(&ingest, &ingest::Target::Here(node))?;

@@ -39,7 +39,10 @@ mod tests {
     fn waits_double_up_to_a_limit() {
         let mut backoff = Backoff::default();
         let waits: Vec<u128> = (0..9).map(|_| backoff.fail().as_millis()).collect();
-        assert_eq!(waits, [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+        assert_eq!(
+            waits,
+            [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
+        );
         backoff.succeed();
         assert_eq!(backoff.fail(), FIRST);
     }

@@ -48,7 +48,10 @@ impl Status {
     }
 
     fn fail(&self, why: String) {
-        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        *self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 
     /// Health of the connections, `wanted` of them.
@@ -57,8 +60,14 @@ impl Status {
         let status = Arc::clone(self);
         let read = Box::new(move || {
             let connected = status.connected.load(Ordering::Relaxed);
-            let last = status.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let why = last.map(|why| format!("; last trouble: {why}")).unwrap_or_default();
+            let last = status
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let why = last
+                .map(|why| format!("; last trouble: {why}"))
+                .unwrap_or_default();
             Check {
                 ok: connected as usize == wanted,
                 detail: format!(
@@ -67,7 +76,10 @@ impl Status {
                 ),
             }
         });
-        Probe { name: "binance", read }
+        Probe {
+            name: "binance",
+            read,
+        }
     }
 }
 
@@ -113,7 +125,9 @@ impl Link {
                 read = self.connect_and_read(&url, &mut backoff) => read,
                 _ = stop.changed() => return,
             };
-            let why = read.err().map_or("the venue closed the stream".to_owned(), |e| e.to_string());
+            let why = read
+                .err()
+                .map_or("the venue closed the stream".to_owned(), |e| e.to_string());
             self.status.fail(format!("{url}: {why}"));
             tokio::select! {
                 () = tokio::time::sleep(backoff.fail()) => {}
@@ -178,7 +192,9 @@ impl Link {
 
     /// Fetches a snapshot beside the stream; the lane asks again when it does not come.
     fn fetch(&self, symbol: String) {
-        let Some(rest) = self.rest.clone() else { return };
+        let Some(rest) = self.rest.clone() else {
+            return;
+        };
         let (node, lane) = (Arc::clone(&self.node), Arc::clone(&self.lane));
         let status = Arc::clone(&self.status);
         tokio::task::spawn_blocking(move || {
@@ -197,9 +213,15 @@ impl Link {
 }
 
 fn get(url: &str) -> Result<Vec<u8>, ureq::Error> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build();
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(10)))
+        .build();
     let mut response = ureq::Agent::new_with_config(config).get(url).call()?;
-    response.body_mut().with_config().limit(SNAPSHOT_BYTES).read_to_vec()
+    response
+        .body_mut()
+        .with_config()
+        .limit(SNAPSHOT_BYTES)
+        .read_to_vec()
 }
 
 /// Counts a connection for as long as it lives.

@@ -27,9 +27,12 @@ const PIECES_LIMIT: usize = 256;
 
 pub async fn search(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Refusal> {
     let request = SearchRequest::from(parse::<SearchBody>(&body)?);
-    let found = app.work(move |app| app.node.asker(None).search(&request)).await;
+    let found = app
+        .work(move |app| app.node.asker(None).search(&request))
+        .await;
     let answer = found.ok_or_else(too_busy)?.map_err(refuse)?;
-    app.metrics.answer("search", &answer.receipt.stages_us, false);
+    app.metrics
+        .answer("search", &answer.receipt.stages_us, false);
     let timing = timing_header(&answer.receipt.stages_us);
     Ok(([timing], Json(SearchRow::from(answer))).into_response())
 }
@@ -41,7 +44,9 @@ pub async fn ask(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, R
     if stream {
         return Ok(streamed(app, question));
     }
-    let found = app.work(move |app| answer(app, &question, &mut |_| true)).await;
+    let found = app
+        .work(move |app| answer(app, &question, &mut |_| true))
+        .await;
     let answer = found.ok_or_else(too_busy)?.map_err(refuse)?;
     let timing = timing_header(&answer.receipt.stages_us);
     Ok(([timing], Json(AnswerRow::from(answer))).into_response())
@@ -52,8 +57,12 @@ fn answer(
     question: &Question,
     on_text: &mut dyn FnMut(&str) -> bool,
 ) -> Result<Answer, Fault> {
-    let answer = app.node.asker(app.model.as_deref()).ask(question, on_text)?;
-    app.metrics.answer("ask", &answer.receipt.stages_us, answer.abstained);
+    let answer = app
+        .node
+        .asker(app.model.as_deref())
+        .ask(question, on_text)?;
+    app.metrics
+        .answer("ask", &answer.receipt.stages_us, answer.abstained);
     Ok(answer)
 }
 
@@ -80,7 +89,9 @@ fn streamed(app: Arc<App>, question: Question) -> Response {
         // A reader that has gone does not need the end of its answer.
         let _gone = last.send(closing).await;
     });
-    Sse::new(Pieces(receiver)).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(Pieces(receiver))
+        .keep_alive(KeepAlive::default())
+        .into_response()
 }
 
 fn event(name: &'static str, data: &serde_json::Value) -> Event {
@@ -107,5 +118,8 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
 
 fn timing_header(stages: &Stages) -> (HeaderName, HeaderValue) {
     let value = HeaderValue::from_str(&server_timing(stages));
-    (HeaderName::from_static("server-timing"), value.unwrap_or(HeaderValue::from_static("")))
+    (
+        HeaderName::from_static("server-timing"),
+        value.unwrap_or(HeaderValue::from_static("")),
+    )
 }

@@ -26,7 +26,9 @@ pub async fn store(
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let text = utf8(&body)?;
     let parsed = parse_documents(text).map_err(|why| Refusal::bad_request(why, SHAPE))?;
-    let done = app.work(move |app| load::documents(&app.node, parsed)).await;
+    let done = app
+        .work(move |app| load::documents(&app.node, parsed))
+        .await;
     let report = done.ok_or_else(too_busy)?;
     let status = if report.stored == 0 && !report.rejected.is_empty() {
         StatusCode::BAD_REQUEST
@@ -70,7 +72,9 @@ pub async fn list(
         return Err(Refusal::bad_request(what, "ask for fewer"));
     }
     let symbol = query.symbol.map(|s| s.to_uppercase());
-    let found = app.work(move |app| app.node.documents().list(symbol.as_deref(), limit)).await;
+    let found = app
+        .work(move |app| app.node.documents().list(symbol.as_deref(), limit))
+        .await;
     let found = found.ok_or_else(too_busy)?.map_err(refuse)?;
     let rows: Vec<SummaryRow> = found.into_iter().map(SummaryRow::from).collect();
     Ok(Json(json!({ "documents": rows })))
@@ -91,8 +95,13 @@ pub async fn get(
     let as_of = query.as_of.as_deref().map(parse_instant).transpose();
     let as_of = as_of.map_err(|why| Refusal::bad_request(format!("as_of: {why}"), "mend as_of"))?;
     let wanted = id.clone();
-    let found = app.work(move |app| app.node.documents().get(&wanted, as_of)).await;
-    let document = found.ok_or_else(too_busy)?.map_err(refuse)?.ok_or_else(|| no_document(&id))?;
+    let found = app
+        .work(move |app| app.node.documents().get(&wanted, as_of))
+        .await;
+    let document = found
+        .ok_or_else(too_busy)?
+        .map_err(refuse)?
+        .ok_or_else(|| no_document(&id))?;
     Ok(Json(document.into()))
 }
 

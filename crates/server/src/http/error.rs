@@ -56,13 +56,22 @@ impl Refusal {
         message: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
-        Self { status, code, message: message.into(), hint: hint.into() }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 
     /// The JSON body, for places that send it inside something else.
     #[must_use]
     pub fn body(&self) -> serde_json::Value {
-        let inner = Inner { code: self.code, message: &self.message, hint: &self.hint };
+        let inner = Inner {
+            code: self.code,
+            message: &self.message,
+            hint: &self.hint,
+        };
         serde_json::to_value(Body { error: inner }).unwrap_or_default()
     }
 }
@@ -72,7 +81,9 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, Json(self.body())).into_response();
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             let one_second = axum::http::HeaderValue::from_static("1");
-            response.headers_mut().insert(axum::http::header::RETRY_AFTER, one_second);
+            response
+                .headers_mut()
+                .insert(axum::http::header::RETRY_AFTER, one_second);
         }
         response
     }

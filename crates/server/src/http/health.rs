@@ -21,7 +21,11 @@ pub async fn readyz(State(app): State<Arc<App>>) -> (StatusCode, Json<Value>) {
         .iter()
         .map(|(name, check)| json!({"name": name, "ok": check.ok, "detail": check.detail}))
         .collect();
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     let word = if ok { "ok" } else { "unavailable" };
     (status, Json(json!({"status": word, "checks": rows})))
 }
@@ -31,6 +35,9 @@ pub async fn healthz(state: State<Arc<App>>) -> (StatusCode, Json<Value>) {
 }
 
 pub async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    let kind = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
     (kind, app.metrics.page(&app)).into_response()
 }

@@ -63,7 +63,11 @@ pub async fn symbols(
 /// Largest absolute change first; symbols without a print last, by name.
 pub fn sort_by_move(rows: &mut [&SymbolView]) {
     let size = |s: &SymbolView| s.change_bp().map_or(-1.0, f64::abs);
-    rows.sort_by(|a, b| size(b).total_cmp(&size(a)).then_with(|| a.symbol.cmp(&b.symbol)));
+    rows.sort_by(|a, b| {
+        size(b)
+            .total_cmp(&size(a))
+            .then_with(|| a.symbol.cmp(&b.symbol))
+    });
 }
 
 /// Query of `/v1/book/{symbol}`.
@@ -89,7 +93,10 @@ pub async fn book(
     let depth = query.depth.unwrap_or(market::publish::TOP_LEVELS);
     if depth == 0 || depth > market::publish::TOP_LEVELS {
         return Err(Refusal::bad_request(
-            format!("depth={depth} is outside 1 to {}", market::publish::TOP_LEVELS),
+            format!(
+                "depth={depth} is outside 1 to {}",
+                market::publish::TOP_LEVELS
+            ),
             format!("ask for at most {} levels", market::publish::TOP_LEVELS),
         ));
     }
@@ -114,7 +121,12 @@ pub async fn bars(
     let found = known(&view, &symbol)?;
     let span_text = query.span.as_deref().unwrap_or("1s");
     let span_ns = parse_span(span_text)?;
-    let as_of = query.as_of.as_deref().map(instant).transpose()?.unwrap_or(u64::MAX);
+    let as_of = query
+        .as_of
+        .as_deref()
+        .map(instant)
+        .transpose()?
+        .unwrap_or(u64::MAX);
     let limit = limit(query.limit, 300)?;
     let empty = VecDeque::new();
     let bars = found.bars.get(&span_ns).unwrap_or(&empty);
@@ -130,7 +142,9 @@ pub async fn bars(
         .iter()
         .map(|bar| BarRow::new(&found.instrument, bar))
         .collect();
-    Ok(Json(json!({"symbol": found.symbol, "span": span_text, "bars": rows})))
+    Ok(Json(
+        json!({"symbol": found.symbol, "span": span_text, "bars": rows}),
+    ))
 }
 
 /// Query of `/v1/vwap`.
@@ -150,7 +164,12 @@ pub async fn vwap(
         Some(symbol) => {
             let found = known(&view, symbol)?;
             let skip = found.vwaps.len().saturating_sub(limit(query.limit, 300)?);
-            found.vwaps.iter().skip(skip).map(|v| VwapRow::new(found, v)).collect()
+            found
+                .vwaps
+                .iter()
+                .skip(skip)
+                .map(|v| VwapRow::new(found, v))
+                .collect()
         }
         None => view
             .symbols()
@@ -184,7 +203,10 @@ pub async fn signals(
         known(&view, symbol)?;
     }
     let wanted = |idx: usize| {
-        query.symbol.as_ref().is_none_or(|s| view.symbols()[idx].symbol.eq_ignore_ascii_case(s))
+        query
+            .symbol
+            .as_ref()
+            .is_none_or(|s| view.symbols()[idx].symbol.eq_ignore_ascii_case(s))
     };
     let rows: Vec<SignalRow> = view
         .signals_from(0)
@@ -215,7 +237,9 @@ pub async fn rejected(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// The symbol as the venue writes it; upper case is tried as well, for people.
 pub fn known<'a>(view: &'a MarketView, symbol: &str) -> Result<&'a SymbolView, Refusal> {
-    let found = view.symbol(symbol).or_else(|| view.symbol(&symbol.to_uppercase()));
+    let found = view
+        .symbol(symbol)
+        .or_else(|| view.symbol(&symbol.to_uppercase()));
     found.ok_or_else(|| {
         Refusal::not_found(
             format!("symbol {symbol:?} is not known to the feed"),
@@ -241,7 +265,9 @@ fn instant(text: &str) -> Result<u64, Refusal> {
 
 /// `100ms`, `1s`, `5m`, `1h`.
 pub fn parse_span(text: &str) -> Result<u64, Refusal> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let unit_ns = match &text[split..] {
         "ms" => Some(1_000_000u64),
         "s" => Some(1_000_000_000),
@@ -250,21 +276,38 @@ pub fn parse_span(text: &str) -> Result<u64, Refusal> {
         _ => None,
     };
     let count = text[..split].parse::<u64>().ok().filter(|n| *n > 0);
-    count.zip(unit_ns).and_then(|(n, unit)| n.checked_mul(unit)).ok_or_else(|| {
-        Refusal::bad_request(format!("span {text:?} is not a length"), "write 1s, 60s or 1m")
-    })
+    count
+        .zip(unit_ns)
+        .and_then(|(n, unit)| n.checked_mul(unit))
+        .ok_or_else(|| {
+            Refusal::bad_request(
+                format!("span {text:?} is not a length"),
+                "write 1s, 60s or 1m",
+            )
+        })
 }
 
 /// The longest unit that divides the length.
 #[must_use]
 pub fn span_name(ns: u64) -> String {
-    let units = [(3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s")];
-    let unit = units.iter().find(|(unit, _)| ns >= *unit && ns.is_multiple_of(*unit));
-    unit.map_or_else(|| format!("{}ms", ns / 1_000_000), |(unit, name)| format!("{}{name}", ns / unit))
+    let units = [
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+    ];
+    let unit = units
+        .iter()
+        .find(|(unit, _)| ns >= *unit && ns.is_multiple_of(*unit));
+    unit.map_or_else(
+        || format!("{}ms", ns / 1_000_000),
+        |(unit, name)| format!("{}{name}", ns / unit),
+    )
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<Json<Value>, Refusal> {
-    serde_json::to_value(value).map(Json).map_err(|e| Refusal::internal(e.to_string()))
+    serde_json::to_value(value)
+        .map(Json)
+        .map_err(|e| Refusal::internal(e.to_string()))
 }
 
 #[cfg(test)]
@@ -273,7 +316,11 @@ mod tests {
 
     #[test]
     fn spans_read_and_print() {
-        for (text, ns) in [("100ms", 100_000_000), ("1s", 1_000_000_000), ("1m", 60_000_000_000)] {
+        for (text, ns) in [
+            ("100ms", 100_000_000),
+            ("1s", 1_000_000_000),
+            ("1m", 60_000_000_000),
+        ] {
             assert_eq!(parse_span(text).ok(), Some(ns));
             assert_eq!(span_name(ns), text);
         }

@@ -38,7 +38,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/v1/feed", get(market::feed))
         .route("/v1/rejected", get(market::rejected))
         .route("/v1/documents", get(documents::list).post(documents::store))
-        .route("/v1/documents/{*id}", get(documents::get).delete(documents::delete))
+        .route(
+            "/v1/documents/{*id}",
+            get(documents::get).delete(documents::delete),
+        )
         .route("/v1/days", post(documents::store_days))
         .route("/v1/search", post(ask::search))
         .route("/v1/ask", post(ask::ask))
@@ -55,7 +58,10 @@ pub fn router(app: Arc<App>) -> Router {
     api.fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), timing::record))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&app),
+            timing::record,
+        ))
         .with_state(app)
 }
 
@@ -81,7 +87,9 @@ pub async fn serve(
     app: Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(app)).with_graceful_shutdown(stop).await
+    axum::serve(listener, router(app))
+        .with_graceful_shutdown(stop)
+        .await
 }
 
 async fn unknown(uri: axum::http::Uri) -> Refusal {

@@ -30,7 +30,10 @@ impl From<AskBody> for Question {
     fn from(body: AskBody) -> Self {
         Self {
             q: body.q,
-            symbol: body.symbol.map(|s| s.trim().to_uppercase()).filter(|s| !s.is_empty()),
+            symbol: body
+                .symbol
+                .map(|s| s.trim().to_uppercase())
+                .filter(|s| !s.is_empty()),
             as_of: body.as_of.map(|at| at.0),
             k: body.k.unwrap_or(0),
             deadline_ms: body.deadline_ms,
@@ -102,7 +105,11 @@ impl From<Answer> for AnswerRow {
         Self {
             answer: answer.answer,
             abstained: answer.abstained,
-            citations: answer.citations.into_iter().map(CitationRow::from).collect(),
+            citations: answer
+                .citations
+                .into_iter()
+                .map(CitationRow::from)
+                .collect(),
             facts: answer.facts.into_iter().map(FactRow::from).collect(),
             receipt: answer.receipt.into(),
         }
@@ -231,7 +238,10 @@ impl From<Receipt> for ReceiptRow {
                 freshness_ms: r.memory.freshness_ms,
             },
             flags: r.flags,
-            models: ModelsRow { embed: r.models.embed, answer: r.models.answer },
+            models: ModelsRow {
+                embed: r.models.embed,
+                answer: r.models.answer,
+            },
             candidates: candidates(r.candidates),
             stages_us: stages(r.stages_us),
             skipped: r.skipped,
@@ -240,7 +250,11 @@ impl From<Receipt> for ReceiptRow {
 }
 
 fn candidates(c: Candidates) -> CandidatesRow {
-    CandidatesRow { dense: c.dense, text: c.text, fused: c.fused }
+    CandidatesRow {
+        dense: c.dense,
+        text: c.text,
+        fused: c.fused,
+    }
 }
 
 fn stages(s: Stages) -> StagesRow {
@@ -329,7 +343,10 @@ impl From<SearchHit> for HitRow {
             event_at: Instant(passage.event_at),
             known_at: Instant(passage.known_at),
             score: passage.score,
-            ranks: RanksRow { dense: hit.rank_dense, text: hit.rank_text },
+            ranks: RanksRow {
+                dense: hit.rank_dense,
+                text: hit.rank_text,
+            },
         }
     }
 }

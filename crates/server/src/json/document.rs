@@ -48,7 +48,10 @@ impl From<DraftBody> for Draft {
             title: body.title,
             text: body.text,
             source: body.source,
-            symbols: symbols.into_iter().map(|s| s.trim().to_uppercase()).collect(),
+            symbols: symbols
+                .into_iter()
+                .map(|s| s.trim().to_uppercase())
+                .collect(),
             url: body.url,
             event_at: body.event_at.map(|at| at.0),
             known_at: body.known_at.map(|at| at.0),
@@ -92,19 +95,33 @@ pub fn parse_documents(body: &str) -> Result<Vec<Parsed>, String> {
 }
 
 fn json_lines(body: &str, whole: &serde_json::Error) -> Result<Vec<Parsed>, String> {
-    let lines: Vec<&str> = body.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> = body
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
     if lines.len() < 2 || serde_json::from_str::<Value>(lines[0]).is_err() {
         return Err(format!("not JSON: {whole}"));
     }
-    let parsed = lines.iter().enumerate().map(|(index, line)| match serde_json::from_str(line) {
-        Ok(value) => draft(index, value),
-        Err(e) => Err(Unreadable { index, id: None, reason: format!("line {}: {e}", index + 1) }),
-    });
+    let parsed = lines
+        .iter()
+        .enumerate()
+        .map(|(index, line)| match serde_json::from_str(line) {
+            Ok(value) => draft(index, value),
+            Err(e) => Err(Unreadable {
+                index,
+                id: None,
+                reason: format!("line {}: {e}", index + 1),
+            }),
+        });
     Ok(parsed.collect())
 }
 
 fn draft_all(items: Vec<Value>) -> Vec<Parsed> {
-    items.into_iter().enumerate().map(|(index, item)| draft(index, item)).collect()
+    items
+        .into_iter()
+        .enumerate()
+        .map(|(index, item)| draft(index, item))
+        .collect()
 }
 
 fn draft(index: usize, value: Value) -> Parsed {
@@ -113,11 +130,13 @@ fn draft(index: usize, value: Value) -> Parsed {
         Some(Value::Number(id)) => Some(id.to_string()),
         _ => None,
     };
-    serde_json::from_value::<DraftBody>(value).map(Draft::from).map_err(|e| Unreadable {
-        index,
-        id,
-        reason: e.to_string(),
-    })
+    serde_json::from_value::<DraftBody>(value)
+        .map(Draft::from)
+        .map_err(|e| Unreadable {
+            index,
+            id,
+            reason: e.to_string(),
+        })
 }
 
 /// A document in a list.
@@ -156,7 +175,10 @@ pub struct DocumentRow {
 
 impl From<StoredDocument> for DocumentRow {
     fn from(document: StoredDocument) -> Self {
-        Self { summary: document.summary.into(), text: document.text }
+        Self {
+            summary: document.summary.into(),
+            text: document.text,
+        }
     }
 }
 
@@ -177,7 +199,10 @@ mod tests {
         assert_eq!(ids(&format!("[{a}, {a}]")), vec![one.clone(), one.clone()]);
         assert_eq!(ids(&format!("{{\"documents\": [{a}]}}")), vec![one.clone()]);
         assert_eq!(ids(&format!("{a}\n\n{a}\n")), vec![one.clone(), one]);
-        assert_eq!(ids(r#"[{"id": 7, "text": "x"}, {"id": "b"}]"#), vec![Some("7".into()), None]);
+        assert_eq!(
+            ids(r#"[{"id": 7, "text": "x"}, {"id": "b"}]"#),
+            vec![Some("7".into()), None]
+        );
         for bad in ["", "hello", "3", "{\"documents\": 3}"] {
             assert!(parse_documents(bad).is_err(), "{bad}");
         }
@@ -186,6 +211,9 @@ mod tests {
     #[test]
     fn symbols_become_upper_case() {
         let parsed = parse_documents(r#"{"id": "a", "text": "x", "symbol": "aapl"}"#);
-        assert_eq!(parsed.expect("ok")[0].as_ref().expect("ok").symbols, ["AAPL"]);
+        assert_eq!(
+            parsed.expect("ok")[0].as_ref().expect("ok").symbols,
+            ["AAPL"]
+        );
     }
 }

@@ -42,8 +42,12 @@ impl From<&SymbolView> for SymbolRow {
             change_bp: view.change_bp().map(|bp| (bp * 100.0).round() / 100.0),
             volume: qty(&view.instrument, view.volume.0),
             vwap: view.vwaps.back().and_then(Vwap::price).map(Price::to_f64),
-            bid: book.filter(|b| b.bid_count > 0).map(|b| b.bids[0].price.to_f64()),
-            ask: book.filter(|b| b.ask_count > 0).map(|b| b.asks[0].price.to_f64()),
+            bid: book
+                .filter(|b| b.bid_count > 0)
+                .map(|b| b.bids[0].price.to_f64()),
+            ask: book
+                .filter(|b| b.ask_count > 0)
+                .map(|b| b.asks[0].price.to_f64()),
             integrity: integrity(view.integrity()),
             state: trading_state(book.map(|b| b.state).unwrap_or_default()),
             signals: view.signals,
@@ -92,7 +96,10 @@ impl BookRow {
     pub fn new(view: &SymbolView, book: &BookTop, depth: usize) -> Self {
         let side = |levels: &[Level], count: u8| -> Vec<LevelRow> {
             let filled = &levels[..usize::from(count).min(levels.len()).min(depth)];
-            filled.iter().map(|level| level_row(&view.instrument, level)).collect()
+            filled
+                .iter()
+                .map(|level| level_row(&view.instrument, level))
+                .collect()
         };
         Self {
             symbol: view.symbol.clone(),
@@ -105,7 +112,10 @@ impl BookRow {
             crossed: book.crossed,
             bids: side(&book.bids, book.bid_count),
             asks: side(&book.asks, book.ask_count),
-            last: view.last.or(book.last).map(|print| last_print(&view.instrument, &print)),
+            last: view
+                .last
+                .or(book.last)
+                .map(|print| last_print(&view.instrument, &print)),
         }
     }
 }
@@ -159,7 +169,9 @@ impl BarRow {
             low: bar.low.to_f64(),
             close: bar.close.to_f64(),
             volume: qty(instrument, bar.volume.0),
-            vwap: vwap.and_then(|p| i64::try_from(p).ok()).map(|p| Price(p).to_f64()),
+            vwap: vwap
+                .and_then(|p| i64::try_from(p).ok())
+                .map(|p| Price(p).to_f64()),
             trades: bar.trades,
             integrity: integrity(bar.integrity),
         }
@@ -229,7 +241,12 @@ impl SignalRow {
             integrity: integrity(signal.integrity),
         };
         match signal.kind {
-            SignalKind::Jump { from, to, span_ns, move_bp } => {
+            SignalKind::Jump {
+                from,
+                to,
+                span_ns,
+                move_bp,
+            } => {
                 row.kind = "jump";
                 row.from = Some(from.to_f64());
                 row.to = Some(to.to_f64());

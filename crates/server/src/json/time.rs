@@ -32,7 +32,9 @@ impl<'de> Deserialize<'de> for Instant {
         }
         match Raw::deserialize(deserializer)? {
             Raw::Number(number) => Ok(Self(from_number(number))),
-            Raw::Text(text) => parse_instant(&text).map(Self).map_err(serde::de::Error::custom),
+            Raw::Text(text) => parse_instant(&text)
+                .map(Self)
+                .map_err(serde::de::Error::custom),
         }
     }
 }
@@ -63,9 +65,12 @@ pub fn parse_instant(text: &str) -> Result<u64, String> {
         .ok()
         .or_else(|| format!("{trimmed}Z").parse().ok())
         .or_else(|| format!("{trimmed}T00:00:00Z").parse().ok());
-    at.and_then(|at| u64::try_from(at.as_nanosecond()).ok()).ok_or_else(|| {
-        format!("{text:?} is not an instant since 1970; write 2014-01-28T21:00:00Z or 2014-01-28")
-    })
+    at.and_then(|at| u64::try_from(at.as_nanosecond()).ok())
+        .ok_or_else(|| {
+            format!(
+                "{text:?} is not an instant since 1970; write 2014-01-28T21:00:00Z or 2014-01-28"
+            )
+        })
 }
 
 #[cfg(test)]
@@ -90,6 +95,9 @@ mod tests {
         for bad in ["", "tomorrow", "2014-13-01", "1950-01-01"] {
             assert!(parse_instant(bad).is_err(), "{bad}");
         }
-        assert_eq!(Instant(want + 5).to_string(), "2014-01-28T21:00:00.000000005Z");
+        assert_eq!(
+            Instant(want + 5).to_string(),
+            "2014-01-28T21:00:00.000000005Z"
+        );
     }
 }

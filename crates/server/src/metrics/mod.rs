@@ -13,8 +13,9 @@ use crate::app::App;
 use page::Page;
 
 /// Bucket bounds in seconds; the first three are those of requirement A54.
-const BOUNDS_S: [f64; 12] =
-    [0.000_05, 0.000_1, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0];
+const BOUNDS_S: [f64; 12] = [
+    0.000_05, 0.000_1, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0,
+];
 
 /// What the doors count.
 #[derive(Default)]
@@ -41,8 +42,15 @@ impl Metrics {
     /// One request is done.
     pub fn request(&self, route: &str, status: u16, elapsed_ns: u64) {
         self.with(|inner| {
-            *inner.requests.entry((route.to_owned(), status)).or_default() += 1;
-            inner.latency.entry(route.to_owned()).or_default().record(elapsed_ns);
+            *inner
+                .requests
+                .entry((route.to_owned(), status))
+                .or_default() += 1;
+            inner
+                .latency
+                .entry(route.to_owned())
+                .or_default()
+                .record(elapsed_ns);
         });
     }
 
@@ -61,10 +69,18 @@ impl Metrics {
         ];
         self.with(|inner| {
             for (stage, us) in parts {
-                inner.stages.entry((kind, stage)).or_default().record(us.saturating_mul(1_000));
+                inner
+                    .stages
+                    .entry((kind, stage))
+                    .or_default()
+                    .record(us.saturating_mul(1_000));
             }
             if kind == "ask" {
-                let counter = if abstained { &mut inner.abstained } else { &mut inner.answered };
+                let counter = if abstained {
+                    &mut inner.abstained
+                } else {
+                    &mut inner.answered
+                };
                 *counter += 1;
             }
         });
@@ -74,7 +90,11 @@ impl Metrics {
     pub fn stream_client(&self, came: bool) {
         self.with(|inner| {
             let count = &mut inner.stream_clients;
-            *count = if came { *count + 1 } else { count.saturating_sub(1) };
+            *count = if came {
+                *count + 1
+            } else {
+                count.saturating_sub(1)
+            };
         });
     }
 
@@ -95,10 +115,18 @@ impl Metrics {
 }
 
 fn doors(inner: &Inner, page: &mut Page) {
-    page.family("ouzel_http_requests_total", "counter", "HTTP requests by route and status.");
+    page.family(
+        "ouzel_http_requests_total",
+        "counter",
+        "HTTP requests by route and status.",
+    );
     for ((route, status), count) in &inner.requests {
         let status = status.to_string();
-        page.sample("ouzel_http_requests_total", &[("route", route), ("status", &status)], *count);
+        page.sample(
+            "ouzel_http_requests_total",
+            &[("route", route), ("status", &status)],
+            *count,
+        );
     }
     let name = "ouzel_http_request_duration_seconds";
     page.family(name, "histogram", "Time from request to response.");
@@ -106,17 +134,46 @@ fn doors(inner: &Inner, page: &mut Page) {
         page.histogram(name, &[("route", route)], histogram, &BOUNDS_S);
     }
     let name = "ouzel_answer_stage_seconds";
-    page.family(name, "histogram", "Time in each stage of a search or an answer.");
+    page.family(
+        name,
+        "histogram",
+        "Time in each stage of a search or an answer.",
+    );
     for ((kind, stage), histogram) in &inner.stages {
-        page.histogram(name, &[("kind", kind), ("stage", stage)], histogram, &BOUNDS_S);
+        page.histogram(
+            name,
+            &[("kind", kind), ("stage", stage)],
+            histogram,
+            &BOUNDS_S,
+        );
     }
-    page.family("ouzel_answers_total", "counter", "Answers given, by outcome.");
-    page.sample("ouzel_answers_total", &[("outcome", "cited")], inner.answered);
-    page.sample("ouzel_answers_total", &[("outcome", "abstained")], inner.abstained);
-    page.family("ouzel_stream_clients", "gauge", "WebSocket clients connected.");
+    page.family(
+        "ouzel_answers_total",
+        "counter",
+        "Answers given, by outcome.",
+    );
+    page.sample(
+        "ouzel_answers_total",
+        &[("outcome", "cited")],
+        inner.answered,
+    );
+    page.sample(
+        "ouzel_answers_total",
+        &[("outcome", "abstained")],
+        inner.abstained,
+    );
+    page.family(
+        "ouzel_stream_clients",
+        "gauge",
+        "WebSocket clients connected.",
+    );
     page.sample("ouzel_stream_clients", &[], inner.stream_clients);
     let name = "ouzel_stream_conflated_total";
-    page.family(name, "counter", "States replaced by newer ones before a client was sent them.");
+    page.family(
+        name,
+        "counter",
+        "States replaced by newer ones before a client was sent them.",
+    );
     page.sample(name, &[], inner.stream_conflated);
 }
 
@@ -124,44 +181,104 @@ fn lanes(app: &App, page: &mut Page) {
     let view = app.node.market();
     let status = view.feeds().first().copied().unwrap_or_default();
     let counters = [
-        ("ouzel_feed_gaps_total", "Gaps opened in the feed's sequence.", status.gaps),
-        ("ouzel_feed_requested_total", "Messages asked for again.", status.requested),
-        ("ouzel_feed_recovered_total", "Messages that came by retransmission.", status.recovered),
+        (
+            "ouzel_feed_gaps_total",
+            "Gaps opened in the feed's sequence.",
+            status.gaps,
+        ),
+        (
+            "ouzel_feed_requested_total",
+            "Messages asked for again.",
+            status.requested,
+        ),
+        (
+            "ouzel_feed_recovered_total",
+            "Messages that came by retransmission.",
+            status.recovered,
+        ),
         ("ouzel_feed_lost_total", "Messages given up.", status.lost),
-        ("ouzel_feed_rejected_total", "Messages that could not be decoded.", status.rejected),
-        ("ouzel_frames_dropped_total", "Published frames dropped at a full ring.", view.dropped()),
-        ("ouzel_signals_total", "Signals raised.", view.signal_count()),
-        ("ouzel_book_checks_total", "Books compared with the venue's own.", view.check.checked),
-        ("ouzel_book_checks_unequal_total", "Comparisons that differed.", view.check.unequal),
+        (
+            "ouzel_feed_rejected_total",
+            "Messages that could not be decoded.",
+            status.rejected,
+        ),
+        (
+            "ouzel_frames_dropped_total",
+            "Published frames dropped at a full ring.",
+            view.dropped(),
+        ),
+        (
+            "ouzel_signals_total",
+            "Signals raised.",
+            view.signal_count(),
+        ),
+        (
+            "ouzel_book_checks_total",
+            "Books compared with the venue's own.",
+            view.check.checked,
+        ),
+        (
+            "ouzel_book_checks_unequal_total",
+            "Comparisons that differed.",
+            view.check.unequal,
+        ),
     ];
     for (name, help, value) in counters {
         page.family(name, "counter", help);
         page.sample(name, &[], value);
     }
-    page.family("ouzel_feed_next_sequence", "gauge", "Next sequence number to apply.");
+    page.family(
+        "ouzel_feed_next_sequence",
+        "gauge",
+        "Next sequence number to apply.",
+    );
     page.sample("ouzel_feed_next_sequence", &[], status.next_seq);
     page.family("ouzel_feed_symbols", "gauge", "Symbols seen.");
     page.sample("ouzel_feed_symbols", &[], view.symbols().len() as u64);
     let line_counters = [
         ("ouzel_line_packets_total", "Packets received on a line."),
-        ("ouzel_line_wins_total", "Messages that this line brought first."),
-        ("ouzel_line_missed_total", "Messages that this line never brought."),
-        ("ouzel_line_malformed_total", "Packets that could not be decoded."),
-        ("ouzel_line_kernel_drops_total", "Packets that the kernel dropped."),
+        (
+            "ouzel_line_wins_total",
+            "Messages that this line brought first.",
+        ),
+        (
+            "ouzel_line_missed_total",
+            "Messages that this line never brought.",
+        ),
+        (
+            "ouzel_line_malformed_total",
+            "Packets that could not be decoded.",
+        ),
+        (
+            "ouzel_line_kernel_drops_total",
+            "Packets that the kernel dropped.",
+        ),
     ];
     for (idx, (name, help)) in line_counters.into_iter().enumerate() {
         page.family(name, "counter", help);
         for (label, line) in ["A", "B"].into_iter().zip(&status.lines) {
-            let values =
-                [line.packets, line.wins, line.missed, line.malformed, line.kernel_drops];
+            let values = [
+                line.packets,
+                line.wins,
+                line.missed,
+                line.malformed,
+                line.kernel_drops,
+            ];
             page.sample(name, &[("line", label)], values[idx]);
         }
     }
     let name = "ouzel_wire_to_publish_seconds";
-    page.family(name, "summary", "Kernel receive stamp to publication, since the start.");
+    page.family(
+        name,
+        "summary",
+        "Kernel receive stamp to publication, since the start.",
+    );
     let latency = view.report.latency;
-    let quantiles =
-        [("0.5", latency.p50_ns), ("0.99", latency.p99_ns), ("0.999", latency.p999_ns)];
+    let quantiles = [
+        ("0.5", latency.p50_ns),
+        ("0.99", latency.p99_ns),
+        ("0.999", latency.p999_ns),
+    ];
     for (quantile, ns) in quantiles {
         page.sample(name, &[("quantile", quantile)], ns as f64 / 1e9);
     }
@@ -170,10 +287,22 @@ fn lanes(app: &App, page: &mut Page) {
 
 fn memory(app: &App, page: &mut Page) {
     let stats = app.node.documents().collection().stats();
-    page.family("ouzel_memory_sequence", "gauge", "Last entry of the documents' log.");
+    page.family(
+        "ouzel_memory_sequence",
+        "gauge",
+        "Last entry of the documents' log.",
+    );
     page.sample("ouzel_memory_sequence", &[], stats.head_seq);
-    page.family("ouzel_memory_chunks", "gauge", "Chunks that are searchable now.");
+    page.family(
+        "ouzel_memory_chunks",
+        "gauge",
+        "Chunks that are searchable now.",
+    );
     page.sample("ouzel_memory_chunks", &[], stats.points);
-    page.family("ouzel_memory_versions", "gauge", "Chunk versions kept for as-of reads.");
+    page.family(
+        "ouzel_memory_versions",
+        "gauge",
+        "Chunk versions kept for as-of reads.",
+    );
     page.sample("ouzel_memory_versions", &[], stats.versions);
 }

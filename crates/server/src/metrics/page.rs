@@ -60,7 +60,10 @@ impl Page {
 }
 
 fn escape(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -70,9 +73,16 @@ mod tests {
     #[test]
     fn histograms_are_cumulative_and_labels_escaped() {
         let mut histogram = Histogram::new();
-        [10, 60_000, 2_000_000].into_iter().for_each(|ns| histogram.record(ns));
+        [10, 60_000, 2_000_000]
+            .into_iter()
+            .for_each(|ns| histogram.record(ns));
         let mut page = Page::default();
-        page.histogram("x_seconds", &[("route", "a\"b")], &histogram, &[0.000_05, 0.001]);
+        page.histogram(
+            "x_seconds",
+            &[("route", "a\"b")],
+            &histogram,
+            &[0.000_05, 0.001],
+        );
         let text = page.finish();
         let want = "x_seconds_bucket{route=\"a\\\"b\",le=\"0.00005\"} 1\n\
             x_seconds_bucket{route=\"a\\\"b\",le=\"0.001\"} 2\n\

@@ -40,7 +40,11 @@ impl ChatModel {
     pub fn new(settings: ChatSettings, clock: Arc<dyn Clock>) -> Self {
         let base = settings.url.trim_end_matches('/');
         let base = base.strip_suffix("/chat/completions").unwrap_or(base);
-        let base = if base.ends_with("/v1") { base.to_owned() } else { format!("{base}/v1") };
+        let base = if base.ends_with("/v1") {
+            base.to_owned()
+        } else {
+            format!("{base}/v1")
+        };
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT_LIMIT))
             .timeout_recv_response(Some(IDLE_LIMIT))
@@ -75,10 +79,12 @@ impl ChatModel {
         }
         let call = call.header("content-type", "application/json");
         let call = call.config().timeout_global(left).build();
-        let response = call.send(self.request(prompt).to_string()).map_err(|e| match e {
-            ureq::Error::Timeout(_) => Fault::Deadline { part: PART },
-            other => Fault::unavailable(PART, format!("{}: {other}", self.endpoint)),
-        })?;
+        let response = call
+            .send(self.request(prompt).to_string())
+            .map_err(|e| match e {
+                ureq::Error::Timeout(_) => Fault::Deadline { part: PART },
+                other => Fault::unavailable(PART, format!("{}: {other}", self.endpoint)),
+            })?;
         let status = response.status();
         let mut body = response.into_body().into_reader().take(STREAM_BYTES_LIMIT);
         if !status.is_success() {
@@ -92,7 +98,9 @@ impl ChatModel {
     }
 
     fn left(&self, deadline_ns: Option<u64>) -> Result<Option<Duration>, Fault> {
-        let Some(deadline) = deadline_ns else { return Ok(None) };
+        let Some(deadline) = deadline_ns else {
+            return Ok(None);
+        };
         match deadline.checked_sub(self.clock.now_ns()) {
             None | Some(0) => Err(Fault::Deadline { part: PART }),
             Some(ns) => Ok(Some(Duration::from_nanos(ns))),
@@ -143,7 +151,9 @@ enum Piece {
 
 /// One line of a server-sent event stream.
 fn piece(line: &str) -> Result<Piece, Fault> {
-    let Some(data) = line.strip_prefix("data:").map(str::trim) else { return Ok(Piece::Nothing) };
+    let Some(data) = line.strip_prefix("data:").map(str::trim) else {
+        return Ok(Piece::Nothing);
+    };
     if data == "[DONE]" {
         return Ok(Piece::Done);
     }
@@ -192,7 +202,11 @@ mod tests {
 
     fn complete(reply: &'static str) -> (Result<String, Fault>, Vec<String>) {
         let url = endpoint(reply);
-        let settings = ChatSettings { url, model: "scripted".into(), key: None };
+        let settings = ChatSettings {
+            url,
+            model: "scripted".into(),
+            key: None,
+        };
         let model = ChatModel::new(settings, Arc::new(SystemClock));
         let mut pieces = Vec::new();
         let done = model.complete(&Prompt::default(), None, &mut |text| {
@@ -221,8 +235,17 @@ mod tests {
             let why = done.expect_err("fails").to_string();
             assert!(why.contains(word), "{why}");
         };
-        check("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ndata: {oops\n\n", "malformed");
-        check("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n: ping\n\n", "without [DONE]");
-        check("HTTP/1.1 429 Slow\r\nconnection: close\r\n\r\nslow down", "429");
+        check(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ndata: {oops\n\n",
+            "malformed",
+        );
+        check(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n: ping\n\n",
+            "without [DONE]",
+        );
+        check(
+            "HTTP/1.1 429 Slow\r\nconnection: close\r\n\r\nslow down",
+            "429",
+        );
     }
 }

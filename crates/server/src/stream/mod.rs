@@ -34,12 +34,14 @@ struct Wish {
 }
 
 pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade.max_message_size(MESSAGE_LIMIT).on_upgrade(move |socket| async move {
-        app.metrics.stream_client(true);
-        // A client that went away is the usual end of a stream, not a fault.
-        let _gone = Client::new(Arc::clone(&app)).run(socket).await;
-        app.metrics.stream_client(false);
-    })
+    upgrade
+        .max_message_size(MESSAGE_LIMIT)
+        .on_upgrade(move |socket| async move {
+            app.metrics.stream_client(true);
+            // A client that went away is the usual end of a stream, not a fault.
+            let _gone = Client::new(Arc::clone(&app)).run(socket).await;
+            app.metrics.stream_client(false);
+        })
 }
 
 struct Client {
@@ -51,7 +53,11 @@ struct Client {
 impl Client {
     fn new(app: Arc<App>) -> Self {
         let interval = Duration::from_millis(INTERVAL_MS_DEFAULT);
-        Self { app, subscriptions: Vec::new(), interval }
+        Self {
+            app,
+            subscriptions: Vec::new(),
+            interval,
+        }
     }
 
     async fn run(mut self, mut socket: WebSocket) -> Result<(), axum::Error> {
@@ -83,7 +89,9 @@ impl Client {
     fn hear(&mut self, said: Message) -> Vec<Value> {
         let text = match said {
             Message::Text(text) => text,
-            Message::Binary(_) => return vec![error("binary messages are not read", "send JSON text")],
+            Message::Binary(_) => {
+                return vec![error("binary messages are not read", "send JSON text")];
+            }
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Vec::new(),
         };
         let wish = match serde_json::from_str::<Wish>(&text) {
@@ -96,8 +104,12 @@ impl Client {
         if let Some(ms) = wish.interval_ms {
             self.interval = Duration::from_millis(ms.clamp(INTERVAL_MS_MIN, INTERVAL_MS_MAX));
         }
-        self.subscriptions.retain(|s| !wish.unsubscribe.contains(&s.name));
-        wish.subscribe.iter().filter_map(|name| self.subscribe(name).err()).collect()
+        self.subscriptions
+            .retain(|s| !wish.unsubscribe.contains(&s.name));
+        wish.subscribe
+            .iter()
+            .filter_map(|name| self.subscribe(name).err())
+            .collect()
     }
 
     fn subscribe(&mut self, name: &str) -> Result<(), Value> {
@@ -106,7 +118,10 @@ impl Client {
         }
         if self.subscriptions.len() >= TOPICS_LIMIT {
             let what = format!("{TOPICS_LIMIT} topics are subscribed already");
-            return Err(error(&what, "unsubscribe some, or open a second connection"));
+            return Err(error(
+                &what,
+                "unsubscribe some, or open a second connection",
+            ));
         }
         let topic = Topic::parse(name).ok_or_else(|| {
             let hint = "topics: movers, feed, signals, book:SYMBOL, bars:SYMBOL, vwap:SYMBOL";
@@ -117,18 +132,30 @@ impl Client {
             && view.symbol(symbol).is_none()
         {
             let hint = "GET /v1/symbols lists the symbols seen so far";
-            return Err(error(&format!("symbol {symbol:?} is not known to the feed"), hint));
+            return Err(error(
+                &format!("symbol {symbol:?} is not known to the feed"),
+                hint,
+            ));
         }
-        self.subscriptions.push(Subscription::new(name, topic, &view));
+        self.subscriptions
+            .push(Subscription::new(name, topic, &view));
         Ok(())
     }
 
     /// Everything that changed since the last tick.
     fn news(&mut self) -> Vec<Value> {
         let view = self.app.node.market();
-        let frames = self.subscriptions.iter_mut().flat_map(|s| s.news(&view)).collect();
+        let frames = self
+            .subscriptions
+            .iter_mut()
+            .flat_map(|s| s.news(&view))
+            .collect();
         drop(view);
-        let conflated = self.subscriptions.iter_mut().map(Subscription::take_conflated).sum();
+        let conflated = self
+            .subscriptions
+            .iter_mut()
+            .map(Subscription::take_conflated)
+            .sum();
         self.app.metrics.stream_conflated(conflated);
         frames
     }

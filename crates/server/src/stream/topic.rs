@@ -75,14 +75,23 @@ impl Subscription {
     pub fn new(name: &str, topic: Topic, view: &MarketView) -> Self {
         let newest_bar = |symbol: &str| {
             let bars = view.symbol(symbol).map(|s| s.bars.values());
-            bars.into_iter().flatten().filter_map(|b| b.back()).map(|b| b.end_ns).max()
+            bars.into_iter()
+                .flatten()
+                .filter_map(|b| b.back())
+                .map(|b| b.end_ns)
+                .max()
         };
         let seen = match &topic {
             Topic::Signals => view.signal_count(),
             Topic::Bars(symbol) => newest_bar(symbol).unwrap_or(0),
             _ => 0,
         };
-        Self { name: name.to_owned(), topic, seen, conflated: 0 }
+        Self {
+            name: name.to_owned(),
+            topic,
+            seen,
+            conflated: 0,
+        }
     }
 
     /// States that newer ones replaced since the last call.
@@ -97,10 +106,13 @@ impl Subscription {
             Topic::Feed => self.once(view.version(), || typed("feed", &FeedRow::new(view))),
             Topic::Signals => self.signals(view),
             Topic::Book(symbol) => self.of(view, &symbol, |s| {
-                s.book.map(|book| typed("book", &BookRow::new(s, &book, usize::MAX)))
+                s.book
+                    .map(|book| typed("book", &BookRow::new(s, &book, usize::MAX)))
             }),
             Topic::Vwap(symbol) => self.of(view, &symbol, |s| {
-                s.vwaps.back().map(|vwap| typed("vwap", &VwapRow::new(s, vwap)))
+                s.vwaps
+                    .back()
+                    .map(|vwap| typed("vwap", &VwapRow::new(s, vwap)))
             }),
             Topic::Bars(symbol) => self.bars(view, &symbol),
         }
@@ -123,7 +135,9 @@ impl Subscription {
         symbol: &str,
         frame: impl FnOnce(&SymbolView) -> Option<Value>,
     ) -> Vec<Value> {
-        let Some(found) = view.symbol(symbol) else { return Vec::new() };
+        let Some(found) = view.symbol(symbol) else {
+            return Vec::new();
+        };
         if found.version == self.seen {
             return Vec::new();
         }
@@ -135,13 +149,20 @@ impl Subscription {
         let from = std::mem::replace(&mut self.seen, view.signal_count());
         let symbol = |idx: usize| view.symbols()[idx].symbol.as_str();
         view.signals_from(from)
-            .map(|logged| typed("signal", &SignalRow::new(symbol(logged.symbol_idx), &logged.signal)))
+            .map(|logged| {
+                typed(
+                    "signal",
+                    &SignalRow::new(symbol(logged.symbol_idx), &logged.signal),
+                )
+            })
             .collect()
     }
 
     /// Bars of every span that closed since, oldest first: none is skipped.
     fn bars(&mut self, view: &MarketView, symbol: &str) -> Vec<Value> {
-        let Some(found) = view.symbol(symbol) else { return Vec::new() };
+        let Some(found) = view.symbol(symbol) else {
+            return Vec::new();
+        };
         let seen = self.seen;
         let mut closed: Vec<_> = found
             .bars
@@ -150,11 +171,13 @@ impl Subscription {
             .collect();
         closed.sort_by_key(|bar| (bar.end_ns, bar.start_ns));
         self.seen = closed.last().map_or(seen, |bar| bar.end_ns);
-        let row = |bar| json!({
-            "type": "bar",
-            "symbol": found.symbol,
-            "bar": BarRow::new(&found.instrument, bar),
-        });
+        let row = |bar| {
+            json!({
+                "type": "bar",
+                "symbol": found.symbol,
+                "bar": BarRow::new(&found.instrument, bar),
+            })
+        };
         closed.into_iter().map(row).collect()
     }
 }
@@ -180,7 +203,10 @@ mod tests {
     #[test]
     fn topics_read() {
         assert_eq!(Topic::parse("movers"), Some(Topic::Movers));
-        assert_eq!(Topic::parse("book:BRK.B"), Some(Topic::Book("BRK.B".into())));
+        assert_eq!(
+            Topic::parse("book:BRK.B"),
+            Some(Topic::Book("BRK.B".into()))
+        );
         for bad in ["", "book", "book:", "depth:A", ":A", "movers:A"] {
             assert_eq!(Topic::parse(bad), None, "{bad}");
         }
