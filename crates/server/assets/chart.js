@@ -12,7 +12,7 @@ const HISTORY = { "1s": 600, "1m": 390 };
 const VWAP_HISTORY = 6_000;
 const CHART_MS = 190;
 const BAR_PX = { "1s": 4, "1m": 8 };
-const BAR_PX_MAX = 14;
+const BAR_PX_MAX = 9;
 
 let chart;
 let candles;

@@ -119,12 +119,12 @@ function showAnswer(question, answer) {
   const parts = [h("p", { class: "question" }, question.q)];
   if (answer.abstained) parts.push(noCause(answer));
   else parts.push(answerText(answer.answer ?? "", citations.length));
-  if ((answer.facts ?? []).length) parts.push(factStrip(answer.facts));
   const asOf = asOfAnswer(answer, question);
   if (citations.length) {
     const cards = citations.map((citation, i) => citationCard(citation, i + 1, asOf));
     parts.push(h("ol", { class: "citations", "aria-label": "Citations" }, ...cards));
   }
+  if ((answer.facts ?? []).length) parts.push(factStrip(answer.facts));
   if (answer.receipt) parts.push(receiptView(answer.receipt));
   body(...parts);
 }
