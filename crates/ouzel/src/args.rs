@@ -120,6 +120,9 @@ pub struct DemoArgs {
     /// Use unicast on loopback even where multicast works
     #[arg(long)]
     pub unicast: bool,
+    /// The core that the lane's thread stays on [default: the last one, where there are several]
+    #[arg(long, value_name = "CORE")]
+    pub core: Option<usize>,
     /// Stop after this many seconds; without it, run until Ctrl-C
     #[arg(long = "for", value_name = "SECONDS")]
     pub for_s: Option<u64>,
@@ -163,6 +166,9 @@ pub struct ServeArgs {
     /// Join source-specific: accept the groups from this sender only
     #[arg(long, value_name = "IP", requires = "itch_a")]
     pub source: Option<IpAddr>,
+    /// The core that the lane's thread stays on [default: the last one, where there are several]
+    #[arg(long, value_name = "CORE")]
+    pub core: Option<usize>,
     /// Day of the ITCH session, whose clock counts from US Eastern midnight [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub day: Option<String>,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use collection::SyncPolicy;
+use engine::lane::{LaneConfig, last_core};
 use market::publish::FeedState;
 use node::{Node, Settings};
 use rag::Model;
@@ -195,6 +196,14 @@ pub fn memory_probe(node: &Arc<Node>) -> Probe {
     Probe {
         name: "memory",
         read,
+    }
+}
+
+/// How a lane runs: on a core of its own where there are several.
+pub fn lane_config(name: &str, core: Option<usize>) -> LaneConfig {
+    LaneConfig {
+        core: core.or_else(last_core),
+        ..LaneConfig::new(name)
     }
 }
 

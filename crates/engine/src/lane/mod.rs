@@ -84,6 +84,14 @@ impl LaneConfig {
     }
 }
 
+/// The core for a machine's only lane: the last one that this process may use, since interrupts
+/// gather on the first. `None` where there is only one, or none can be asked for.
+#[must_use]
+pub fn last_core() -> Option<usize> {
+    let cores = crate::sys::thread::allowed_cores().ok()?;
+    (cores.len() > 1).then(|| cores.last().copied()).flatten()
+}
+
 /// What the control side can ask of a running lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {

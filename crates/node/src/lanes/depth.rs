@@ -4,7 +4,7 @@
 //! not hundreds of thousands.
 
 use market::pipeline::{DepthPipeline, PipelineConfig};
-use market::publish::Frame;
+use market::publish::{FeedState, Frame};
 
 use super::pump::with_causes;
 use crate::market::Rejected;
@@ -15,6 +15,8 @@ pub struct DepthLane {
     pipeline: DepthPipeline,
     lane: usize,
     frames: Vec<Frame>,
+    /// The connection was lost, and no message has come since.
+    is_interrupted: bool,
 }
 
 impl DepthLane {
@@ -25,11 +27,13 @@ impl DepthLane {
             pipeline: DepthPipeline::new(config),
             lane,
             frames: Vec::new(),
+            is_interrupted: false,
         }
     }
 
     /// Takes one message of the venue.
     pub fn message(&mut self, node: &Node, ts_recv: u64, json: &[u8]) {
+        self.is_interrupted = false;
         let refused = self.pipeline.message(ts_recv, json).err();
         self.publish(
             node,
@@ -48,6 +52,13 @@ impl DepthLane {
             json,
             refused.map(|reason| with_causes(&reason)),
         );
+    }
+
+    /// The connection is lost: what happens meanwhile is unknown, and readers must see that. Each
+    /// book is taken back into order by its first change after it.
+    pub fn interrupt(&mut self, node: &Node) {
+        self.is_interrupted = true;
+        node.market_mut().interrupt(self.lane);
     }
 
     /// Lets time pass.
@@ -75,7 +86,12 @@ impl DepthLane {
             return;
         }
         let mut view = node.market_mut();
-        for frame in self.frames.drain(..) {
+        for mut frame in self.frames.drain(..) {
+            if let Frame::Feed(status) = &mut frame
+                && self.is_interrupted
+            {
+                status.state = FeedState::Recovering;
+            }
             view.apply(self.lane, &frame);
         }
         if let Some(reason) = refused {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use engine::lane::Report;
 use market::event::InstrumentId;
-use market::publish::{FeedStatus, Frame, Signal};
+use market::publish::{FeedState, FeedStatus, Frame, Integrity, Signal};
 
 use super::symbol::SymbolView;
 use crate::names::Names;
@@ -112,6 +112,22 @@ impl MarketView {
             Frame::Bar(bar) => self.with(lane, bar.instrument, |s| s.bar(*bar)),
             Frame::Vwap(vwap) => self.with(lane, vwap.instrument, |s| s.vwap(*vwap)),
             Frame::Signal(signal) => self.signal(lane, signal),
+        }
+    }
+
+    /// Flags all that `lane` published: its source is lost, and what was true may be no more.
+    pub fn interrupt(&mut self, lane: usize) {
+        self.version += 1;
+        if let Some(status) = self.feeds.get_mut(lane) {
+            status.state = FeedState::Recovering;
+        }
+        let of_lane = self.by_lane.iter().filter(|((of, _), _)| *of == lane);
+        for idx in of_lane.map(|(_, &idx)| idx) {
+            let symbol = &mut self.symbols[idx];
+            symbol.version = self.version;
+            if let Some(book) = &mut symbol.book {
+                book.integrity = book.integrity.max(Integrity::Recovering);
+            }
         }
     }
 
@@ -237,7 +253,7 @@ impl MarketView {
 mod tests {
     use super::*;
     use market::event::{Instrument, Price, Qty, Stamp};
-    use market::publish::{Integrity, SignalKind, TradePrint};
+    use market::publish::{SignalKind, TradePrint};
 
     fn print(seq: u64, price: i64) -> Frame {
         Frame::Trade(TradePrint {

@@ -15,7 +15,7 @@ use std::time::Duration;
 use ::venue::{LossConfig, Venue, VenueConfig};
 use anyhow::{Context, Result};
 use collection::SyncPolicy;
-use engine::lane::{Lane, LaneConfig};
+use engine::lane::Lane;
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use node::{DigestCheck, Node, Pump};
 use serde_json::json;
@@ -45,7 +45,7 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
     let wires = Wires::open(args.unicast)?;
     label(&node, &config, &wires);
     let check = Arc::new(DigestCheck::default());
-    let lane = lane(&config, &wires)?;
+    let lane = lane(&args, &config, &wires)?;
     let commander = lane.commander();
     let stop = Arc::new(AtomicBool::new(false));
     let pump = Pump::spawn(Arc::clone(&node), vec![lane], 0, Arc::clone(&check))?;
@@ -104,7 +104,7 @@ fn label(node: &Node, config: &VenueConfig, wires: &Wires) {
     }
 }
 
-fn lane(config: &VenueConfig, wires: &Wires) -> Result<Lane> {
+fn lane(args: &DemoArgs, config: &VenueConfig, wires: &Wires) -> Result<Lane> {
     let mut pipeline = PipelineConfig {
         midnight_ns: config.midnight_ns,
         orders_limit: ORDERS_LIMIT,
@@ -114,7 +114,7 @@ fn lane(config: &VenueConfig, wires: &Wires) -> Result<Lane> {
     pipeline.jump.threshold_bp = JUMP_BP;
     let source = wires.source()?;
     Ok(Lane::spawn(
-        LaneConfig::new("lane-0"),
+        compose::lane_config("lane-0", args.core),
         move || ItchPipeline::new(&pipeline),
         source,
     )?)

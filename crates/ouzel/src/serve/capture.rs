@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use engine::capture::{ItchFileSource, PcapSource, Speed};
-use engine::lane::{Lane, LaneConfig};
+use engine::lane::Lane;
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use node::{DepthLane, Node};
 
 use crate::args::ServeArgs;
-use crate::print;
 use crate::replay::file::{self, Kind};
+use crate::{compose, print};
 
 /// What plays the capture.
 pub enum Started {
@@ -40,7 +40,7 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
         ..PipelineConfig::default()
     };
     config.mold.has_retransmit = false;
-    let name = LaneConfig::new("capture");
+    let name = compose::lane_config("capture", args.core);
     let pipeline = move || ItchPipeline::new(&config);
     match capture.kind {
         Kind::Pcap => {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use engine::lane::{Lane, LaneConfig};
+use engine::lane::Lane;
 use engine::udp::{MulticastReceiver, ReceiverConfig, RecoveryClient, UdpSource};
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use node::{DepthLane, DigestCheck, Node, Pump};
@@ -138,7 +138,7 @@ fn itch_lane(args: &ServeArgs, a: SocketAddr) -> Result<Lane> {
     };
     let source = UdpSource::new(lines, recovery);
     Ok(Lane::spawn(
-        LaneConfig::new("lane-0"),
+        compose::lane_config("lane-0", args.core),
         move || ItchPipeline::new(&pipeline),
         source,
     )?)

@@ -2,7 +2,7 @@
 //! reconnect with growing waits.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -129,6 +129,7 @@ impl Link {
                 .err()
                 .map_or("the venue closed the stream".to_owned(), |e| e.to_string());
             self.status.fail(format!("{url}: {why}"));
+            self.lane().interrupt(&self.node);
             tokio::select! {
                 () = tokio::time::sleep(backoff.fail()) => {}
                 _ = stop.changed() => return,
@@ -147,6 +148,9 @@ impl Link {
         let mut heard = tokio::time::Instant::now();
         loop {
             tokio::select! {
+                // What waits to be read was said before now: time passes only once it is read, or
+                // our own delay would look like the venue's silence and close windows too early.
+                biased;
                 said = socket.next() => {
                     let Some(said) = said else { return Ok(()) };
                     heard = tokio::time::Instant::now();
@@ -171,10 +175,14 @@ impl Link {
         }
     }
 
+    fn lane(&self) -> MutexGuard<'_, DepthLane> {
+        self.lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn message(&self, bytes: &[u8]) {
         self.status.messages.fetch_add(1, Ordering::Relaxed);
         let now = self.node.clock().now_ns();
-        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lane = self.lane();
         lane.message(&self.node, now, bytes);
         while let Some(symbol) = lane.next_snapshot() {
             self.fetch(symbol);
@@ -183,7 +191,7 @@ impl Link {
 
     fn tick(&self) {
         let now = self.node.clock().now_ns();
-        let mut lane = self.lane.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lane = self.lane();
         lane.tick(&self.node, now);
         while let Some(symbol) = lane.next_snapshot() {
             self.fetch(symbol);

@@ -130,13 +130,6 @@ pub async fn bars(
     let limit = limit(query.limit, 300)?;
     let empty = VecDeque::new();
     let bars = found.bars.get(&span_ns).unwrap_or(&empty);
-    if bars.is_empty() && !found.bars.is_empty() && !found.bars.contains_key(&span_ns) {
-        let spans: Vec<String> = found.bars.keys().map(|ns| span_name(*ns)).collect();
-        return Err(Refusal::bad_request(
-            format!("no bars of span {span_text} are kept"),
-            format!("use one of: {}", spans.join(", ")),
-        ));
-    }
     let ended: Vec<&Bar> = bars.iter().filter(|bar| bar.end_ns <= as_of).collect();
     let rows: Vec<BarRow> = ended[ended.len().saturating_sub(limit)..]
         .iter()

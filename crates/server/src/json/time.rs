@@ -16,7 +16,7 @@ impl Serialize for Instant {
 impl std::fmt::Display for Instant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match Timestamp::from_nanosecond(i128::from(self.0)) {
-            Ok(at) => write!(f, "{at}"),
+            Ok(at) => write!(f, "{at:.9}"),
             Err(_) => write!(f, "{}ns", self.0),
         }
     }

@@ -21,6 +21,8 @@ use topic::{Subscription, Topic};
 const INTERVAL_MS_MIN: u64 = 20;
 const INTERVAL_MS_MAX: u64 = 60_000;
 const INTERVAL_MS_DEFAULT: u64 = 100;
+/// A market may be silent; the stream repeats the feed's state, so that a client can tell.
+const SILENCE_LIMIT: Duration = Duration::from_secs(1);
 const TOPICS_LIMIT: usize = 1_000;
 const MESSAGE_LIMIT: usize = 64 << 10;
 
@@ -48,6 +50,7 @@ struct Client {
     app: Arc<App>,
     subscriptions: Vec<Subscription>,
     interval: Duration,
+    spoke: Instant,
 }
 
 impl Client {
@@ -57,6 +60,7 @@ impl Client {
             app,
             subscriptions: Vec::new(),
             interval,
+            spoke: Instant::now(),
         }
     }
 
@@ -145,11 +149,15 @@ impl Client {
     /// Everything that changed since the last tick.
     fn news(&mut self) -> Vec<Value> {
         let view = self.app.node.market();
-        let frames = self
+        let mut frames: Vec<Value> = self
             .subscriptions
             .iter_mut()
             .flat_map(|s| s.news(&view))
             .collect();
+        if frames.is_empty() && self.spoke.elapsed() > SILENCE_LIMIT {
+            let feed = self.subscriptions.iter_mut().find(|s| s.is_feed());
+            frames.extend(feed.map(|s| s.again(&view)));
+        }
         drop(view);
         let conflated = self
             .subscriptions
@@ -157,6 +165,9 @@ impl Client {
             .map(Subscription::take_conflated)
             .sum();
         self.app.metrics.stream_conflated(conflated);
+        if !frames.is_empty() {
+            self.spoke = Instant::now();
+        }
         frames
     }
 }

@@ -99,6 +99,16 @@ impl Subscription {
         std::mem::take(&mut self.conflated)
     }
 
+    /// Whether this is the feed's state.
+    pub fn is_feed(&self) -> bool {
+        self.topic == Topic::Feed
+    }
+
+    /// The feed's state, whether or not it changed.
+    pub fn again(&self, view: &MarketView) -> Value {
+        typed("feed", &FeedRow::new(view))
+    }
+
     /// What the client has not seen.
     pub fn news(&mut self, view: &MarketView) -> Vec<Value> {
         match self.topic.clone() {
