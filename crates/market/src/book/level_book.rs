@@ -32,18 +32,18 @@ impl LevelBook {
         let rank = rank_of(side, price);
         match (ladder.find(rank), qty.0) {
             (Err(_), 0) => false,
-            (Err(idx), _) => {
-                ladder.insert(idx, rank, qty);
-                ladder.depth(idx) < TOP_LEVELS
+            (Err(at), _) => {
+                let at = ladder.insert(at, rank, qty);
+                ladder.is_among_best(at, TOP_LEVELS)
             }
-            (Ok(idx), 0) => {
-                let near = ladder.depth(idx) < TOP_LEVELS;
-                ladder.remove(idx);
+            (Ok(at), 0) => {
+                let near = ladder.is_among_best(at, TOP_LEVELS);
+                ladder.remove(at);
                 near
             }
-            (Ok(idx), _) => {
-                *ladder.level_mut(idx) = qty;
-                ladder.depth(idx) < TOP_LEVELS
+            (Ok(at), _) => {
+                *ladder.level_mut(at) = qty;
+                ladder.is_among_best(at, TOP_LEVELS)
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::event::{Event, InstrumentId, OrderId, Price, Qty, Side};
 use crate::publish::{Level, TOP_LEVELS};
 
 /// All resting quantity at one price.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Total {
     qty: u64,
     orders: u32,
@@ -124,36 +124,35 @@ impl OrderBook {
     #[inline]
     fn join(&mut self, order: Order) -> bool {
         let ladder = self.ladder_mut(order.side());
-        let idx = match ladder.find(order.rank()) {
-            Ok(idx) => {
-                let total = ladder.level_mut(idx);
+        let at = match ladder.find(order.rank()) {
+            Ok(at) => {
+                let total = ladder.level_mut(at);
                 total.qty = total.qty.wrapping_add(order.qty().0);
                 total.orders += 1;
-                idx
+                at
             }
-            Err(idx) => {
+            Err(at) => {
                 let qty = order.qty().0;
-                ladder.insert(idx, order.rank(), Total { qty, orders: 1 });
-                idx
+                ladder.insert(at, order.rank(), Total { qty, orders: 1 })
             }
         };
-        ladder.depth(idx) < TOP_LEVELS
+        ladder.is_among_best(at, TOP_LEVELS)
     }
 
     /// An order shows `qty` less; `gone` when it leaves. True when the level is among the best.
     #[inline]
     fn take(&mut self, order: Order, qty: Qty, gone: bool) -> bool {
         let ladder = self.ladder_mut(order.side());
-        let Ok(idx) = ladder.find(order.rank()) else {
+        let Ok(at) = ladder.find(order.rank()) else {
             debug_assert!(false, "every stored order has its level");
             return true;
         };
-        let near = ladder.depth(idx) < TOP_LEVELS;
-        let total = ladder.level_mut(idx);
+        let near = ladder.is_among_best(at, TOP_LEVELS);
+        let total = ladder.level_mut(at);
         total.qty = total.qty.wrapping_sub(qty.0);
         total.orders -= u32::from(gone);
         if total.orders == 0 {
-            ladder.remove(idx);
+            ladder.remove(at);
         }
         near
     }
