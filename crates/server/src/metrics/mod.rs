@@ -1,6 +1,7 @@
 //! Prometheus text: counters and histograms of the doors, and the state of lanes and memory, read
 //! when somebody scrapes.
 
+mod lanes;
 mod page;
 
 use std::collections::BTreeMap;
@@ -108,7 +109,7 @@ impl Metrics {
     pub fn page(&self, app: &App) -> String {
         let mut page = Page::default();
         self.with(|inner| doors(inner, &mut page));
-        lanes(app, &mut page);
+        lanes::lanes(&app.node.market(), &mut page);
         memory(app, &mut page);
         page.finish()
     }
@@ -175,114 +176,6 @@ fn doors(inner: &Inner, page: &mut Page) {
         "States replaced by newer ones before a client was sent them.",
     );
     page.sample(name, &[], inner.stream_conflated);
-}
-
-fn lanes(app: &App, page: &mut Page) {
-    let view = app.node.market();
-    let status = view.feeds().first().copied().unwrap_or_default();
-    let counters = [
-        (
-            "ouzel_feed_gaps_total",
-            "Gaps opened in the feed's sequence.",
-            status.gaps,
-        ),
-        (
-            "ouzel_feed_requested_total",
-            "Messages asked for again.",
-            status.requested,
-        ),
-        (
-            "ouzel_feed_recovered_total",
-            "Messages that came by retransmission.",
-            status.recovered,
-        ),
-        ("ouzel_feed_lost_total", "Messages given up.", status.lost),
-        (
-            "ouzel_feed_rejected_total",
-            "Messages that could not be decoded.",
-            status.rejected,
-        ),
-        (
-            "ouzel_frames_dropped_total",
-            "Published frames dropped at a full ring.",
-            view.dropped(),
-        ),
-        (
-            "ouzel_signals_total",
-            "Signals raised.",
-            view.signal_count(),
-        ),
-        (
-            "ouzel_book_checks_total",
-            "Books compared with the venue's own.",
-            view.check.checked,
-        ),
-        (
-            "ouzel_book_checks_unequal_total",
-            "Comparisons that differed.",
-            view.check.unequal,
-        ),
-    ];
-    for (name, help, value) in counters {
-        page.family(name, "counter", help);
-        page.sample(name, &[], value);
-    }
-    page.family(
-        "ouzel_feed_next_sequence",
-        "gauge",
-        "Next sequence number to apply.",
-    );
-    page.sample("ouzel_feed_next_sequence", &[], status.next_seq);
-    page.family("ouzel_feed_symbols", "gauge", "Symbols seen.");
-    page.sample("ouzel_feed_symbols", &[], view.symbols().len() as u64);
-    let line_counters = [
-        ("ouzel_line_packets_total", "Packets received on a line."),
-        (
-            "ouzel_line_wins_total",
-            "Messages that this line brought first.",
-        ),
-        (
-            "ouzel_line_missed_total",
-            "Messages that this line never brought.",
-        ),
-        (
-            "ouzel_line_malformed_total",
-            "Packets that could not be decoded.",
-        ),
-        (
-            "ouzel_line_kernel_drops_total",
-            "Packets that the kernel dropped.",
-        ),
-    ];
-    for (idx, (name, help)) in line_counters.into_iter().enumerate() {
-        page.family(name, "counter", help);
-        for (label, line) in ["A", "B"].into_iter().zip(&status.lines) {
-            let values = [
-                line.packets,
-                line.wins,
-                line.missed,
-                line.malformed,
-                line.kernel_drops,
-            ];
-            page.sample(name, &[("line", label)], values[idx]);
-        }
-    }
-    let name = "ouzel_wire_to_publish_seconds";
-    page.family(
-        name,
-        "summary",
-        "Kernel receive stamp to publication, since the start.",
-    );
-    let latency = view.report.latency;
-    let quantiles = [
-        ("0.5", latency.p50_ns),
-        ("0.99", latency.p99_ns),
-        ("0.999", latency.p999_ns),
-    ];
-    for (quantile, ns) in quantiles {
-        page.sample(name, &[("quantile", quantile)], ns as f64 / 1e9);
-    }
-    page.sample(&format!("{name}_count"), &[], latency.count);
 }
 
 fn memory(app: &App, page: &mut Page) {
