@@ -1,0 +1,22 @@
+//! Text to vector, and questions answered while the market flows through the same process.
+
+mod embedding;
+mod load;
+mod memory;
+mod questions;
+
+use anyhow::Result;
+
+use crate::Size;
+use crate::machine::held;
+use crate::report::Report;
+
+/// All figures of the suite.
+pub fn run(size: Size, report: &mut Report) -> Result<()> {
+    report.step("answers: embedding");
+    let (is_held, figures) = held(1, || embedding::measure(size));
+    report.scheduled(is_held);
+    figures?.into_iter().for_each(|figure| report.add(figure));
+    report.scheduled(false);
+    questions::run(size, report)
+}

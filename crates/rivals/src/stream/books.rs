@@ -1,0 +1,224 @@
+//! Decoding and books together, without and with everything behind them, beside the naive book.
+
+use market::book::{BookSet, symbol_key};
+use market::feed::itch::{Meaning, Normaliser};
+use market::pipeline::{ItchPipeline, PipelineConfig};
+use market::publish::{Frame, Sink};
+use wire::itch50;
+use wire::itchfile::Frames;
+
+use super::input::{Input, MIDNIGHT, SYMBOLS};
+use super::naive::NaiveBooks;
+use crate::measure::{Run, interleave, time_ns};
+use crate::report::{Better, Figure};
+
+const ROUNDS: usize = 5;
+const ORDERS_LIMIT: usize = 2_000_000;
+const LEVELS_RESERVE: usize = 64;
+/// Messages in a full packet of a real feed: as often everything new is published.
+const PER_PACKET: usize = 38;
+
+/// Times the ways from bytes to books; every way must end with the venue's own books.
+///
+/// # Panics
+/// When a contestant's books differ from the venue's.
+pub fn measure(input: &Input) -> Vec<Figure> {
+    let mut contestants: [Run<'_>; 5] = [
+        Box::new(|| timed(Alone::new(), input)),
+        Box::new(|| timed(Whole::new(), input)),
+        Box::new(|| timed(NaiveBooks::default(), input)),
+        Box::new(|| directory(Alone::new(), input)),
+        Box::new(|| directory(NaiveBooks::default(), input)),
+    ];
+    let values = interleave(ROUNDS, &mut contestants);
+    let [books, pipeline, naive, listing, naive_listing] = values.as_slice() else {
+        unreachable!("one list of values a contestant")
+    };
+    let figure = |name: &str, values: &[f64]| {
+        let name = format!("stream.{name}");
+        Figure::new(name, "ns/message", Better::Less, values.to_vec())
+    };
+    let words = input.words();
+    vec![
+        figure("decode_book", books).beside("naive: HashMap and BTreeMap, std", naive).note(
+            format!("{words}; full L3 books of all symbols, digest equal to the venue's after every run; the naive book decodes with our decoder and checks nothing"),
+        ),
+        figure("pipeline", pipeline).beside("naive: HashMap and BTreeMap, std", naive).note(
+            format!("as decode_book, and bars of 1 s and 60 s, 60 s VWAP each 100 ms, jump signals, statuses, frames published every {PER_PACKET} messages; the naive book does none of it"),
+        ),
+        figure("pipeline_to_book", pipeline)
+            .beside("decode and book alone", books)
+            .note("what windows, signals and publishing add"),
+        Figure::new("stream.directory", "ms", Better::Less, listing.clone())
+            .beside("naive: HashMap, std", naive_listing)
+            .note(format!("{} messages before the first order: {SYMBOLS} listings and their states", input.listed)),
+    ]
+}
+
+/// A contestant: something that takes framed messages in order.
+trait Books {
+    fn take(&mut self, frames: &[u8]);
+    fn digest(&self) -> u64;
+}
+
+/// Nanoseconds a message from the first order on. The directory before it is read untimed: it comes
+/// once a day, before anything can be missed, and has a figure of its own.
+fn timed(mut books: impl Books, input: &Input) -> f64 {
+    let (directory, orders) = input.parts();
+    books.take(directory);
+    let took = time_ns(|| books.take(orders)) / (input.messages - input.listed) as f64;
+    assert_eq!(
+        books.digest(),
+        input.digest,
+        "these books differ from the venue's"
+    );
+    took
+}
+
+/// Decoder and books of the market crate, nothing behind them.
+struct Alone {
+    normaliser: Normaliser,
+    books: BookSet,
+    seq: u64,
+    refused: u64,
+}
+
+impl Alone {
+    fn new() -> Self {
+        let normaliser = Normaliser::new(MIDNIGHT, SYMBOLS);
+        let books = BookSet::new(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
+        Self {
+            normaliser,
+            books,
+            seq: 0,
+            refused: 0,
+        }
+    }
+}
+
+impl Books for Alone {
+    fn take(&mut self, frames: &[u8]) {
+        for frame in Frames::new(frames).flatten() {
+            self.seq += 1;
+            match self.normaliser.translate(self.seq, 0, frame) {
+                Ok(Meaning::Event {
+                    instrument, event, ..
+                }) => {
+                    self.refused += u64::from(self.books.apply(instrument, &event).is_err());
+                }
+                Ok(Meaning::Listed { instrument, .. }) => {
+                    while self.books.len() <= instrument.0 as usize {
+                        self.books.open();
+                    }
+                }
+                Ok(Meaning::Nothing { .. }) => {}
+                Err(_) => self.refused += 1,
+            }
+        }
+    }
+
+    fn digest(&self) -> u64 {
+        assert_eq!(
+            self.refused, 0,
+            "the venue says nothing that a book refuses"
+        );
+        let instruments = self.normaliser.instruments();
+        self.books
+            .digest(|id| symbol_key(&instruments[id.0 as usize].symbol))
+    }
+}
+
+/// Takes every frame and keeps none.
+#[derive(Default)]
+struct Counted(u64);
+
+impl Sink for Counted {
+    fn offer(&mut self, frame: &Frame) -> bool {
+        std::hint::black_box(frame);
+        self.0 += 1;
+        true
+    }
+}
+
+/// Everything behind the books too, published as often as full packets would have it.
+struct Whole {
+    pipeline: ItchPipeline,
+    frames: Counted,
+    now_ns: u64,
+}
+
+impl Whole {
+    fn new() -> Self {
+        let pipeline = ItchPipeline::new(&PipelineConfig {
+            midnight_ns: MIDNIGHT,
+            instruments_limit: SYMBOLS,
+            orders_limit: ORDERS_LIMIT,
+            levels_reserve: LEVELS_RESERVE,
+            ..PipelineConfig::default()
+        });
+        Self {
+            pipeline,
+            frames: Counted::default(),
+            now_ns: 0,
+        }
+    }
+}
+
+impl Books for Whole {
+    fn take(&mut self, frames: &[u8]) {
+        for (idx, frame) in Frames::new(frames).flatten().enumerate() {
+            self.pipeline.message(self.now_ns, frame);
+            if idx % PER_PACKET == PER_PACKET - 1 {
+                self.now_ns = MIDNIGHT + time_of(frame);
+                self.pipeline.tick(self.now_ns);
+                self.pipeline.publish(&mut self.frames);
+            }
+        }
+    }
+
+    fn digest(&self) -> u64 {
+        assert!(self.frames.0 > 0, "a pipeline publishes");
+        self.pipeline.book_digest()
+    }
+}
+
+/// Nanoseconds since midnight, which stand at the same place in every message.
+fn time_of(message: &[u8]) -> u64 {
+    message.get(5..11).map_or(0, |bytes| {
+        bytes
+            .iter()
+            .fold(0, |time, &byte| time << 8 | u64::from(byte))
+    })
+}
+
+impl Books for NaiveBooks {
+    fn take(&mut self, frames: &[u8]) {
+        for frame in Frames::new(frames).flatten() {
+            if let Ok(message) = itch50::decode(frame) {
+                self.apply(&message);
+            }
+        }
+    }
+
+    fn digest(&self) -> u64 {
+        Self::digest(self)
+    }
+}
+
+/// Milliseconds for the directory alone.
+fn directory(mut books: impl Books, input: &Input) -> f64 {
+    time_ns(|| books.take(input.parts().0)) / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_way_ends_with_the_venues_books() {
+        let input = Input::generate(300_000);
+        assert!(timed(Alone::new(), &input) > 0.0);
+        assert!(timed(Whole::new(), &input) > 0.0);
+        assert!(timed(NaiveBooks::default(), &input) > 0.0);
+    }
+}

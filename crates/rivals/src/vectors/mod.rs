@@ -1,0 +1,32 @@
+//! Exact search, search as of an instant, search by words, and what an acknowledged write costs.
+
+mod exact;
+mod postings;
+mod store;
+mod texts;
+
+use anyhow::Result;
+
+use crate::Size;
+use crate::machine::held;
+use crate::report::Report;
+
+/// The last of two: the first usually serves the machine's interrupts.
+const CORE: usize = 1;
+
+/// All figures of the suite. Searches hold a core; writers wait for the disk and do not.
+pub fn run(size: Size, report: &mut Report) -> Result<()> {
+    report.step("vector: exact search");
+    let (is_held, figures) = held(CORE, || exact::measure(size));
+    report.scheduled(is_held);
+    figures.into_iter().for_each(|figure| report.add(figure));
+    report.step("vector: a collection, now and as of an instant");
+    let (_, figures) = held(CORE, || store::searches(size));
+    figures?.into_iter().for_each(|figure| report.add(figure));
+    report.step("vector: acknowledged writes");
+    report.scheduled(false);
+    store::writes(size)?
+        .into_iter()
+        .for_each(|figure| report.add(figure));
+    Ok(())
+}
