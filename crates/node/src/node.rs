@@ -226,6 +226,12 @@ impl Facts for Node {
             .iter()
             .filter(|(symbol, _)| view.symbol(symbol).is_none());
         symbols.extend(packaged.map(|(symbol, name)| named(symbol, Some(name))));
+        // Past days know symbols that no lane carries any more and no list of today names.
+        let past = self.days.symbols();
+        let unnamed = past
+            .iter()
+            .filter(|symbol| view.symbol(symbol).is_none() && self.names.get(symbol).is_none());
+        symbols.extend(unnamed.map(|symbol| named(symbol, None)));
         symbols
     }
 

@@ -86,7 +86,9 @@ impl SymbolView {
     #[must_use]
     pub fn ts_event(&self) -> Option<u64> {
         let book = self.book.map(|b| b.stamp.ts_event);
+        // A symbol that was only named has a book without an event.
         book.max(self.last.map(|t| t.stamp.ts_event))
+            .filter(|at| *at > 0)
     }
 
     /// Change of the newest print from the session's first, in basis points.

@@ -252,8 +252,8 @@ impl MarketView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use market::event::{Instrument, Price, Qty, Stamp};
-    use market::publish::{SignalKind, TradePrint};
+    use market::event::{Instrument, Price, Qty, Stamp, TradingState};
+    use market::publish::{BookTop, Level, SignalKind, TOP_LEVELS, TradePrint};
 
     fn print(seq: u64, price: i64) -> Frame {
         Frame::Trade(TradePrint {
@@ -297,6 +297,46 @@ mod tests {
             Some(Price(7))
         );
         assert_eq!(view.head(), Some((9, 90)));
+    }
+
+    fn empty() -> BookTop {
+        BookTop {
+            instrument: InstrumentId(0),
+            stamp: Stamp::default(),
+            bids: [Level::default(); TOP_LEVELS],
+            asks: [Level::default(); TOP_LEVELS],
+            bid_count: 0,
+            ask_count: 0,
+            locked: false,
+            crossed: false,
+            integrity: Integrity::Ok,
+            state: TradingState::Trading,
+            last: None,
+        }
+    }
+
+    #[test]
+    fn a_lost_source_is_flagged_until_it_speaks() {
+        let mut view = MarketView::new(Names::default());
+        let live = FeedStatus {
+            state: FeedState::Live,
+            ..FeedStatus::default()
+        };
+        for lane in 0..2 {
+            let name = ["A", "B"][lane];
+            let instrument = Instrument::new(InstrumentId(0), name, 0, 2);
+            view.apply(lane, &Frame::Instrument(instrument));
+            view.apply(lane, &Frame::Feed(live));
+            view.apply(lane, &Frame::Book(empty()));
+        }
+        view.interrupt(1);
+        let shown = |view: &MarketView, name: &str| view.symbol(name).map(SymbolView::integrity);
+        assert_eq!(shown(&view, "A"), Some(Integrity::Ok));
+        assert_eq!(shown(&view, "B"), Some(Integrity::Recovering));
+        let states: Vec<FeedState> = view.feeds().iter().map(|feed| feed.state).collect();
+        assert_eq!(states, [FeedState::Live, FeedState::Recovering]);
+        view.apply(1, &Frame::Book(empty()));
+        assert_eq!(shown(&view, "B"), Some(Integrity::Ok));
     }
 
     #[test]

@@ -3,8 +3,10 @@
 //! A day is known from its close on, never before, so that an answer about a past instant cannot
 //! see how that day ended.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
+use std::sync::{PoisonError, RwLock};
 
 use collection::{
     AsOf, Collection, Condition, Error, Filter, Op, Payload, Point, Recovery, Settings, Value,
@@ -51,6 +53,8 @@ impl DayBar {
 /// Day bars of many symbols, as of any instant.
 pub struct Days {
     collection: Collection,
+    /// Every symbol with a day: questions name symbols far more often than days are stored.
+    symbols: RwLock<BTreeSet<String>>,
 }
 
 impl Days {
@@ -60,7 +64,16 @@ impl Days {
     /// As the collection says.
     pub fn open(dir: &Path, settings: Settings) -> Result<(Self, Recovery), Error> {
         let (collection, recovery) = Collection::open(dir, settings)?;
-        Ok((Self { collection }, recovery))
+        let stored = collection.scroll(None, &AsOf::Now, None, usize::MAX)?;
+        let symbols = stored.iter().filter_map(|found| symbol(&found.point));
+        let symbols = RwLock::new(symbols.map(str::to_owned).collect());
+        Ok((
+            Self {
+                collection,
+                symbols,
+            },
+            recovery,
+        ))
     }
 
     /// How many days are stored.
@@ -90,11 +103,12 @@ impl Days {
                 self.write(std::mem::take(&mut ops))?;
             }
         }
-        if ops.is_empty() {
-            Ok(())
-        } else {
-            self.write(ops)
+        if !ops.is_empty() {
+            self.write(ops)?;
         }
+        let mut symbols = self.symbols.write().unwrap_or_else(PoisonError::into_inner);
+        symbols.extend(bars.iter().map(|bar| bar.symbol.clone()));
+        Ok(())
     }
 
     fn write(&self, ops: Vec<Op>) -> Result<(), Fault> {
@@ -189,18 +203,8 @@ impl Days {
     /// Every symbol with a day.
     #[must_use]
     pub fn symbols(&self) -> Vec<String> {
-        let all = self
-            .collection
-            .scroll(None, &AsOf::Now, None, usize::MAX)
-            .unwrap_or_default();
-        let mut symbols: Vec<String> = all
-            .iter()
-            .filter_map(|s| bar(&s.point))
-            .map(|bar| bar.symbol)
-            .collect();
-        symbols.sort();
-        symbols.dedup();
-        symbols
+        let symbols = self.symbols.read().unwrap_or_else(PoisonError::into_inner);
+        symbols.iter().cloned().collect()
     }
 }
 
@@ -309,16 +313,20 @@ fn log_ratio(a: f64, b: f64) -> f32 {
     }
 }
 
+fn symbol(point: &Point) -> Option<&str> {
+    match point.payload.0.get("symbol") {
+        Some(Value::Str(symbol)) => Some(symbol),
+        _ => None,
+    }
+}
+
 fn bar(point: &Point) -> Option<DayBar> {
     let number = |name: &str| match point.payload.0.get(name) {
         Some(Value::Float(value)) => Some(*value),
         _ => None,
     };
-    let Some(Value::Str(symbol)) = point.payload.0.get("symbol") else {
-        return None;
-    };
     Some(DayBar {
-        symbol: symbol.clone(),
+        symbol: symbol(point)?.to_owned(),
         day_ns: point.event_at,
         open: number("open")?,
         high: number("high")?,
