@@ -19,13 +19,14 @@ use tokio::sync::mpsc;
 
 use super::documents::too_busy;
 use super::error::{Refusal, refuse};
+use super::extract::Body;
 use crate::app::App;
 use crate::json::answer::{AnswerRow, AskBody, SearchBody, SearchRow, server_timing};
 
 /// Pieces of an answer that wait for a slow reader before the writer waits too.
 const PIECES_LIMIT: usize = 256;
 
-pub async fn search(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Refusal> {
+pub async fn search(State(app): State<Arc<App>>, Body(body): Body) -> Result<Response, Refusal> {
     let request = SearchRequest::from(parse::<SearchBody>(&body)?);
     let found = app
         .work(move |app| app.node.asker(None).search(&request))
@@ -37,7 +38,7 @@ pub async fn search(State(app): State<Arc<App>>, body: Bytes) -> Result<Response
     Ok(([timing], Json(SearchRow::from(answer))).into_response())
 }
 
-pub async fn ask(State(app): State<Arc<App>>, body: Bytes) -> Result<Response, Refusal> {
+pub async fn ask(State(app): State<Arc<App>>, Body(body): Body) -> Result<Response, Refusal> {
     let body = parse::<AskBody>(&body)?;
     let stream = body.stream;
     let question = Question::from(body);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{Refusal, refuse};
-use super::extract::{Path, Query};
+use super::extract::{Body, Path, Query};
 use crate::app::App;
 use crate::json::document::{DocumentRow, SummaryRow, parse_documents};
 use crate::json::parse_instant;
@@ -22,7 +22,7 @@ const SHAPE: &str =
 
 pub async fn store(
     State(app): State<Arc<App>>,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let text = utf8(&body)?;
     let parsed = parse_documents(text).map_err(|why| Refusal::bad_request(why, SHAPE))?;
@@ -44,7 +44,10 @@ pub async fn store(
     Ok((status, Json(body)))
 }
 
-pub async fn store_days(State(app): State<Arc<App>>, body: Bytes) -> Result<Json<Value>, Refusal> {
+pub async fn store_days(
+    State(app): State<Arc<App>>,
+    Body(body): Body,
+) -> Result<Json<Value>, Refusal> {
     utf8(&body)?;
     let hint = "send CSV with a header: date,ticker,open,high,low,close,volume";
     let bars = node::memory::read_csv(&body[..]).map_err(|why| Refusal::bad_request(why, hint))?;

@@ -1,9 +1,12 @@
 //! axum's extractors, refusing in our own words.
 
-use axum::extract::{FromRequestParts, Path as AxumPath, Query as AxumQuery};
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use super::BODY_LIMIT;
 use super::error::Refusal;
 
 /// The query string as `T`.
@@ -32,6 +35,26 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
             .await
             .map(|AxumPath(value)| Self(value))
             .map_err(|e| Refusal::bad_request(e.body_text(), see_openapi()))
+    }
+}
+
+/// The whole body.
+pub struct Body(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let read = Bytes::from_request(request, state).await;
+        read.map(Self).map_err(|e| match e.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("the body is larger than {BODY_LIMIT} bytes"),
+                "send it in several requests",
+            ),
+            _ => Refusal::bad_request(e.body_text(), "send the whole body"),
+        })
     }
 }
 

@@ -126,7 +126,7 @@ struct CitationRow {
     quote: String,
     event_at: Instant,
     known_at: Instant,
-    score: f32,
+    score: f64,
 }
 
 impl From<Citation> for CitationRow {
@@ -140,9 +140,14 @@ impl From<Citation> for CitationRow {
             quote: c.quote,
             event_at: Instant(c.event_at),
             known_at: Instant(c.known_at),
-            score: c.score,
+            score: score(c.score),
         }
     }
+}
+
+/// Six digits: as many as an `f32` holds, and the same however the answer is sent.
+fn score(score: f32) -> f64 {
+    (f64::from(score) * 1e6).round() / 1e6
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -309,7 +314,7 @@ struct HitRow {
     end: usize,
     event_at: Instant,
     known_at: Instant,
-    score: f32,
+    score: f64,
     ranks: RanksRow,
 }
 
@@ -342,7 +347,7 @@ impl From<SearchHit> for HitRow {
             end: passage.end,
             event_at: Instant(passage.event_at),
             known_at: Instant(passage.known_at),
-            score: passage.score,
+            score: score(passage.score),
             ranks: RanksRow {
                 dense: hit.rank_dense,
                 text: hit.rank_text,

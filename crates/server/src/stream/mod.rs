@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use serde::Deserialize;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::app::App;
+use crate::http::Refusal;
 use topic::{Subscription, Topic};
 
 const INTERVAL_MS_MIN: u64 = 20;
@@ -35,15 +37,22 @@ struct Wish {
     interval_ms: Option<u64>,
 }
 
-pub async fn upgrade(State(app): State<Arc<App>>, upgrade: WebSocketUpgrade) -> Response {
-    upgrade
+pub async fn upgrade(
+    State(app): State<Arc<App>>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Refusal> {
+    let upgrade = upgrade.map_err(|e| {
+        let hint = "connect with a WebSocket client: ws://HOST/v1/stream";
+        Refusal::bad_request(e.body_text(), hint)
+    })?;
+    Ok(upgrade
         .max_message_size(MESSAGE_LIMIT)
         .on_upgrade(move |socket| async move {
             app.metrics.stream_client(true);
             // A client that went away is the usual end of a stream, not a fault.
             let _gone = Client::new(Arc::clone(&app)).run(socket).await;
             app.metrics.stream_client(false);
-        })
+        }))
 }
 
 struct Client {
