@@ -5,8 +5,15 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use market::pipeline::PipelineConfig;
 
 use crate::{compose, session_day};
+
+const INSTRUMENTS_LIMIT: usize = 12_000;
+const ORDERS_LIMIT: usize = 1 << 22;
+/// The smallest messages that bring an instrument and an order.
+const DIRECTORY_BYTES: usize = 39;
+const ADD_ORDER_BYTES: usize = 36;
 
 const PCAP_MAGICS: [[u8; 4]; 5] = [
     [0xd4, 0xc3, 0xb2, 0xa1],
@@ -35,7 +42,25 @@ pub struct Capture {
     pub path: PathBuf,
     /// Midnight of the session's day, ns UTC, for ITCH.
     pub midnight_ns: u64,
+    bytes: u64,
     _unpacked: Option<Unpacked>,
+}
+
+impl Capture {
+    /// A pipeline's configuration for it: memory for no more than so many bytes can say.
+    pub fn config(&self) -> PipelineConfig {
+        let bytes = usize::try_from(self.bytes).unwrap_or(usize::MAX);
+        let mut config = PipelineConfig {
+            midnight_ns: self.midnight_ns,
+            instruments_limit: INSTRUMENTS_LIMIT.min(bytes / DIRECTORY_BYTES + 1),
+            orders_limit: ORDERS_LIMIT.min(bytes / ADD_ORDER_BYTES + 1),
+            levels_reserve: 64,
+            ..PipelineConfig::default()
+        };
+        // Nobody answers requests for the past.
+        config.mold.has_retransmit = false;
+        config
+    }
 }
 
 /// A temporary file that goes with its owner.
@@ -63,6 +88,7 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
             path.display()
         )
     })?;
+    let bytes = std::fs::metadata(&path_now).with_context(named)?.len();
     let midnight_ns = match kind {
         Kind::Pcap => session_day::midnight_ns(day, first_stamp(&path_now).with_context(named)?)?,
         Kind::Itch => itch_midnight(path, day)?,
@@ -72,6 +98,7 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
         kind,
         path: path_now,
         midnight_ns,
+        bytes,
         _unpacked: unpacked,
     })
 }

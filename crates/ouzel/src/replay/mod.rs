@@ -10,15 +10,12 @@ use anyhow::{Context, Result};
 use engine::capture::{ItchFileSource, PcapSource, Speed};
 use engine::source::{Source, Unit};
 use market::pipeline::{DepthPipeline, ItchPipeline, PipelineConfig};
-use market::publish::{Frame, Sink};
+use market::publish::{FeedStatus, Frame, Sink};
 
 use crate::args::ReplayArgs;
 use crate::print;
 use file::{Capture, Kind};
 use summary::Summary;
-
-const INSTRUMENTS_LIMIT: usize = 12_000;
-const ORDERS_LIMIT: usize = 1 << 22;
 
 /// Replays and prints.
 pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
@@ -61,15 +58,7 @@ fn print(args: &ReplayArgs, summary: &Summary) {
 }
 
 fn itch(args: &ReplayArgs, capture: &Capture, source: &mut dyn Source) -> Result<Summary> {
-    let mut config = PipelineConfig {
-        midnight_ns: capture.midnight_ns,
-        instruments_limit: INSTRUMENTS_LIMIT,
-        orders_limit: ORDERS_LIMIT,
-        levels_reserve: 64,
-        ..PipelineConfig::default()
-    };
-    config.mold.has_retransmit = false;
-    let mut pipeline = ItchPipeline::new(&config);
+    let mut pipeline = ItchPipeline::new(&capture.config());
     let mut summary = Summary::new(capture);
     let unit = source.unit();
     while !source.is_ended() {
@@ -93,12 +82,23 @@ fn itch(args: &ReplayArgs, capture: &Capture, source: &mut dyn Source) -> Result
             break;
         }
     }
-    summary.finish(
-        pipeline.status(),
-        pipeline.book_digest(),
-        pipeline.rejected(),
-    );
+    let status = pipeline.status();
+    if unit == Unit::Packet {
+        summary.note(nothing_in(&status));
+    }
+    summary.finish(status, pipeline.book_digest(), pipeline.rejected());
     Ok(summary)
+}
+
+/// Says so when there were packets and none could be put in order.
+fn nothing_in(status: &FeedStatus) -> Option<String> {
+    let packets: u64 = status.lines.iter().map(|line| line.packets).sum();
+    (packets > 0 && status.next_seq <= 1).then(|| {
+        format!(
+            "{packets} packets were read and none brought a message: a feed numbers its messages \
+             from 1, and what has no number cannot be put in order"
+        )
+    })
 }
 
 fn depth(args: &ReplayArgs, capture: &Capture) -> Result<Summary> {

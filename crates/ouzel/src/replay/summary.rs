@@ -75,7 +75,7 @@ impl Summary {
         self.rejected = rejected.total();
         let last = rejected.newest_first().take(3);
         self.rejected_last = last
-            .map(|r| format!("line {}: {}", r.line, r.reason))
+            .map(|r| format!("line {}: {:#}", r.line, anyhow::Error::new(r.reason)))
             .collect();
     }
 

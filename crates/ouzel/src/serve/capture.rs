@@ -32,14 +32,7 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
     } else {
         Speed::Max
     };
-    let mut config = PipelineConfig {
-        midnight_ns: capture.midnight_ns,
-        instruments_limit: super::INSTRUMENTS_LIMIT,
-        orders_limit: super::ORDERS_LIMIT,
-        levels_reserve: 64,
-        ..PipelineConfig::default()
-    };
-    config.mold.has_retransmit = false;
+    let config = capture.config();
     let name = compose::lane_config("capture", args.core);
     let pipeline = move || ItchPipeline::new(&config);
     match capture.kind {
