@@ -6,19 +6,19 @@
 //!
 //! ```text
 //! firsts   | -900 |  -310 |   12 |      a lower bound of each chunk, ascending
-//! slots      c7:32   c2:19  c4:8        where the chunk lies, and how many levels it holds
+//! slots      c7:16   c2:11  c4:7        where the chunk lies, and how many levels it holds
 //! chunks   c4 [12 13 15 .. 40 MAX MAX]  ascending, vacant places at the end
 //! ```
 //!
 //! Neighbours that would fit three quarters of a chunk are joined, so thinly used chunks cannot
-//! pile up: `n` levels need at most `n / 12 + 2` chunks.
+//! pile up: `n` levels need at most `n / 6 + 2` chunks.
 
 use crate::event::{Price, Side};
 
 /// Levels in a chunk.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 /// Neighbours with so many levels together are joined.
-const JOINED: usize = 24;
+const JOINED: usize = 12;
 /// In vacant places: the search needs no length, since nothing is larger.
 const VACANT: i64 = i64::MAX;
 
@@ -44,7 +44,9 @@ struct Slot {
     len: u32,
 }
 
+/// Whole cache lines, so that the ranks are two.
 #[derive(Clone, Debug)]
+#[repr(C, align(64))]
 struct Chunk<T> {
     ranks: [i64; CHUNK],
     levels: [T; CHUNK],
@@ -59,7 +61,7 @@ pub(super) struct At {
 
 /// The rank of a price: larger is nearer the touch.
 #[inline]
-pub(super) fn rank_of(side: Side, price: Price) -> i64 {
+pub(crate) fn rank_of(side: Side, price: Price) -> i64 {
     match side {
         Side::Bid => price.0,
         Side::Ask => !price.0,
@@ -112,7 +114,9 @@ impl<T: Copy + Default> Ladder<T> {
             let chunk = &self.chunks[slot.chunk as usize];
             let len = slot.len as usize;
             let ranks = chunk.ranks[..len].iter().rev();
-            ranks.copied().zip(chunk.levels[..len].iter().rev().copied())
+            ranks
+                .copied()
+                .zip(chunk.levels[..len].iter().rev().copied())
         })
     }
 
@@ -143,6 +147,26 @@ impl<T: Copy + Default> Ladder<T> {
                 ..at
             })
         }
+    }
+
+    /// The chunk where a rank belongs, for [`Ladder::read_level`], and something of both cache
+    /// lines of its ranks.
+    #[inline]
+    pub(super) fn read_ranks(&self, rank: i64) -> (u32, i64) {
+        let slot = self.firsts.partition_point(|&first| first <= rank);
+        let slot = self.slots.get(slot.saturating_sub(1));
+        let number = slot.map_or(0, |slot| slot.chunk);
+        let chunk = self.chunks.get(number as usize);
+        let lines = chunk.map_or(0, |chunk| chunk.ranks[0] ^ chunk.ranks[CHUNK / 2]);
+        (number, lines)
+    }
+
+    /// The level at the place of a rank in a chunk, whatever its rank is.
+    #[inline]
+    pub(super) fn read_level(&self, chunk: u32, rank: i64) -> Option<T> {
+        let chunk = self.chunks.get(chunk as usize)?;
+        let idx = chunk.ranks.partition_point(|&r| r < rank);
+        chunk.levels.get(idx).copied()
     }
 
     /// Whether fewer than `limit` levels are better than the one at `at`.
@@ -200,7 +224,8 @@ impl<T: Copy + Default> Ladder<T> {
     }
 
     pub(super) fn clear(&mut self) {
-        self.free.extend(self.slots.drain(..).map(|slot| slot.chunk));
+        self.free
+            .extend(self.slots.drain(..).map(|slot| slot.chunk));
         self.firsts.clear();
         self.count = 0;
     }
@@ -212,7 +237,10 @@ impl<T: Copy + Default> Ladder<T> {
         let fresh = self.take_chunk();
         let Some(&Slot { chunk, .. }) = self.slots.get(at.slot) else {
             self.firsts.push(VACANT);
-            self.slots.push(Slot { chunk: fresh, len: 0 });
+            self.slots.push(Slot {
+                chunk: fresh,
+                len: 0,
+            });
             return At { slot: 0, idx: 0 };
         };
         let half = CHUNK / 2;
@@ -344,7 +372,11 @@ mod tests {
             assert_eq!(ladder.best(), naive.last_key_value().map(|(&r, &l)| (r, l)));
             assert!(ladder.slots.len() <= naive.len() / (JOINED / 2) + 2);
         }
-        assert!(ladder.best_first().eq(naive.iter().rev().map(|(&r, &l)| (r, l))));
+        assert!(
+            ladder
+                .best_first()
+                .eq(naive.iter().rev().map(|(&r, &l)| (r, l)))
+        );
         for (depth, &rank) in naive.keys().rev().enumerate() {
             let at = ladder.find(rank).expect("it is in the map");
             assert_eq!(ladder.is_among_best(at, 10), depth < 10, "{rank}");

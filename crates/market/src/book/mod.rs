@@ -26,6 +26,8 @@ pub use level_book::LevelBook;
 pub use order_book::{BookSet, OrderBook};
 pub use order_store::{Order, OrderStore};
 
+pub(crate) use ladder::rank_of;
+
 use crate::event::{Price, Side};
 
 /// What an applied event did, for the steps behind the book.

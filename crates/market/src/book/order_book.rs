@@ -229,6 +229,34 @@ impl BookSet {
         self.store.get(id)
     }
 
+    /// The record where an order would be found. It may be vacant or another's: this is for reading
+    /// ahead, so that the record is in the cache when it is needed.
+    #[inline]
+    pub(crate) fn read_order(&self, id: OrderId) -> Order {
+        self.store.read(id)
+    }
+
+    /// Reads the ranks around a rank; the chunk is for [`BookSet::read_level`].
+    #[inline]
+    pub(crate) fn read_ranks(&self, instrument: InstrumentId, side: Side, rank: i64) -> (u32, i64) {
+        let book = self.books.get(instrument.0 as usize);
+        book.map_or((0, 0), |book| book.ladder(side).read_ranks(rank))
+    }
+
+    /// Reads the level near a rank.
+    #[inline]
+    pub(crate) fn read_level(
+        &self,
+        instrument: InstrumentId,
+        side: Side,
+        chunk: u32,
+        rank: i64,
+    ) -> u32 {
+        let book = self.books.get(instrument.0 as usize);
+        let total = book.and_then(|book| book.ladder(side).read_level(chunk, rank));
+        total.map_or(0, |total| total.orders)
+    }
+
     /// How many instruments were opened.
     #[must_use]
     pub fn len(&self) -> usize {

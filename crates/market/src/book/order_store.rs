@@ -226,6 +226,15 @@ impl OrderStore {
         Some((Place::Table(idx), self.table.entries[idx].order))
     }
 
+    /// The record where a paged reference belongs, vacant or not, without a decision on its content.
+    #[inline]
+    pub(super) fn read(&self, id: OrderId) -> Order {
+        let page = self.directory.get((id.0 >> PAGE_BITS) as usize);
+        let number = page.map_or(0, |number| *number as usize).saturating_sub(1);
+        let slot = number << PAGE_BITS | (id.0 as usize & (PAGE - 1));
+        self.slots.get(slot).copied().unwrap_or_default()
+    }
+
     /// Takes `qty` from the order at `place`; removes it at zero. `qty` must not exceed it.
     #[inline]
     pub(super) fn reduce(&mut self, place: Place, order: Order, qty: Qty) {

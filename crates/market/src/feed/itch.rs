@@ -89,6 +89,7 @@ impl Normaliser {
 
     /// The instrument with this locate code.
     #[must_use]
+    #[inline]
     pub fn locate(&self, locate: u16) -> Option<InstrumentId> {
         let id = self.by_locate[usize::from(locate)];
         (id != NOT_LISTED).then_some(InstrumentId(id))
@@ -135,55 +136,41 @@ impl Normaliser {
             ts_event,
             ts_recv,
         };
-        let (event, stock) = match message {
+        let event = match message {
             Message::AddOrder(m) => {
-                let side = side_of(m.side())?;
                 let price = Price::from_e4(m.price());
-                (
-                    add(m.order_reference(), side, price, m.shares()),
-                    Some(m.stock()),
-                )
+                add(m.order_reference(), side_of(m.side())?, price, m.shares())
             }
             Message::AddOrderMpid(m) => {
-                let side = side_of(m.side())?;
                 let price = Price::from_e4(m.price());
-                (
-                    add(m.order_reference(), side, price, m.shares()),
-                    Some(m.stock()),
-                )
+                add(m.order_reference(), side_of(m.side())?, price, m.shares())
             }
             Message::StockDirectory(m) => {
-                let (instrument, _) = self.list(header.locate, Some(m.stock()), true);
+                let (instrument, _) = self.create(header.locate, Some(m.stock()));
                 return Ok(Meaning::Listed {
                     instrument,
                     ts_event,
                 });
             }
             _ => match order_event(&message).map_or_else(|| other_event(&message), Ok)? {
-                Some(event) => (event, stock_of(&message)),
+                Some(event) => event,
                 None => {
                     self.without_meaning += 1;
                     return Ok(Meaning::Nothing { ts_event });
                 }
             },
         };
-        let (instrument, listed) = self.list(header.locate, stock, false);
+        // A locate code is created if need be: named by the message, else `#` and the code.
+        let (instrument, listed) = match self.locate(header.locate) {
+            Some(instrument) => (instrument, false),
+            None => self.create(header.locate, stock_of(&message)),
+        };
         Ok(Meaning::Event {
             instrument,
             stamp,
             event,
             listed,
         })
-    }
-
-    /// The id of a locate code, created if need be: named by the message, else `#` and the code.
-    #[inline]
-    fn list(&mut self, locate: u16, stock: Option<&str>, rename: bool) -> (InstrumentId, bool) {
-        let id = self.by_locate[usize::from(locate)];
-        if id != NOT_LISTED && !rename {
-            return (InstrumentId(id), false);
-        }
-        self.create(locate, stock)
     }
 
     #[cold]
@@ -325,8 +312,11 @@ fn padded(reason: &str) -> [u8; 4] {
     bytes
 }
 
+#[cold]
 fn stock_of<'a>(message: &Message<'a>) -> Option<&'a str> {
     match message {
+        Message::AddOrder(m) => Some(m.stock()),
+        Message::AddOrderMpid(m) => Some(m.stock()),
         Message::Trade(m) => Some(m.stock()),
         Message::CrossTrade(m) => Some(m.stock()),
         Message::StockTradingAction(m) => Some(m.stock()),

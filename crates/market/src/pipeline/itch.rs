@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+use wire::moldudp64::Messages;
+
+use super::ahead::read_ahead;
 use super::board::{Board, Trade};
 use super::config::{JumpPrice, PipelineConfig};
 use super::rejects::{RejectReason, RejectRing};
@@ -266,6 +269,11 @@ impl Handler for Core {
         if seq >= self.digests.next_seq {
             self.take_digest(seq);
         }
+    }
+
+    #[inline]
+    fn ahead(&mut self, messages: Messages<'_>) {
+        read_ahead(&self.books, &self.normaliser, messages);
     }
 
     fn note(&mut self, note: Note) {

@@ -14,6 +14,7 @@
 //! time run on at our clock's rate (see [`EventClock`](crate::window::EventClock)); while a gap is
 //! open it stands still, so that what the gap hides is not late when it comes.
 
+mod ahead;
 mod board;
 mod config;
 mod depth;

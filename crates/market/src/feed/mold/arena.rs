@@ -48,11 +48,9 @@ impl Arena {
         let last = *self.held.first().filter(|held| held.seq >= end)?;
         self.held.remove(0);
         self.free.push(last.slot);
-        // Part of it may be held by the packet before it.
-        let from = self
-            .held
-            .first()
-            .map_or(last.seq, |held| held.end.max(last.seq));
+        // Part of it may be held by any packet before it: the other line cuts where it likes.
+        let ends = self.held.iter().map(|held| held.end);
+        let from = ends.max().unwrap_or(0).max(last.seq);
         (from < last.end).then_some((from, last.end))
     }
 

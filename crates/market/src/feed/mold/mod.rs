@@ -26,7 +26,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use wire::moldudp64::{Kind, Packet, Request};
+use wire::moldudp64::{Kind, Messages, Packet, Request};
 
 use crate::publish::{FeedState, FeedStatus, LineStatus};
 use arena::Arena;
@@ -112,6 +112,9 @@ pub trait Handler {
     fn message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]);
     /// A change of the feed itself, in order with the messages.
     fn note(&mut self, note: Note);
+    /// A packet is about to be delivered: time to fetch what its messages will need. Some of them
+    /// may have been delivered before.
+    fn ahead(&mut self, _messages: Messages<'_>) {}
 }
 
 /// Why a packet was refused. Its messages, if it had any, will show as a hole.
@@ -562,6 +565,7 @@ fn deliver(
     line: usize,
     handler: &mut impl Handler,
 ) {
+    handler.ahead(packet.messages());
     let skip = next_seq.saturating_sub(packet.seq()) as usize;
     for message in packet.messages().skip(skip).flatten() {
         handler.message(*next_seq, ts_recv, line, message);

@@ -261,6 +261,43 @@ fn a_full_arena_loses_nothing_that_the_server_has() {
     assert_eq!((bench.feed.status().lost, bench.feed.growths()), (0, 0));
 }
 
+/// An evicted packet `[50, 57)` was covered up to 56 by one that started earlier; looking only at
+/// its neighbour `[50, 51)`, the feed once told 51 to 55 both lost and delivered.
+#[test]
+fn what_another_packet_holds_is_not_missing_after_an_eviction() {
+    let mut bench = Bench::new(MoldConfig {
+        has_retransmit: false,
+        ..config()
+    });
+    bench.data(A, 1, 1, 2);
+    for (from, count) in [
+        (50, 1),
+        (12, 1),
+        (49, 7),
+        (50, 7),
+        (11, 1),
+        (3, 1),
+        (3, 2),
+        (20, 1),
+        (3, 3),
+        (4, 3),
+        (3, 5),
+    ] {
+        bench.data(A, 1, from, from + count);
+    }
+    bench.tick(3);
+    let lost = bench.log.notes.iter().filter_map(|note| match note {
+        Note::Lost { from, to } => Some(*from..*to),
+        _ => None,
+    });
+    let mut all: Vec<u64> = lost
+        .flatten()
+        .chain(bench.log.seqs.iter().copied())
+        .collect();
+    all.sort_unstable();
+    assert_eq!(all, (1..57).collect::<Vec<_>>());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Data(usize, u64, u64),
