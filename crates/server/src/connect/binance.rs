@@ -16,6 +16,8 @@ use crate::app::{Check, Probe};
 
 /// A venue that is silent this long is taken for dead; Binance pings every 20 s.
 const SILENCE: Duration = Duration::from_secs(60);
+/// A venue that takes the connection and says nothing is tried again after this long.
+const PATIENCE: Duration = Duration::from_secs(15);
 const SNAPSHOT_LIMIT: u32 = 1_000;
 const SNAPSHOT_BYTES: u64 = 32 << 20;
 const TICK: Duration = Duration::from_millis(100);
@@ -142,7 +144,9 @@ impl Link {
         url: &str,
         backoff: &mut Backoff,
     ) -> Result<(), tungstenite::Error> {
-        let (mut socket, _) = connect_async(url).await?;
+        let connecting = tokio::time::timeout(PATIENCE, connect_async(url)).await;
+        let timed_out = || std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let (mut socket, _) = connecting.map_err(|_| timed_out())??;
         let _connected = Connected::new(&self.status);
         let mut ticks = tokio::time::interval(TICK);
         let mut heard = tokio::time::Instant::now();
@@ -166,8 +170,7 @@ impl Link {
                 }
                 _ = ticks.tick() => {
                     if heard.elapsed() > SILENCE {
-                        let silent = std::io::Error::from(std::io::ErrorKind::TimedOut);
-                        return Err(silent.into());
+                        return Err(timed_out().into());
                     }
                     self.tick();
                 }
