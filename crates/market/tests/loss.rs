@@ -9,6 +9,7 @@ use common::stream::{SESSION, Stream, packet};
 use market::feed::mold::{LINE_RECOVERY, MoldConfig};
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use market::publish::{FeedState, Frame, Integrity};
+use market::signal::JumpConfig;
 use stdx::rng::Rng;
 use wire::moldudp64::{Request, end_of_session, heartbeat};
 
@@ -21,6 +22,17 @@ fn config(has_retransmit: bool) -> PipelineConfig {
     PipelineConfig {
         instruments_limit: 32,
         orders_limit: 1 << 14,
+        // Short windows and nervous signals, so that all kinds of frames fall into gaps.
+        bar_ns: vec![5_000_000],
+        vwap_length_ns: 50_000_000,
+        vwap_step_ns: 2_000_000,
+        jump: JumpConfig {
+            threshold_bp: 1,
+            volatility_tenths: 0,
+            cooldown_ns: 0,
+            rearm_percent: 100,
+            ..JumpConfig::default()
+        },
         mold: MoldConfig {
             has_retransmit,
             reorder_packets: 256,
@@ -51,7 +63,8 @@ struct Run {
     replies: VecDeque<(u64, Vec<u8>)>,
     messages: Vec<Vec<u8>>,
     rng: Rng,
-    flagged: u64,
+    /// Frames seen during gaps: books, bars, VWAPs, signals, trades.
+    flagged: [u64; 5],
     gap_publishes: u64,
 }
 
@@ -97,17 +110,19 @@ impl Run {
         let is_recovering = self.pipeline.status().state == FeedState::Recovering;
         self.gap_publishes += u64::from(is_recovering);
         for frame in frames {
-            let integrity = match frame {
-                Frame::Book(book) => book.integrity,
-                Frame::Bar(bar) => bar.integrity,
-                Frame::Vwap(vwap) => vwap.integrity,
-                Frame::Signal(signal) => signal.integrity,
+            let (kind, integrity) = match frame {
+                Frame::Book(book) => (0, book.integrity),
+                Frame::Bar(bar) => (1, bar.integrity),
+                Frame::Vwap(vwap) => (2, vwap.integrity),
+                Frame::Signal(signal) => (3, signal.integrity),
+                Frame::Trade(trade) => (4, trade.integrity),
                 _ => continue,
             };
-            // Queued frames of before the gap were drained by the publish before it.
-            if is_recovering && matches!(frame, Frame::Book(_)) {
+            // What queued before the gap was drained by the publish before it, and a packet that
+            // opens a gap delivers nothing.
+            if is_recovering {
                 assert!(integrity >= Integrity::Recovering, "{frame:?}");
-                self.flagged += 1;
+                self.flagged[kind] += 1;
             }
         }
     }
@@ -129,7 +144,7 @@ fn run(seed: u64, has_retransmit: bool) -> (Run, ItchPipeline) {
         replies: VecDeque::new(),
         messages: stream.messages,
         rng: root.fork(9),
-        flagged: 0,
+        flagged: [0; 5],
         gap_publishes: 0,
     };
     run.pipeline.digest_at(DIGEST_SEQ);
@@ -180,6 +195,7 @@ fn run(seed: u64, has_retransmit: bool) -> (Run, ItchPipeline) {
 
 #[test]
 fn with_retransmission_the_books_end_as_if_nothing_was_lost() {
+    let mut flagged = [0; 5];
     for seed in [1, 2, 3] {
         let (mut run, mut lossless) = run(seed, true);
         let status = run.pipeline.status();
@@ -201,13 +217,17 @@ fn with_retransmission_the_books_end_as_if_nothing_was_lost() {
         let taken = run.pipeline.take_digest();
         assert_eq!(taken, lossless.take_digest(), "seed {seed}");
         assert_eq!(taken.map(|(seq, _)| seq), Some(DIGEST_SEQ));
-        assert!(run.gap_publishes > 20 && run.flagged > 0, "seed {seed}");
+        assert!(run.gap_publishes > 20, "seed {seed}");
+        for (sum, count) in flagged.iter_mut().zip(run.flagged) {
+            *sum += count;
+        }
         for instrument in run.pipeline.instruments() {
             let top = run.pipeline.book_top(instrument.id).expect("listed");
             assert!(top.integrity <= Integrity::Suspect, "{top:?}");
         }
         assert_eq!(run.pipeline.growths(), 0, "seed {seed}");
     }
+    assert!(flagged.iter().all(|&count| count > 0), "{flagged:?}");
 }
 
 #[test]

@@ -311,7 +311,8 @@ impl<T: Copy + Default> Ladder<T> {
             return chunk;
         }
         if self.chunks.len() == self.chunks.capacity() {
-            self.growths += 1;
+            // All four arrays grow.
+            self.growths += 4;
             let more = self.chunks.len().max(4);
             self.chunks.reserve_exact(more);
             let total = self.chunks.len() + more;

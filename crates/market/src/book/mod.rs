@@ -7,9 +7,9 @@
 //! LevelBook    two ladders for feeds that publish levels              one per instrument
 //! ```
 //!
-//! A ladder is a sorted array with the best level at the end: nearly all changes happen near the
-//! touch, so the search looks there first and little moves. A price far away is one more entry at
-//! the other end; nothing is sized by the distance between prices.
+//! A ladder is a sorted array with the best level at the end, cut into chunks so that a change far
+//! from the touch moves little. A price far away is one more entry at the other end; nothing is
+//! sized by the distance between prices.
 
 mod digest;
 mod ladder;

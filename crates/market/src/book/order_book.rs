@@ -316,26 +316,27 @@ impl BookSet {
                 side,
                 price,
                 qty,
-            } => self.add(instrument, order_id, side, rank_of(side, price), qty),
+            } => {
+                let near = self.add(instrument, order_id, side, price, qty)?;
+                Ok(Applied::book(near))
+            }
             Event::Reduce { order_id, qty } => {
                 let (near, _) = self.take(instrument, order_id, qty)?;
                 Ok(Applied::book(near))
             }
             Event::Delete { order_id } => {
-                let (place, order) = self.find(instrument, order_id)?;
-                self.store.remove(place);
-                Ok(Applied::book(self.books[idx].take(
-                    order,
-                    order.qty(),
-                    true,
-                )))
+                let near = self.delete(instrument, order_id)?;
+                Ok(Applied::book(near))
             }
             Event::Replace {
                 old_order_id,
                 order_id,
                 price,
                 qty,
-            } => self.replace(instrument, old_order_id, order_id, price, qty),
+            } => {
+                let near = self.replace(instrument, old_order_id, order_id, price, qty)?;
+                Ok(Applied::book(near))
+            }
             Event::Execute {
                 order_id,
                 qty,
@@ -362,31 +363,58 @@ impl BookSet {
         }
     }
 
+    /// [`Event::Add`] in parts; like its three sisters, true when the event was near the touch.
     #[inline]
-    fn add(
+    pub(crate) fn add(
         &mut self,
         instrument: InstrumentId,
         order_id: OrderId,
         side: Side,
-        rank: i64,
+        price: Price,
         qty: Qty,
-    ) -> Result<Applied, Reject> {
-        let order = order_of(instrument, side, rank, qty)?;
+    ) -> Result<bool, Reject> {
+        let book = self.books[..self.count].get_mut(instrument.0 as usize);
+        let book = book.ok_or(Reject::UnknownInstrument)?;
+        let order = order_of(instrument, side, rank_of(side, price), qty)?;
         if !self.store.insert(order_id, order) {
             return Err(Reject::DuplicateOrder);
         }
-        Ok(Applied::book(self.books[instrument.0 as usize].join(order)))
+        Ok(book.join(order))
     }
 
+    /// [`Event::Reduce`] in parts.
     #[inline]
-    fn replace(
+    pub(crate) fn reduce(
+        &mut self,
+        instrument: InstrumentId,
+        order_id: OrderId,
+        qty: Qty,
+    ) -> Result<bool, Reject> {
+        self.take(instrument, order_id, qty).map(|(near, _)| near)
+    }
+
+    /// [`Event::Delete`] in parts.
+    #[inline]
+    pub(crate) fn delete(
+        &mut self,
+        instrument: InstrumentId,
+        order_id: OrderId,
+    ) -> Result<bool, Reject> {
+        let (place, order) = self.find(instrument, order_id)?;
+        self.store.remove(place);
+        Ok(self.books[instrument.0 as usize].take(order, order.qty(), true))
+    }
+
+    /// [`Event::Replace`] in parts.
+    #[inline]
+    pub(crate) fn replace(
         &mut self,
         instrument: InstrumentId,
         old_order_id: OrderId,
         order_id: OrderId,
         price: Price,
         qty: Qty,
-    ) -> Result<Applied, Reject> {
+    ) -> Result<bool, Reject> {
         let (place, old) = self.find(instrument, old_order_id)?;
         let order = order_of(instrument, old.side(), rank_of(old.side(), price), qty)?;
         if old_order_id != order_id && self.store.find(order_id).is_some() {
@@ -397,7 +425,7 @@ impl BookSet {
         let book = &mut self.books[instrument.0 as usize];
         let left_near = book.take(old, old.qty(), true);
         let joined_near = book.join(order);
-        Ok(Applied::book(left_near | joined_near))
+        Ok(left_near | joined_near)
     }
 
     #[inline]

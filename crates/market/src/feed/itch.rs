@@ -43,6 +43,35 @@ pub enum Meaning {
     },
 }
 
+/// Takes the four kinds of events that are nearly all of a session without their detour through an
+/// [`Event`]: writing one to memory and reading it back costs as much as translating it.
+pub trait Orders {
+    /// What the taker says of an event.
+    type Outcome;
+    /// See [`Event::Add`].
+    fn add(
+        &mut self,
+        instrument: InstrumentId,
+        id: OrderId,
+        side: Side,
+        price: Price,
+        qty: Qty,
+    ) -> Self::Outcome;
+    /// See [`Event::Reduce`].
+    fn reduce(&mut self, instrument: InstrumentId, id: OrderId, qty: Qty) -> Self::Outcome;
+    /// See [`Event::Delete`].
+    fn delete(&mut self, instrument: InstrumentId, id: OrderId) -> Self::Outcome;
+    /// See [`Event::Replace`].
+    fn replace(
+        &mut self,
+        instrument: InstrumentId,
+        old: OrderId,
+        id: OrderId,
+        price: Price,
+        qty: Qty,
+    ) -> Self::Outcome;
+}
+
 /// Why a message has no meaning here. The caller counts it and flags the instrument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ItchFault {
@@ -171,6 +200,42 @@ impl Normaliser {
             event,
             listed,
         })
+    }
+
+    /// Gives an order's coming, shrinking, leaving or replacing to `orders`: instrument, event time
+    /// and what `orders` said. `None`, and nothing happened, for everything else, a message that is
+    /// at fault or opens an instrument included: [`Normaliser::translate`] treats all.
+    #[inline(always)]
+    pub fn pass<O: Orders>(
+        &self,
+        bytes: &[u8],
+        orders: &mut O,
+    ) -> Option<(InstrumentId, u64, O::Outcome)> {
+        let message = itch50::decode(bytes).ok()?;
+        let header = message.header();
+        let id = self.locate(header.locate)?;
+        if header.timestamp_ns >= NANOS_PER_DAY {
+            return None;
+        }
+        let outcome = match message {
+            Message::AddOrder(m) => {
+                let (price, qty) = (Price::from_e4(m.price()), Qty(m.shares().into()));
+                let side = side_of(m.side()).ok()?;
+                orders.add(id, OrderId(m.order_reference()), side, price, qty)
+            }
+            Message::OrderDelete(m) => orders.delete(id, OrderId(m.order_reference())),
+            Message::OrderReplace(m) => {
+                let (price, qty) = (Price::from_e4(m.price()), Qty(m.shares().into()));
+                let old = OrderId(m.original_order_reference());
+                orders.replace(id, old, OrderId(m.new_order_reference()), price, qty)
+            }
+            Message::OrderCancel(m) => {
+                let qty = Qty(m.cancelled_shares().into());
+                orders.reduce(id, OrderId(m.order_reference()), qty)
+            }
+            _ => return None,
+        };
+        Some((id, self.midnight_ns + header.timestamp_ns, outcome))
     }
 
     #[cold]

@@ -23,7 +23,7 @@ pub struct PipelineConfig {
     pub instruments_limit: usize,
     /// Live orders expected, all instruments together: about 112 bytes each.
     pub orders_limit: usize,
-    /// Price levels expected on each side of each book: 24 bytes each.
+    /// Price levels expected on each side of each book: 64 bytes each, touched as they are used.
     pub levels_reserve: usize,
     /// Lengths of bars.
     pub bar_ns: Vec<u64>,

@@ -8,9 +8,9 @@ use super::ahead::read_ahead;
 use super::board::{Board, Trade};
 use super::config::{JumpPrice, PipelineConfig};
 use super::rejects::{RejectReason, RejectRing};
-use crate::book::{BookSet, OrderBook, symbol_key};
-use crate::event::{Event, Instrument, InstrumentId, Side, Stamp};
-use crate::feed::itch::{Meaning, Normaliser};
+use crate::book::{BookSet, OrderBook, Reject, symbol_key};
+use crate::event::{Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp};
+use crate::feed::itch::{Meaning, Normaliser, Orders};
 use crate::feed::mold::{Handler, MoldFeed, Note};
 use crate::publish::{BookTop, FeedStatus, Integrity, Level, Published, Sink, TOP_LEVELS};
 use crate::window::LateCount;
@@ -231,39 +231,22 @@ impl ItchPipeline {
 impl Handler for Core {
     #[inline]
     fn message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]) {
-        match self.normaliser.translate(seq, ts_recv, bytes) {
-            Ok(Meaning::Event {
-                instrument,
-                stamp,
-                event,
-                listed,
-            }) => {
-                if listed {
-                    self.listed(instrument);
-                }
-                self.board.observe(stamp.ts_event, ts_recv);
-                if let Err(reject) = self.apply(instrument, stamp, &event) {
-                    self.rejected_messages += 1;
-                    self.rejected.record(ts_recv, line, reject.into(), bytes);
-                    self.board.flag(instrument, Integrity::Suspect);
-                }
-            }
-            Ok(Meaning::Listed {
-                instrument,
+        if let Some((id, ts_event, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
+            let stamp = Stamp {
+                seq,
                 ts_event,
-            }) => {
-                self.listed(instrument);
-                self.board.observe(ts_event, ts_recv);
-            }
-            Ok(Meaning::Nothing { ts_event }) => self.board.observe(ts_event, ts_recv),
-            Err(fault) => {
-                self.rejected_messages += 1;
-                self.rejected.record(ts_recv, line, fault.into(), bytes);
-                match self.normaliser.suspect_of(bytes) {
-                    Some(id) => self.board.flag(id, Integrity::Suspect),
-                    None => self.board.flag_all(Integrity::Suspect),
+                ts_recv,
+            };
+            self.board.observe(ts_event, ts_recv);
+            match outcome {
+                Ok(near) => {
+                    self.board.touched(id, stamp, near);
+                    self.middle(id, stamp, near);
                 }
+                Err(reject) => self.reject(id, ts_recv, line, reject, bytes),
             }
+        } else {
+            self.other_message(seq, ts_recv, line, bytes);
         }
         self.applied_seq = seq;
         if seq >= self.digests.next_seq {
@@ -314,7 +297,107 @@ impl Handler for Core {
     }
 }
 
+/// True: near the touch.
+impl Orders for BookSet {
+    type Outcome = Result<bool, Reject>;
+
+    #[inline]
+    fn add(
+        &mut self,
+        instrument: InstrumentId,
+        id: OrderId,
+        side: Side,
+        price: Price,
+        qty: Qty,
+    ) -> Self::Outcome {
+        self.add(instrument, id, side, price, qty)
+    }
+
+    #[inline]
+    fn reduce(&mut self, instrument: InstrumentId, id: OrderId, qty: Qty) -> Self::Outcome {
+        self.reduce(instrument, id, qty)
+    }
+
+    #[inline]
+    fn delete(&mut self, instrument: InstrumentId, id: OrderId) -> Self::Outcome {
+        self.delete(instrument, id)
+    }
+
+    #[inline]
+    fn replace(
+        &mut self,
+        instrument: InstrumentId,
+        old: OrderId,
+        id: OrderId,
+        price: Price,
+        qty: Qty,
+    ) -> Self::Outcome {
+        self.replace(instrument, old, id, price, qty)
+    }
+}
+
 impl Core {
+    /// Everything but the coming and going of orders.
+    fn other_message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]) {
+        match self.normaliser.translate(seq, ts_recv, bytes) {
+            Ok(Meaning::Event {
+                instrument,
+                stamp,
+                event,
+                listed,
+            }) => {
+                if listed {
+                    self.listed(instrument);
+                }
+                self.board.observe(stamp.ts_event, ts_recv);
+                if let Err(reject) = self.apply(instrument, stamp, &event) {
+                    self.reject(instrument, ts_recv, line, reject, bytes);
+                }
+            }
+            Ok(Meaning::Listed {
+                instrument,
+                ts_event,
+            }) => {
+                self.listed(instrument);
+                self.board.observe(ts_event, ts_recv);
+            }
+            Ok(Meaning::Nothing { ts_event }) => self.board.observe(ts_event, ts_recv),
+            Err(fault) => {
+                self.rejected_messages += 1;
+                self.rejected.record(ts_recv, line, fault.into(), bytes);
+                match self.normaliser.suspect_of(bytes) {
+                    Some(id) => self.board.flag(id, Integrity::Suspect),
+                    None => self.board.flag_all(Integrity::Suspect),
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn reject(
+        &mut self,
+        id: InstrumentId,
+        ts_recv: u64,
+        line: usize,
+        reject: Reject,
+        bytes: &[u8],
+    ) {
+        self.rejected_messages += 1;
+        self.rejected.record(ts_recv, line, reject.into(), bytes);
+        self.board.flag(id, Integrity::Suspect);
+    }
+
+    /// Looks for jumps of the middle, where that is the price watched.
+    #[inline]
+    fn middle(&mut self, id: InstrumentId, stamp: Stamp, near: bool) {
+        if near
+            && self.jump_price == JumpPrice::Mid
+            && let Some(mid) = self.books.book(id).and_then(OrderBook::mid)
+        {
+            self.board.price(id, stamp, mid);
+        }
+    }
+
     #[cold]
     fn listed(&mut self, id: InstrumentId) {
         while self.books.len() <= id.0 as usize {
@@ -323,13 +406,7 @@ impl Core {
         self.board.listed(id);
     }
 
-    #[inline]
-    fn apply(
-        &mut self,
-        id: InstrumentId,
-        stamp: Stamp,
-        event: &Event,
-    ) -> Result<(), crate::book::Reject> {
+    fn apply(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) -> Result<(), Reject> {
         let applied = self.books.apply(id, event)?;
         match *event {
             Event::State { state, reason } => self.board.state(id, stamp, state, reason),
@@ -340,12 +417,7 @@ impl Core {
             }
             _ => self.board.touched(id, stamp, applied.near),
         }
-        if applied.near
-            && self.jump_price == JumpPrice::Mid
-            && let Some(mid) = self.books.book(id).and_then(OrderBook::mid)
-        {
-            self.board.price(id, stamp, mid);
-        }
+        self.middle(id, stamp, applied.near);
         Ok(())
     }
 
@@ -355,7 +427,7 @@ impl Core {
         id: InstrumentId,
         stamp: Stamp,
         event: &Event,
-        execution: Option<(crate::event::Price, Side)>,
+        execution: Option<(Price, Side)>,
     ) {
         let (price, qty, aggressor, cross, match_id) = match (*event, execution) {
             (
