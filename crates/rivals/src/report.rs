@@ -219,7 +219,13 @@ fn row(figure: &Figure) -> [String; 7] {
         beside.map(|b| spread(&b.values)).unwrap_or_default(),
         figure
             .ratio()
-            .map(|ratio| format!("{ratio:.2}"))
+            .map(|ratio| {
+                if ratio < 0.01 {
+                    format!("{ratio:.4}")
+                } else {
+                    format!("{ratio:.2}")
+                }
+            })
             .unwrap_or_default(),
         figure
             .recall

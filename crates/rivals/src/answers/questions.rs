@@ -36,6 +36,9 @@ struct Round {
     per_second: f64,
 }
 
+/// Which latencies of a round.
+type Side = fn(&mut Round) -> &mut Vec<f64>;
+
 /// All rounds.
 pub fn run(size: Size, report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -107,7 +110,7 @@ fn questions(node: &Node) -> Vec<String> {
     let view = node.market();
     let moved = view
         .signals_from(0)
-        .filter_map(|s| view.symbols().get(s.symbol_idx as usize));
+        .filter_map(|s| view.symbols().get(s.symbol_idx));
     let mut movers: Vec<String> = moved.map(|s| s.symbol.clone()).collect();
     movers.sort();
     movers.dedup();
@@ -178,7 +181,7 @@ fn figures(with: &mut [Round], without: &mut [Round], note: &str) -> Vec<Figure>
             .map(|round| quantile(side(round), q))
             .collect()
     };
-    let sides: [(&str, fn(&mut Round) -> &mut Vec<f64>); 2] = [
+    let sides: [(&str, Side); 2] = [
         ("search", |round| &mut round.search_ms),
         ("ask", |round| &mut round.ask_ms),
     ];

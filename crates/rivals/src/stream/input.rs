@@ -10,6 +10,8 @@ pub const MIDNIGHT: u64 = 1_795_392_000 * SECOND;
 pub const START: u64 = MIDNIGHT + 34_200 * SECOND;
 /// As many as a NASDAQ day lists, so that books do not fit the nearest caches.
 pub const SYMBOLS: usize = 8_000;
+/// Before the bell. Quiet listings collect orders: ten million messages later it is some more.
+const ORDERS_PER_SYMBOL: usize = 40;
 const SEED: u64 = 1;
 
 /// Framed messages and what the venue's own books were after them.
@@ -35,6 +37,7 @@ impl Input {
         let mut venue = Venue::new(VenueConfig {
             symbols: SYMBOLS,
             rate: 500_000.0,
+            orders_per_symbol: ORDERS_PER_SYMBOL,
             script: None,
             ..VenueConfig::new(SEED, START, MIDNIGHT)
         });

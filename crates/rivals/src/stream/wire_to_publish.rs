@@ -40,6 +40,9 @@ const SETTLE: Duration = Duration::from_millis(50);
 const SENDER_CORE: usize = 0;
 const RECEIVER_CORE: usize = 1;
 
+/// Which latencies of a run.
+type Side = fn(&Times) -> &Histogram;
+
 /// All loads, ours and bare in turns.
 pub fn run(size: Size, report: &mut Report) -> Result<()> {
     for (rate, per_packet) in LOADS {
@@ -72,8 +75,7 @@ fn figures(rate: u32, per_packet: usize, ours: &[Outcome], bare: &[Outcome]) -> 
         outcomes.iter().map(us).collect()
     };
     let mut figures = Vec::new();
-    let sides: [(&str, fn(&Times) -> &Histogram); 2] =
-        [("", |t| &t.intended), ("stamped.", |t| &t.stamped)];
+    let sides: [(&str, Side); 2] = [("", |t| &t.intended), ("stamped.", |t| &t.stamped)];
     for (side_name, side) in sides {
         for (q_name, q) in [("p50", 0.5), ("p99", 0.99), ("p999", 0.999)] {
             let values = of(ours, side, q);
