@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use collection::{Recovery, SyncPolicy};
 use embed::Embedder;
@@ -29,7 +29,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// The folder cannot be made or used.
-    #[error("data folder {dir}: {source}; check that it exists and may be written")]
+    #[error("data folder {dir} cannot be used; check that it exists and may be written")]
     Folder {
         /// Which folder.
         dir: PathBuf,
@@ -46,7 +46,7 @@ pub enum NodeError {
         dir: PathBuf,
     },
     /// The store refuses.
-    #[error("store in {dir}: {source}")]
+    #[error("the store in {dir} does not open")]
     Store {
         /// Which folder.
         dir: PathBuf,
@@ -54,7 +54,7 @@ pub enum NodeError {
         source: collection::Error,
     },
     /// The packaged model cannot be read.
-    #[error("embedding model: {0}")]
+    #[error("the packaged embedding model cannot be read")]
     Model(#[from] embed::Error),
 }
 
@@ -64,7 +64,7 @@ pub struct Node {
     documents: Documents,
     days: Days,
     embedder: Embedder,
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
     names: Names,
     recovery: Vec<(&'static str, Recovery)>,
     /// Held for the life of the node: two writers of one log would destroy it.
@@ -76,7 +76,7 @@ impl Node {
     ///
     /// # Errors
     /// When the folder is unusable or in use, a log is corrupt, or the model cannot be read.
-    pub fn open(settings: &Settings, clock: Box<dyn Clock>) -> Result<Self, NodeError> {
+    pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
         let embedder = Embedder::packaged()?;
@@ -86,7 +86,7 @@ impl Node {
         };
         let shape = document_settings(embedder.dim(), settings.sync);
         let (documents, recovered) =
-            Documents::open(&dir.join("documents"), shape).map_err(store)?;
+            Documents::open(&dir.join("documents"), shape, Arc::clone(&clock)).map_err(store)?;
         let (days, recovered_days) =
             Days::open(&dir.join("days"), day_settings(settings.sync)).map_err(store)?;
         let names = Names::packaged();

@@ -37,7 +37,7 @@ pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
         dir: dir.to_path_buf(),
         sync,
     };
-    Ok(Node::open(&settings, Box::new(SystemClock))?)
+    Ok(Node::open(&settings, Arc::new(SystemClock))?)
 }
 
 /// The writer of answers, if one is configured.

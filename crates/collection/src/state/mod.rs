@@ -186,6 +186,16 @@ impl State {
         after: Option<&str>,
         limit: usize,
     ) -> Vec<u32> {
+        if let Some(filter) = filter
+            && self.candidates(filter).is_some()
+        {
+            let id = |slot: &u32| self.point(*slot).id.as_str();
+            let mut slots = self.matching(as_of, filter);
+            slots.retain(|slot| after.is_none_or(|after| id(slot) > after));
+            slots.sort_unstable_by(|a, b| id(a).cmp(id(b)));
+            slots.truncate(limit);
+            return slots;
+        }
         let slots = self.versions.ids_after(after);
         slots
             .filter_map(|owner| self.versions.find_owned(owner, as_of))

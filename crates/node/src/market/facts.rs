@@ -196,12 +196,11 @@ fn past(view: &SymbolView, at: u64) -> Option<SymbolFacts> {
 }
 
 fn named(view: &SymbolView) -> SymbolFacts {
-    let opened = view.bars.values().next().and_then(|bars| bars.front());
     SymbolFacts {
         symbol: view.symbol.clone(),
         name: view.name.clone(),
         open: view.open.map(|p| p.to_f64()),
-        open_at: opened.map(|bar| bar.start_ns),
+        open_at: view.open_at,
         ..SymbolFacts::default()
     }
 }

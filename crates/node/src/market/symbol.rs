@@ -24,6 +24,8 @@ pub struct SymbolView {
     pub last: Option<TradePrint>,
     /// First print of the session.
     pub open: Option<Price>,
+    /// When that was, ns UTC.
+    pub open_at: Option<u64>,
     /// Sum of printed quantity this session.
     pub volume: Qty,
     /// How many prints this session.
@@ -32,6 +34,8 @@ pub struct SymbolView {
     pub signals: u64,
     /// Closed bars by span in ns, oldest first.
     pub bars: BTreeMap<u64, VecDeque<Bar>>,
+    /// Volume of the bars of the shortest span that have left.
+    forgotten: u64,
     /// Sliding VWAPs, oldest first.
     pub vwaps: VecDeque<Vwap>,
     /// Grows with every change; a reader that saw this version has seen this state.
@@ -47,10 +51,12 @@ impl SymbolView {
             book: None,
             last: None,
             open: None,
+            open_at: None,
             volume: Qty(0),
             trades: 0,
             signals: 0,
             bars: BTreeMap::new(),
+            forgotten: 0,
             vwaps: VecDeque::new(),
             version: 0,
         }
@@ -61,6 +67,7 @@ impl SymbolView {
             return;
         }
         self.open.get_or_insert(print.price);
+        self.open_at.get_or_insert(print.stamp.ts_event);
         self.volume.0 = self.volume.0.saturating_add(print.qty.0);
         self.trades += 1;
         self.last = Some(print);
@@ -68,7 +75,10 @@ impl SymbolView {
 
     pub(super) fn bar(&mut self, bar: Bar) {
         let span = bar.end_ns - bar.start_ns;
-        push_bounded(self.bars.entry(span).or_default(), bar, BARS_LIMIT);
+        let left = push_bounded(self.bars.entry(span).or_default(), bar, BARS_LIMIT);
+        if self.bars.keys().next() == Some(&span) {
+            self.forgotten += left.map_or(0, |bar| bar.volume.0);
+        }
     }
 
     pub(super) fn vwap(&mut self, vwap: Vwap) {
@@ -105,12 +115,13 @@ impl SymbolView {
         Some((bar.close, bar.end_ns))
     }
 
-    /// The newest bar of the shortest span that had ended by `as_of`.
+    /// The newest bar that had ended by `as_of`, of the shortest span that reaches back so far.
     #[must_use]
     pub fn bar_at(&self, as_of: u64) -> Option<&Bar> {
-        let bars = self.bars.values().next()?;
-        let ended = bars.partition_point(|bar| bar.end_ns <= as_of);
-        bars.get(ended.checked_sub(1)?)
+        self.bars.values().find_map(|bars| {
+            let ended = bars.partition_point(|bar| bar.end_ns <= as_of);
+            bars.get(ended.checked_sub(1)?)
+        })
     }
 
     /// Volume printed by `as_of`, from closed bars.
@@ -119,10 +130,8 @@ impl SymbolView {
         let Some(bars) = self.bars.values().next() else {
             return 0;
         };
-        bars.iter()
-            .take_while(|bar| bar.end_ns <= as_of)
-            .map(|bar| bar.volume.0)
-            .sum()
+        let ended = bars.iter().take_while(|bar| bar.end_ns <= as_of);
+        self.forgotten + ended.map(|bar| bar.volume.0).sum::<u64>()
     }
 }
 
@@ -131,11 +140,15 @@ pub(crate) fn change_bp(from: Price, to: Price) -> Option<f64> {
     (from.0 > 0).then(|| (to.0 - from.0) as f64 / from.0 as f64 * 10_000.0)
 }
 
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, limit: usize) {
-    if queue.len() == limit {
-        queue.pop_front();
-    }
+/// The oldest item, if it had to leave.
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, limit: usize) -> Option<T> {
+    let left = if queue.len() == limit {
+        queue.pop_front()
+    } else {
+        None
+    };
     queue.push_back(item);
+    left
 }
 
 #[cfg(test)]
@@ -158,6 +171,20 @@ mod tests {
             trades: 1,
             integrity: Integrity::Ok,
         }
+    }
+
+    #[test]
+    fn what_left_is_still_counted_and_longer_bars_reach_further_back() {
+        let mut view = SymbolView::new(Instrument::new(InstrumentId(0), "AAPL", 0, 2), None);
+        let minute = Bar {
+            end_ns: 60_000_000_000,
+            ..bar(0, 7)
+        };
+        view.bar(minute);
+        let seconds = BARS_LIMIT as u64 + 100;
+        (0..seconds).for_each(|s| view.bar(bar(s, 100)));
+        assert_eq!(view.price_at(61_000_000_000).map(|p| p.0.0), Some(7));
+        assert_eq!(view.volume_at(u64::MAX), 10 * seconds);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Documents as chunks in a collection: one point a chunk, all of a version in one log entry.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use collection::{
@@ -8,15 +9,14 @@ use collection::{
     Value,
 };
 use rag::{Document, EmbeddedChunk, Fault, MemoryHead, Passage, Search, Stored};
-
-/// Chunks read for one document at most: its text limit over the smallest chunk.
-const CHUNKS_LIMIT: usize = 65_536;
+use stdx::Clock;
 
 /// The documents' collection.
 pub struct Documents {
     collection: Collection,
-    /// Latest `known_at` of any chunk ever stored; 0: none yet.
+    /// Latest `known_at` that had been reached when its document was stored; 0: none yet.
     newest_known_at: AtomicU64,
+    clock: Arc<dyn Clock>,
 }
 
 /// A document without its text.
@@ -52,9 +52,14 @@ impl Documents {
     ///
     /// # Errors
     /// As the collection says.
-    pub fn open(dir: &Path, settings: Settings) -> Result<(Self, Recovery), Error> {
+    pub fn open(
+        dir: &Path,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(Self, Recovery), Error> {
         let (collection, recovery) = Collection::open(dir, settings)?;
-        let stored = collection.scroll(None, &AsOf::Now, None, usize::MAX)?;
+        let now = AsOf::Known(clock.now_ns());
+        let stored = collection.scroll(None, &now, None, usize::MAX)?;
         let newest = stored
             .iter()
             .map(|found| found.point.known_at)
@@ -64,6 +69,7 @@ impl Documents {
             Self {
                 collection,
                 newest_known_at: AtomicU64::new(newest),
+                clock,
             },
             recovery,
         ))
@@ -83,7 +89,7 @@ impl Documents {
         let found = self.collection.search_dense(
             vector,
             search.k,
-            &as_of(search.as_of),
+            &self.as_of(search.as_of),
             filter(search).as_ref(),
         );
         Ok(found.map_err(fault)?.into_iter().map(passage).collect())
@@ -97,7 +103,7 @@ impl Documents {
         let found = self.collection.search_text(
             query,
             search.k,
-            &as_of(search.as_of),
+            &self.as_of(search.as_of),
             filter(search).as_ref(),
         );
         Ok(found.map_err(fault)?.into_iter().map(passage).collect())
@@ -139,9 +145,12 @@ impl Documents {
             filter: leftover,
             known_at: document.known_at,
         });
+        ops.extend(self.surplus(document, count)?);
         let ack = self.collection.apply(ops).map_err(fault)?;
-        self.newest_known_at
-            .fetch_max(document.known_at, Ordering::Relaxed);
+        if document.known_at <= self.clock.now_ns() {
+            let newest = &self.newest_known_at;
+            newest.fetch_max(document.known_at, Ordering::Relaxed);
+        }
         Ok(Stored {
             seq: ack.seq,
             durable: ack.durable,
@@ -149,18 +158,42 @@ impl Documents {
         })
     }
 
-    /// Removes a document from `known_at` on; false when there was none.
+    /// What a version that arrives late, behind a later one, must give up when that one begins:
+    /// the chunks that the later version, or the deletion, does not have.
+    fn surplus(&self, document: &Document, count: usize) -> Result<Vec<Op>, Fault> {
+        let first = chunk_id(&document.id, 0);
+        let versions = self.collection.history(&first).map_err(fault)?;
+        let later = versions
+            .iter()
+            .map(|v| v.known_at)
+            .filter(|at| *at > document.known_at)
+            .min();
+        let Some(later) = later else {
+            return Ok(Vec::new());
+        };
+        let kept = self.chunks(&document.id, &AsOf::Known(later))?.len();
+        let delete = |chunk| Op::Delete {
+            id: chunk_id(&document.id, chunk),
+            known_at: later,
+        };
+        Ok((kept..count).map(delete).collect())
+    }
+
+    /// Removes a document from `known_at` on, or from the instant at which it would become known;
+    /// `None` when there is none.
     ///
     /// # Errors
     /// When the log refuses the entry.
     pub fn delete(&self, id: &str, known_at: u64) -> Result<Option<u64>, Fault> {
-        if self.get(id, None)?.is_none() {
+        let chunks = self.chunks(id, &AsOf::Now)?;
+        let Some(first) = chunks.first() else {
             return Ok(None);
-        }
+        };
         let filter = Filter {
             must: vec![is("document_id", id)],
             must_not: Vec::new(),
         };
+        let known_at = known_at.max(first.known_at);
         let ack = self
             .collection
             .apply(vec![Op::DeleteWhere { filter, known_at }]);
@@ -171,21 +204,8 @@ impl Documents {
     ///
     /// # Errors
     /// When the collection cannot answer.
-    pub fn get(&self, id: &str, as_of_ns: Option<u64>) -> Result<Option<StoredDocument>, Fault> {
-        let filter = Filter {
-            must: vec![is("document_id", id)],
-            must_not: Vec::new(),
-        };
-        let at = as_of(as_of_ns);
-        let chunks = self
-            .collection
-            .scroll(Some(&filter), &at, None, CHUNKS_LIMIT);
-        let mut chunks: Vec<_> = chunks
-            .map_err(fault)?
-            .into_iter()
-            .map(|s| s.point)
-            .collect();
-        chunks.sort_by_key(|point| whole(&point.payload, "chunk"));
+    pub fn get(&self, id: &str, as_of: Option<u64>) -> Result<Option<StoredDocument>, Fault> {
+        let chunks = self.chunks(id, &self.as_of(as_of))?;
         let Some(first) = chunks.first() else {
             return Ok(None);
         };
@@ -194,24 +214,41 @@ impl Documents {
         Ok(Some(StoredDocument { summary, text }))
     }
 
+    /// The chunks of one document, in order: they are numbered without a hole.
+    fn chunks(&self, id: &str, as_of: &AsOf) -> Result<Vec<Arc<Point>>, Fault> {
+        let mut chunks = Vec::new();
+        while let Some(found) = self
+            .collection
+            .get(&chunk_id(id, chunks.len()), as_of)
+            .map_err(fault)?
+        {
+            chunks.push(found.point);
+        }
+        Ok(chunks)
+    }
+
+    /// Nothing is used before it is known: without an instant, the present one is meant.
+    fn as_of(&self, as_of: Option<u64>) -> AsOf {
+        AsOf::Known(as_of.unwrap_or_else(|| self.clock.now_ns()))
+    }
+
     /// Newest known first.
     ///
     /// # Errors
     /// When the collection cannot answer.
     pub fn list(&self, symbol: Option<&str>, limit: usize) -> Result<Vec<DocumentSummary>, Fault> {
-        let mut must = vec![Condition::Range {
+        let mut must = vec![Condition::Any {
             field: "chunk".to_owned(),
-            gte: None,
-            lte: Some(Value::Int(0)),
+            values: vec![Value::Int(0)],
         }];
         must.extend(symbol.map(|s| is("symbols", s)));
         let filter = Filter {
             must,
             must_not: Vec::new(),
         };
-        let first_chunks = self
-            .collection
-            .scroll(Some(&filter), &AsOf::Now, None, usize::MAX);
+        let first_chunks =
+            self.collection
+                .scroll(Some(&filter), &self.as_of(None), None, usize::MAX);
         let first_chunks = first_chunks.map_err(fault)?;
         let mut found: Vec<_> = first_chunks.iter().map(|s| summary(&s.point)).collect();
         found.sort_by(|a, b| b.known_at.cmp(&a.known_at).then_with(|| a.id.cmp(&b.id)));
@@ -220,8 +257,8 @@ impl Documents {
     }
 }
 
-fn as_of(known: Option<u64>) -> AsOf {
-    known.map_or(AsOf::Now, AsOf::Known)
+fn chunk_id(document: &str, chunk: usize) -> String {
+    format!("{document}#{chunk}")
 }
 
 fn is(field: &str, value: &str) -> Condition {
@@ -276,7 +313,7 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
         }
     }
     Point {
-        id: format!("{}#{}", document.id, chunk.index),
+        id: chunk_id(&document.id, chunk.index),
         vector: chunk.vector,
         text: chunk.text,
         payload,
@@ -339,4 +376,81 @@ fn whole(payload: &Payload, key: &str) -> usize {
 
 fn fault(error: Error) -> Fault {
     Fault::unavailable("memory", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collection::SyncPolicy;
+    use stdx::ManualClock;
+
+    const NOW: u64 = 1_000;
+
+    fn documents() -> (Documents, tempfile::TempDir) {
+        let dir = tempfile::tempdir().expect("dir");
+        let settings = crate::memory::document_settings(2, SyncPolicy::Never);
+        let clock = Arc::new(ManualClock::at(NOW));
+        let (documents, _) = Documents::open(dir.path(), settings, clock).expect("opens");
+        (documents, dir)
+    }
+
+    fn store(documents: &Documents, known_at: u64, parts: &[&str]) {
+        let document = Document {
+            id: "d".into(),
+            known_at,
+            ..Document::default()
+        };
+        let chunk = |(index, text): (usize, &&str)| EmbeddedChunk {
+            index,
+            start: 0,
+            end: text.len(),
+            text: (*text).to_owned(),
+            vector: vec![1.0, 0.0],
+        };
+        let chunks = parts.iter().enumerate().map(chunk).collect();
+        documents.store(&document, chunks).expect("stores");
+    }
+
+    fn text(documents: &Documents, as_of: Option<u64>) -> Option<String> {
+        documents.get("d", as_of).expect("answers").map(|d| d.text)
+    }
+
+    #[test]
+    fn an_older_version_that_arrives_late_leaves_nothing_in_the_later_one() {
+        let (documents, _dir) = documents();
+        store(&documents, 200, &["new"]);
+        store(&documents, 100, &["old", "older", "oldest"]);
+        assert_eq!(
+            text(&documents, Some(150)).as_deref(),
+            Some("oldolderoldest")
+        );
+        assert_eq!(text(&documents, Some(200)).as_deref(), Some("new"));
+        let search = Search {
+            k: 9,
+            ..Search::default()
+        };
+        assert_eq!(documents.text("oldest", &search), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_older_version_that_arrives_after_a_deletion_stays_deleted() {
+        let (documents, _dir) = documents();
+        store(&documents, 100, &["one"]);
+        documents.delete("d", 300).expect("deletes");
+        store(&documents, 200, &["two", "three"]);
+        assert_eq!(text(&documents, Some(250)).as_deref(), Some("twothree"));
+        assert_eq!(text(&documents, Some(300)), None);
+    }
+
+    #[test]
+    fn the_future_is_not_known_yet_and_can_be_deleted() {
+        let (documents, _dir) = documents();
+        store(&documents, NOW + 1, &["tomorrow"]);
+        assert_eq!(text(&documents, None), None);
+        assert!(documents.list(None, 9).expect("lists").is_empty());
+        assert_eq!(documents.head().newest_known_at, None);
+        assert!(documents.delete("d", NOW).expect("deletes").is_some());
+        assert_eq!(text(&documents, Some(NOW + 9)), None);
+        assert_eq!(documents.delete("nobody", NOW).expect("answers"), None);
+    }
 }
