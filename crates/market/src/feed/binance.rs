@@ -250,7 +250,12 @@ impl DepthSync {
         }
         let since = *symbol.since_ns.get_or_insert(ts_recv);
         let is_full = !symbol.keep(&diff, depth, self.config.waiting_levels);
-        if is_full || ts_recv.saturating_sub(since) >= self.config.snapshot_wait_ns {
+        if is_full {
+            // The present difference found no room among those kept: it is applied like the next.
+            symbol.start_from_diffs(&mut emit);
+            return self.depth(id, ts_recv, depth, emit);
+        }
+        if ts_recv.saturating_sub(since) >= self.config.snapshot_wait_ns {
             symbol.start_from_diffs(&mut emit);
             return DepthOutcome::Applied;
         }

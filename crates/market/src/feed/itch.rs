@@ -4,6 +4,8 @@
 //! id. Times are nanoseconds since the venue's midnight, prices have four decimals. What ITCH
 //! calls *cancel* is our reduce. Each message gives at most one event.
 
+use std::collections::HashMap;
+
 use wire::itch50::{self, Message};
 
 use crate::event::{
@@ -95,6 +97,8 @@ pub struct Normaliser {
     midnight_ns: u64,
     by_locate: Vec<u32>,
     instruments: Vec<Instrument>,
+    /// By padded symbol. Read only when an instrument is new to the session.
+    by_symbol: HashMap<[u8; 16], u32>,
     without_meaning: u64,
 }
 
@@ -106,6 +110,7 @@ impl Normaliser {
             midnight_ns,
             by_locate: vec![NOT_LISTED; usize::from(u16::MAX) + 1],
             instruments: Vec::with_capacity(instruments_limit),
+            by_symbol: HashMap::with_capacity(instruments_limit),
             without_meaning: 0,
         }
     }
@@ -246,19 +251,25 @@ impl Normaliser {
             None => code_name(locate, &mut code),
         };
         let known = self.by_locate[usize::from(locate)];
+        let symbol = Instrument::new(InstrumentId(0), name, 0, PRICE_DECIMALS).symbol;
         let id = if known == NOT_LISTED {
             // A new session may give a known symbol another code.
-            let named = |instrument: &Instrument| instrument.symbol() == name;
-            let same = self.instruments.iter().position(named);
-            same.unwrap_or(self.instruments.len()) as u32
+            let same = self.by_symbol.get(&symbol).copied();
+            same.unwrap_or(self.instruments.len() as u32)
         } else {
             known
         };
         let instrument = Instrument::new(InstrumentId(id), name, 0, PRICE_DECIMALS);
         match self.instruments.get_mut(id as usize) {
-            Some(slot) => *slot = instrument,
+            Some(slot) => {
+                if self.by_symbol.get(&slot.symbol) == Some(&id) {
+                    self.by_symbol.remove(&slot.symbol);
+                }
+                *slot = instrument;
+            }
             None => self.instruments.push(instrument),
         }
+        self.by_symbol.insert(symbol, id);
         self.by_locate[usize::from(locate)] = id;
         (InstrumentId(id), true)
     }

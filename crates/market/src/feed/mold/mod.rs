@@ -46,9 +46,13 @@ pub struct MoldConfig {
     pub gap_wait_ns: u64,
     /// Whether a server answers requests.
     pub has_retransmit: bool,
+    /// A jump ahead of more messages than this needs a second packet that agrees; `u64::MAX`: a
+    /// recording is believed.
+    pub far_ahead: u64,
     /// How long an answer may take before the request is repeated, ns.
     pub retransmit_timeout_ns: u64,
-    /// How often one chunk is asked for before it is given up.
+    /// How often one chunk is asked for before it is given up: seconds in all, since what is given
+    /// up leaves books wrong until the session ends.
     pub retransmit_tries: u32,
     /// Messages in one request: about what one packet holds, since a server may answer with one.
     pub retransmit_chunk: u16,
@@ -68,8 +72,9 @@ impl Default for MoldConfig {
         Self {
             gap_wait_ns: 2_000_000,
             has_retransmit: true,
+            far_ahead: FAR_AHEAD,
             retransmit_timeout_ns: 20_000_000,
-            retransmit_tries: 5,
+            retransmit_tries: 250,
             retransmit_chunk: 32,
             retransmit_in_flight: 64,
             reorder_packets: 4_096,
@@ -371,7 +376,7 @@ impl MoldFeed {
     }
 
     fn check_distance(&mut self, end: u64) -> Result<(), PacketFault> {
-        let is_near = |seq: u64| end <= seq.saturating_add(FAR_AHEAD);
+        let is_near = |seq: u64| end <= seq.saturating_add(self.config.far_ahead);
         let agrees = self
             .doubtful_seq
             .is_some_and(|seq| is_near(seq) && end >= seq);
