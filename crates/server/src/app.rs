@@ -4,13 +4,18 @@ use std::sync::Arc;
 
 use node::Node;
 use rag::Model;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::Metrics;
 
-/// Questions and searches that may run at once; more wait, and many more are refused.
+/// Searches, reads and writes that may run at once; more wait, and many more are refused.
 const WORKERS: usize = 8;
+/// Questions to a model that may run at once. They have places of their own: a model that hangs
+/// must not stop anything else.
+const WRITERS: usize = 8;
 const WAITING_LIMIT: usize = 256;
+/// Bulks that may be in memory at once; a body is read only after its place is there.
+const BULKS: usize = 4;
 
 /// The server's state.
 pub struct App {
@@ -21,8 +26,49 @@ pub struct App {
     /// Counters and histograms of the doors.
     pub metrics: Metrics,
     probes: Vec<Probe>,
-    workers: Arc<Semaphore>,
+    workers: Places,
+    writers: Places,
+    bulks: Places,
+}
+
+/// A bounded number of places, and of those who wait for one.
+struct Places {
+    running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+}
+
+/// A place in use; others wait until it is dropped.
+pub struct Place {
+    _running: OwnedSemaphorePermit,
+    _waiting: OwnedSemaphorePermit,
+}
+
+/// Why work was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// Too much waits already.
+    Busy,
+    /// The work itself failed in a way that is our fault.
+    Broken,
+}
+
+impl Places {
+    fn new(running: usize) -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(running)),
+            waiting: Arc::new(Semaphore::new(WAITING_LIMIT)),
+        }
+    }
+
+    async fn take(&self) -> Result<Place, Undone> {
+        let waiting = self.waiting.clone().try_acquire_owned();
+        let waiting = waiting.map_err(|_| Undone::Busy)?;
+        let running = self.running.clone().acquire_owned().await;
+        Ok(Place {
+            _running: running.map_err(|_| Undone::Busy)?,
+            _waiting: waiting,
+        })
+    }
 }
 
 /// One part's health, read when somebody asks.
@@ -51,8 +97,9 @@ impl App {
             model,
             metrics: Metrics::default(),
             probes,
-            workers: Arc::new(Semaphore::new(WORKERS)),
-            waiting: Arc::new(Semaphore::new(WAITING_LIMIT)),
+            workers: Places::new(WORKERS),
+            writers: Places::new(WRITERS),
+            bulks: Places::new(BULKS),
         }
     }
 
@@ -65,18 +112,48 @@ impl App {
             .collect()
     }
 
-    /// Runs blocking work on a bounded number of threads; `None` when too much is waiting.
+    /// Runs blocking work on a bounded number of threads.
+    ///
+    /// # Errors
+    /// When too much is waiting, or the work panicked.
     pub async fn work<T: Send + 'static>(
         self: &Arc<Self>,
         job: impl FnOnce(&Self) -> T + Send + 'static,
-    ) -> Option<T> {
-        let _place = self.waiting.clone().try_acquire_owned().ok()?;
-        let worker = self.workers.clone().acquire_owned().await.ok()?;
+    ) -> Result<T, Undone> {
+        let place = self.workers.take().await?;
+        self.work_at(place, job).await
+    }
+
+    /// Runs blocking work at a place that was taken before.
+    ///
+    /// # Errors
+    /// When the work panicked.
+    pub async fn work_at<T: Send + 'static>(
+        self: &Arc<Self>,
+        place: Place,
+        job: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Undone> {
         let app = Arc::clone(self);
         let done = tokio::task::spawn_blocking(move || {
-            let _worker = worker;
+            let _place = place;
             job(&app)
         });
-        done.await.ok()
+        done.await.map_err(|_panic| Undone::Broken)
+    }
+
+    /// A place to call the model from.
+    ///
+    /// # Errors
+    /// When too many questions wait for the model.
+    pub async fn writer(&self) -> Result<Place, Undone> {
+        self.writers.take().await
+    }
+
+    /// A place to hold the body of a bulk.
+    ///
+    /// # Errors
+    /// When too many bulks wait.
+    pub async fn bulk(&self) -> Result<Place, Undone> {
+        self.bulks.take().await
     }
 }

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::json::document::{Parsed, Unreadable};
 
 const WORKERS: usize = 2;
+/// Refused documents that are named; the rest are counted.
+const NAMED_LIMIT: usize = 100;
 
 /// What became of a bulk.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -23,7 +25,10 @@ pub struct Report {
     pub seq: u64,
     /// Whether all of it is on disk.
     pub durable: bool,
-    /// Documents that were refused, and why.
+    /// How many documents were refused.
+    #[serde(default)]
+    pub rejected_count: usize,
+    /// The first of them, and why each was.
     pub rejected: Vec<Unreadable>,
 }
 
@@ -52,6 +57,8 @@ pub fn documents(node: &Node, parsed: Vec<Parsed>) -> Report {
     });
     let mut report = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.rejected.sort_by_key(|r| r.index);
+    report.rejected_count = report.rejected.len();
+    report.rejected.truncate(NAMED_LIMIT);
     report
 }
 
@@ -67,11 +74,10 @@ fn one(node: &Node, index: usize, draft: Draft, shared: &Mutex<Report>) {
             report.seq = report.seq.max(stored.seq);
             report.durable &= stored.durable;
         }
-        Err(fault) => report.rejected.push(Unreadable {
-            index,
-            id: Some(id),
-            reason: fault.to_string(),
-        }),
+        Err(fault) => {
+            let refused = Unreadable::new(index, Some(id), fault.to_string());
+            report.rejected.push(refused);
+        }
     }
 }
 

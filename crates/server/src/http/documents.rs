@@ -4,32 +4,42 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::error::{Refusal, refuse};
 use super::extract::{Body, Path, Query};
-use crate::app::App;
+use crate::app::{App, Place};
 use crate::json::document::{DocumentRow, SummaryRow, parse_documents};
-use crate::json::parse_instant;
+use crate::json::{BodyError, parse_instant};
 use crate::load;
 
+/// Largest body of a bulk, in bytes.
+const BODY_LIMIT: usize = 16 << 20;
+/// Most documents of a bulk.
+const DOCUMENTS_LIMIT: usize = 20_000;
 const LIST_LIMIT: usize = 1_000;
 const SHAPE: &str =
     "send {\"id\": \"..\", \"text\": \"..\"}, an array of these, or one a line; see /openapi.json";
 
 pub async fn store(
     State(app): State<Arc<App>>,
-    Body(body): Body,
+    request: Request,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let text = utf8(&body)?;
-    let parsed = parse_documents(text).map_err(|why| Refusal::bad_request(why, SHAPE))?;
-    let done = app
-        .work(move |app| load::documents(&app.node, parsed))
-        .await;
-    let report = done.ok_or_else(too_busy)?;
+    let (place, body) = bulk(&app, request).await?;
+    let done = app.work(move |app| {
+        let _place = place;
+        let parsed = parse_documents(utf8(&body)?, DOCUMENTS_LIMIT);
+        let parsed = parsed.map_err(|why| match why {
+            BodyError::TooMany(_) => Refusal::too_large(why.to_string()),
+            BodyError::Malformed(why) => Refusal::bad_request(why, SHAPE),
+        })?;
+        drop(body);
+        Ok::<_, Refusal>(load::documents(&app.node, parsed))
+    });
+    let report = done.await??;
     let status = if report.stored == 0 && !report.rejected.is_empty() {
         StatusCode::BAD_REQUEST
     } else {
@@ -46,15 +56,28 @@ pub async fn store(
 
 pub async fn store_days(
     State(app): State<Arc<App>>,
-    Body(body): Body,
+    request: Request,
 ) -> Result<Json<Value>, Refusal> {
-    utf8(&body)?;
-    let hint = "send CSV with a header: date,ticker,open,high,low,close,volume";
-    let bars = node::memory::read_csv(&body[..]).map_err(|why| Refusal::bad_request(why, hint))?;
-    let count = bars.len();
-    let done = app.work(move |app| app.node.days().store(&bars)).await;
-    done.ok_or_else(too_busy)?.map_err(refuse)?;
+    let (place, body) = bulk(&app, request).await?;
+    let done = app.work(move |app| {
+        let _place = place;
+        utf8(&body)?;
+        let hint = "send CSV with a header: date,ticker,open,high,low,close,volume";
+        let bars = node::memory::read_csv(&body[..]);
+        let bars = bars.map_err(|why| Refusal::bad_request(why, hint))?;
+        drop(body);
+        app.node.days().store(&bars).map_err(refuse)?;
+        Ok::<_, Refusal>(bars.len())
+    });
+    let count = done.await??;
     Ok(Json(json!({ "stored": count })))
+}
+
+/// A bulk's body, read only once there is a place for it.
+async fn bulk(app: &Arc<App>, request: Request) -> Result<(Place, Bytes), Refusal> {
+    let place = app.bulk().await?;
+    let Body(body) = Body::<BODY_LIMIT>::from_request(request, app).await?;
+    Ok((place, body))
 }
 
 /// Query of the list.
@@ -78,7 +101,7 @@ pub async fn list(
     let found = app
         .work(move |app| app.node.documents().list(symbol.as_deref(), limit))
         .await;
-    let found = found.ok_or_else(too_busy)?.map_err(refuse)?;
+    let found = found?.map_err(refuse)?;
     let rows: Vec<SummaryRow> = found.into_iter().map(SummaryRow::from).collect();
     Ok(Json(json!({ "documents": rows })))
 }
@@ -101,8 +124,7 @@ pub async fn get(
     let found = app
         .work(move |app| app.node.documents().get(&wanted, as_of))
         .await;
-    let document = found
-        .ok_or_else(too_busy)?
+    let document = found?
         .map_err(refuse)?
         .ok_or_else(|| no_document(&id))?;
     Ok(Json(document.into()))
@@ -117,8 +139,7 @@ pub async fn delete(
         let now = app.node.clock().now_ns();
         app.node.documents().delete(&wanted, now)
     });
-    let done = done.await.ok_or_else(too_busy)?;
-    let seq = done.map_err(refuse)?;
+    let seq = done.await?.map_err(refuse)?;
     let seq = seq.ok_or_else(|| no_document(&id))?;
     Ok(Json(json!({"deleted": true, "seq": seq})))
 }
@@ -133,9 +154,4 @@ fn utf8(body: &Bytes) -> Result<&str, Refusal> {
         let what = format!("the body is not UTF-8 at byte {}", e.valid_up_to());
         Refusal::bad_request(what, "send UTF-8 text")
     })
-}
-
-/// The refusal of a server that has too much waiting.
-pub fn too_busy() -> Refusal {
-    Refusal::busy("too many requests are waiting", "try again in a second")
 }

@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use rag::Fault;
 use serde::Serialize;
 
+use crate::app::Undone;
+
 /// An answer that is not the one asked for.
 #[derive(Clone, Debug)]
 pub struct Refusal {
@@ -31,6 +33,17 @@ impl Refusal {
     /// 400: the caller can mend the request.
     pub fn bad_request(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message, hint)
+    }
+
+    /// 403: not from there.
+    pub fn forbidden(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "forbidden", message, hint)
+    }
+
+    /// 413: more than one request may bring.
+    pub fn too_large(message: impl Into<String>) -> Self {
+        let hint = "send it in several requests";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, hint)
     }
 
     /// 404: there is no such thing.
@@ -86,6 +99,17 @@ impl IntoResponse for Refusal {
                 .insert(axum::http::header::RETRY_AFTER, one_second);
         }
         response
+    }
+}
+
+impl From<Undone> for Refusal {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Busy => {
+                Self::busy("too many requests are waiting", "try again in a second")
+            }
+            Undone::Broken => Self::internal("the request broke its worker"),
+        }
     }
 }
 

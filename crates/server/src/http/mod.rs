@@ -8,14 +8,15 @@ mod extract;
 mod health;
 mod market;
 mod openapi;
+mod origin;
 mod timing;
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use crate::app::App;
@@ -24,11 +25,11 @@ use crate::stream;
 pub use error::Refusal;
 pub use market::{known, parse_span, sort_by_move, span_name};
 
-/// Largest request body: a bulk of documents.
-const BODY_LIMIT: usize = 64 << 20;
+/// How long requests in flight may take to finish once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(3);
 
-/// Every route.
-pub fn router(app: Arc<App>) -> Router {
+/// Every route, guarded as for a server that listens on `address`.
+fn router(app: Arc<App>, address: SocketAddr) -> Router {
     let api = Router::new()
         .route("/v1/symbols", get(market::symbols))
         .route("/v1/book/{symbol}", get(market::book))
@@ -57,7 +58,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/assets/{*path}", get(assets::asset));
     api.fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(axum::middleware::from_fn_with_state(
+            origin::Door::new(address),
+            origin::guard,
+        ))
         .layer(axum::middleware::from_fn_with_state(
             Arc::clone(&app),
             timing::record,
@@ -78,7 +82,8 @@ pub async fn bind(address: SocketAddr) -> io::Result<(tokio::net::TcpListener, S
     Ok((listener, got))
 }
 
-/// Serves until `stop` resolves, then lets requests in flight finish.
+/// Serves until `stop` resolves, then gives requests in flight a few seconds to finish. What is
+/// not finished then, such as a request of which half was sent, is left where it is.
 ///
 /// # Errors
 /// When accepting connections fails for good.
@@ -87,9 +92,22 @@ pub async fn serve(
     app: Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(app))
-        .with_graceful_shutdown(stop)
-        .await
+    let router = router(app, listener.local_addr()?);
+    let (tell, told) = tokio::sync::oneshot::channel::<()>();
+    let stopped = async move {
+        stop.await;
+        // Dropping it is the word.
+        drop(tell);
+    };
+    let grace = async {
+        let _dropped = told.await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
+    tokio::select! {
+        done = server => done,
+        () = grace => Ok(()),
+    }
 }
 
 async fn unknown(uri: axum::http::Uri) -> Refusal {

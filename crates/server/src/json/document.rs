@@ -3,12 +3,17 @@
 use node::memory::{DocumentSummary, StoredDocument};
 use rag::Draft;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::Instant;
+use super::body::{BodyError, Layout, layout};
+use super::words;
+
+/// Longest reason or id in a report: what is wrong may itself be megabytes.
+const SHOWN_BYTES_LIMIT: usize = 300;
 
 /// A document as a client sends it.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(expecting = "a document, which is a JSON object")]
 pub struct DraftBody {
     id: IdBody,
     text: String,
@@ -30,7 +35,7 @@ pub struct DraftBody {
 
 /// Numbers are common as keys in data sets; they become their text.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "`id` must be a text or a whole number")]
 enum IdBody {
     Text(String),
     Number(i64),
@@ -73,70 +78,62 @@ pub struct Unreadable {
     pub reason: String,
 }
 
-/// Reads one document, an array, `{"documents": [..]}` or JSON lines.
+impl Unreadable {
+    /// A document that cannot be read, with words of bounded length.
+    #[must_use]
+    pub fn new(index: usize, id: Option<String>, reason: impl Into<String>) -> Self {
+        Self {
+            index,
+            id: id.map(shortened),
+            reason: shortened(reason.into()),
+        }
+    }
+}
+
+fn shortened(mut text: String) -> String {
+    if text.len() > SHOWN_BYTES_LIMIT {
+        text.truncate(text.floor_char_boundary(SHOWN_BYTES_LIMIT));
+        text.push('\u{2026}');
+    }
+    text
+}
+
+/// Reads at most `count_limit` documents: one, an array, `{"documents": [..]}` or JSON lines.
 ///
 /// # Errors
-/// When the body as a whole is none of these.
-pub fn parse_documents(body: &str) -> Result<Vec<Parsed>, String> {
-    let trimmed = body.trim_start_matches('\u{feff}').trim();
-    if trimmed.is_empty() {
-        return Err("the body is empty".to_owned());
-    }
-    match serde_json::from_str::<Value>(trimmed) {
-        Ok(Value::Array(items)) => Ok(draft_all(items)),
-        Ok(Value::Object(mut object)) => match object.remove("documents") {
-            Some(Value::Array(items)) => Ok(draft_all(items)),
-            Some(_) => Err("\"documents\" is not an array".to_owned()),
-            None => Ok(draft_all(vec![Value::Object(object)])),
-        },
-        Ok(_) => Err("the body is neither an object nor an array".to_owned()),
-        Err(whole) => json_lines(trimmed, &whole),
+/// When the body as a whole is none of these, or holds more.
+pub fn parse_documents(body: &str, count_limit: usize) -> Result<Vec<Parsed>, BodyError> {
+    match layout(body, count_limit)? {
+        Layout::Items(items) => {
+            let each = items.iter().enumerate();
+            Ok(each.map(|(index, item)| draft(index, item.get())).collect())
+        }
+        Layout::Lines(lines) => {
+            let each = lines.into_iter().enumerate();
+            Ok(each.map(|(index, line)| draft(index, line)).collect())
+        }
     }
 }
 
-fn json_lines(body: &str, whole: &serde_json::Error) -> Result<Vec<Parsed>, String> {
-    let lines: Vec<&str> = body
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    if lines.len() < 2 || serde_json::from_str::<Value>(lines[0]).is_err() {
-        return Err(format!("not JSON: {whole}"));
+fn draft(index: usize, text: &str) -> Parsed {
+    if !text.trim_start().starts_with('{') {
+        return Err(Unreadable::new(index, None, "is not a JSON object"));
     }
-    let parsed = lines
-        .iter()
-        .enumerate()
-        .map(|(index, line)| match serde_json::from_str(line) {
-            Ok(value) => draft(index, value),
-            Err(e) => Err(Unreadable {
-                index,
-                id: None,
-                reason: format!("line {}: {e}", index + 1),
-            }),
-        });
-    Ok(parsed.collect())
+    let read = serde_json::from_str::<DraftBody>(text);
+    read.map(Draft::from)
+        .map_err(|e| Unreadable::new(index, legible_id(text), words(&e)))
 }
 
-fn draft_all(items: Vec<Value>) -> Vec<Parsed> {
-    items
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| draft(index, item))
-        .collect()
-}
-
-fn draft(index: usize, value: Value) -> Parsed {
-    let id = match value.get("id") {
-        Some(Value::String(id)) => Some(id.clone()),
-        Some(Value::Number(id)) => Some(id.to_string()),
-        _ => None,
-    };
-    serde_json::from_value::<DraftBody>(value)
-        .map(Draft::from)
-        .map_err(|e| Unreadable {
-            index,
-            id,
-            reason: e.to_string(),
-        })
+/// The id of a document that is unreadable otherwise.
+fn legible_id(text: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Identified {
+        id: IdBody,
+    }
+    match serde_json::from_str::<Identified>(text).ok()?.id {
+        IdBody::Text(id) => Some(id),
+        IdBody::Number(id) => Some(id.to_string()),
+    }
 }
 
 /// A document in a list.
@@ -186,8 +183,12 @@ impl From<StoredDocument> for DocumentRow {
 mod tests {
     use super::*;
 
+    fn read(body: &str) -> Vec<Parsed> {
+        parse_documents(body, 10).expect("readable")
+    }
+
     fn ids(body: &str) -> Vec<Option<String>> {
-        let parsed = parse_documents(body).expect("readable");
+        let parsed = read(body);
         parsed.into_iter().map(|p| p.ok().map(|d| d.id)).collect()
     }
 
@@ -203,17 +204,34 @@ mod tests {
             ids(r#"[{"id": 7, "text": "x"}, {"id": "b"}]"#),
             vec![Some("7".into()), None]
         );
-        for bad in ["", "hello", "3", "{\"documents\": 3}"] {
-            assert!(parse_documents(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]
     fn symbols_become_upper_case() {
-        let parsed = parse_documents(r#"{"id": "a", "text": "x", "symbol": "aapl"}"#);
-        assert_eq!(
-            parsed.expect("ok")[0].as_ref().expect("ok").symbols,
-            ["AAPL"]
-        );
+        let parsed = read(r#"{"id": "a", "text": "x", "symbol": "aapl"}"#);
+        assert_eq!(parsed[0].as_ref().expect("ok").symbols, ["AAPL"]);
+    }
+
+    #[test]
+    fn a_bad_document_is_told_in_plain_and_short_words() {
+        let long = format!(r#"{{"id": "{0}", "text": 3, "url": "{0}"}}"#, "x".repeat(1_000));
+        let bodies = [
+            (r#"["a", "text"]"#.to_owned(), "is not a JSON object"),
+            (r#"{"text": "x"}"#.to_owned(), "missing field `id`"),
+            (r#"{"id": true, "text": "x"}"#.to_owned(), "`id` must be"),
+            (r#"{"id": "a", "text": "x", "symbols": 3}"#.to_owned(), "expected an array"),
+            (r#"{"id": "a", "text": "x", "known_at": {}}"#.to_owned(), "instant"),
+            (long, "expected a string"),
+        ];
+        for (body, word) in bodies {
+            let parsed = read(&format!("[{body}]"));
+            let why = parsed[0].as_ref().expect_err("unreadable");
+            assert!(why.reason.contains(word), "{}", why.reason);
+            let shown = why.reason.len() + why.id.as_ref().map_or(0, String::len);
+            assert!(shown < 2 * SHOWN_BYTES_LIMIT + 10, "{shown}");
+            for internal in ["struct", "untagged", "sequence", "map", "usize"] {
+                assert!(!why.reason.contains(internal), "{}", why.reason);
+            }
+        }
     }
 }

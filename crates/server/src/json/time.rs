@@ -25,7 +25,10 @@ impl std::fmt::Display for Instant {
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(
+            untagged,
+            expecting = "an instant is a text such as 2014-01-28T21:00:00Z or an epoch number"
+        )]
         enum Raw {
             Text(String),
             Number(u64),
