@@ -58,11 +58,12 @@ fn print(args: &ReplayArgs, summary: &Summary) {
 }
 
 fn itch(args: &ReplayArgs, capture: &Capture, source: &mut dyn Source) -> Result<Summary> {
-    let mut pipeline = ItchPipeline::new(&capture.config());
+    let config = capture.config();
+    let mut pipeline = ItchPipeline::new(&config);
     let mut summary = Summary::new(capture);
     let unit = source.unit();
+    let mut newest = 0;
     while !source.is_ended() {
-        let mut newest = 0;
         let until = args.until.unwrap_or(u64::MAX);
         source.poll(&mut |line, ts_recv, bytes| {
             if pipeline.status().next_seq > until {
@@ -82,6 +83,9 @@ fn itch(args: &ReplayArgs, capture: &Capture, source: &mut dyn Source) -> Result
             break;
         }
     }
+    // Nothing comes after the end: a hole that is still open there is given up.
+    pipeline.tick(newest + 2 * config.mold.gap_wait_ns);
+    pipeline.publish(&mut summary);
     let status = pipeline.status();
     if unit == Unit::Packet {
         summary.note(nothing_in(&status));
