@@ -1,14 +1,18 @@
 //! A blocking client of this server, for the command line.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::time::Duration;
 
 use serde_json::Value;
+
+/// Silence after which a server counts as hung, where a call says nothing else.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server somewhere.
 pub struct Client {
     agent: ureq::Agent,
     base: String,
+    patience: Duration,
 }
 
 /// Why a call did not succeed.
@@ -23,6 +27,16 @@ pub enum ClientError {
         base: String,
         /// What the connection said.
         what: String,
+    },
+    /// The connection was taken and no answer came.
+    #[error(
+        "{base} did not answer within {seconds} s; its /readyz says whether it is well, and a question takes --deadline-ms"
+    )]
+    Late {
+        /// Where.
+        base: String,
+        /// How long it was given.
+        seconds: u64,
     },
     /// The server refused, in its own words.
     #[error("{message}; {hint}")]
@@ -61,7 +75,15 @@ impl Client {
         Self {
             agent: ureq::Agent::new_with_config(config),
             base,
+            patience: PATIENCE,
         }
+    }
+
+    /// Waits this long for each answer.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// `GET path`.
@@ -69,7 +91,9 @@ impl Client {
     /// # Errors
     /// When nothing answers, or the answer is a refusal.
     pub fn get(&self, path: &str) -> Result<Value, ClientError> {
-        let response = self.agent.get(format!("{}{path}", self.base)).call();
+        let call = self.agent.get(format!("{}{path}", self.base));
+        let call = call.config().timeout_global(Some(self.patience)).build();
+        let response = call.call();
         self.read(response.map_err(|e| self.unreachable(&e))?)
     }
 
@@ -81,58 +105,58 @@ impl Client {
         self.read(self.send(path, body)?)
     }
 
-    /// `POST path`, reading server-sent events: `on_event` gets each event's name and data.
+    /// `POST path`, taking a refusal's body for the answer where it has the field `report`: a
+    /// server that refuses all of a bulk still says what became of each part.
     ///
     /// # Errors
-    /// As [`Client::get`], and when the stream breaks off.
-    pub fn events(
-        &self,
-        path: &str,
-        body: &str,
-        on_event: &mut dyn FnMut(&str, Value),
-    ) -> Result<(), ClientError> {
-        let response = self.send(path, body)?;
-        if !response.status().is_success() {
-            return self.read(response).map(drop);
+    /// As [`Client::get`].
+    pub fn post_for(&self, path: &str, body: &str, report: &str) -> Result<Value, ClientError> {
+        let (status, value) = self.whole(self.send(path, body)?)?;
+        if value.get(report).is_some() {
+            return Ok(value);
         }
-        let mut name = String::new();
-        for line in BufReader::new(response.into_body().into_reader()).lines() {
-            let line = line.map_err(|e| self.strange(&e))?;
-            if let Some(event) = line.strip_prefix("event:") {
-                event.trim().clone_into(&mut name);
-            } else if let Some(data) = line.strip_prefix("data:") {
-                let data = serde_json::from_str(data.trim()).map_err(|e| self.strange(&e))?;
-                on_event(&name, data);
-            }
-        }
-        Ok(())
+        accepted(status, value)
     }
 
     fn send(&self, path: &str, body: &str) -> Result<Response, ClientError> {
         let call = self.agent.post(format!("{}{path}", self.base));
         let call = call.header("content-type", "application/json");
+        let call = call.config().timeout_global(Some(self.patience)).build();
         call.send(body).map_err(|e| self.unreachable(&e))
     }
 
     fn read(&self, response: Response) -> Result<Value, ClientError> {
+        let (status, value) = self.whole(response)?;
+        accepted(status, value)
+    }
+
+    fn whole(&self, response: Response) -> Result<(u16, Value), ClientError> {
         let status = response.status().as_u16();
         let mut text = String::new();
         let mut body = response.into_body().into_reader();
-        body.read_to_string(&mut text)
-            .map_err(|e| self.strange(&e))?;
-        let value: Value = serde_json::from_str(&text).map_err(|e| self.strange(&e))?;
-        if (200..300).contains(&status) {
-            return Ok(value);
+        body.read_to_string(&mut text).map_err(|e| {
+            let is_late = e.kind() == std::io::ErrorKind::TimedOut;
+            if is_late {
+                self.late()
+            } else {
+                self.strange(&e)
+            }
+        })?;
+        let value = serde_json::from_str(&text).map_err(|e| self.strange(&e))?;
+        Ok((status, value))
+    }
+
+    fn late(&self) -> ClientError {
+        ClientError::Late {
+            base: self.base.clone(),
+            seconds: self.patience.as_secs(),
         }
-        let said = |key: &str| value["error"][key].as_str().unwrap_or_default().to_owned();
-        Err(ClientError::Refused {
-            status,
-            message: said("message"),
-            hint: said("hint"),
-        })
     }
 
     fn unreachable(&self, error: &ureq::Error) -> ClientError {
+        if matches!(error, ureq::Error::Timeout(limit) if *limit != ureq::Timeout::Connect) {
+            return self.late();
+        }
         ClientError::Unreachable {
             base: self.base.clone(),
             what: error.to_string(),
@@ -147,4 +171,35 @@ impl Client {
     }
 }
 
+fn accepted(status: u16, value: Value) -> Result<Value, ClientError> {
+    if (200..300).contains(&status) {
+        return Ok(value);
+    }
+    let said = |key: &str| value["error"][key].as_str().unwrap_or_default().to_owned();
+    Err(ClientError::Refused {
+        status,
+        message: said("message"),
+        hint: said("hint"),
+    })
+}
+
 type Response = ureq::http::Response<ureq::Body>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_server_that_says_nothing_is_given_up() {
+        let silent = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = silent.local_addr().expect("address").to_string();
+        let client = Client::new(&address).patience(Duration::from_millis(200));
+        let why = client.post("/v1/ask", "{}").expect_err("given up");
+        assert!(matches!(why, ClientError::Late { .. }), "{why}");
+        assert!(matches!(
+            client.get("/readyz"),
+            Err(ClientError::Late { .. })
+        ));
+    }
+}

@@ -1,7 +1,7 @@
 //! Binance over WebSocket: connect, read, fetch snapshots when the depth chain asks for one,
 //! reconnect with growing waits.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,11 +35,8 @@ pub struct Settings {
 #[derive(Debug, Default)]
 pub struct Status {
     connected: AtomicU64,
-    attempts: AtomicU64,
     messages: AtomicU64,
-    snapshots: AtomicU64,
     last_error: Mutex<Option<String>>,
-    ended: AtomicBool,
 }
 
 impl Status {
@@ -108,7 +105,6 @@ pub async fn run(
         tasks.spawn(link.keep_up(url, stop.clone()));
     }
     while tasks.join_next().await.is_some() {}
-    status.ended.store(true, Ordering::Relaxed);
 }
 
 struct Link {
@@ -122,7 +118,6 @@ impl Link {
     async fn keep_up(self, url: String, mut stop: watch::Receiver<bool>) {
         let mut backoff = Backoff::default();
         while !*stop.borrow() {
-            self.status.attempts.fetch_add(1, Ordering::Relaxed);
             let read = tokio::select! {
                 read = self.connect_and_read(&url, &mut backoff) => read,
                 _ = stop.changed() => return,
@@ -212,7 +207,6 @@ impl Link {
             let url = format!("{rest}?symbol={symbol}&limit={SNAPSHOT_LIMIT}");
             match get(&url) {
                 Ok(body) => {
-                    status.snapshots.fetch_add(1, Ordering::Relaxed);
                     let now = node.clock().now_ns();
                     let mut lane = lane.lock().unwrap_or_else(PoisonError::into_inner);
                     lane.snapshot(&node, now, &symbol, &body);

@@ -124,9 +124,7 @@ pub async fn get(
     let found = app
         .work(move |app| app.node.documents().get(&wanted, as_of))
         .await;
-    let document = found?
-        .map_err(refuse)?
-        .ok_or_else(|| no_document(&id))?;
+    let document = found?.map_err(refuse)?.ok_or_else(|| no_document(&id))?;
     Ok(Json(document.into()))
 }
 

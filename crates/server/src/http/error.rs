@@ -77,6 +77,18 @@ impl Refusal {
         }
     }
 
+    /// What and where.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> &str {
+        &self.hint
+    }
+
     /// The JSON body, for places that send it inside something else.
     #[must_use]
     pub fn body(&self) -> serde_json::Value {
@@ -105,9 +117,7 @@ impl IntoResponse for Refusal {
 impl From<Undone> for Refusal {
     fn from(undone: Undone) -> Self {
         match undone {
-            Undone::Busy => {
-                Self::busy("too many requests are waiting", "try again in a second")
-            }
+            Undone::Busy => Self::busy("too many requests are waiting", "try again in a second"),
             Undone::Broken => Self::internal("the request broke its worker"),
         }
     }

@@ -59,7 +59,10 @@ impl<const LIMIT: usize, S: Send + Sync> FromRequest<S> for Body<LIMIT> {
         }
         let read = tokio::time::timeout(SENDING_LIMIT, to_bytes(request.into_body(), LIMIT));
         let read = read.await.map_err(|_| {
-            let what = format!("the body did not arrive within {} s", SENDING_LIMIT.as_secs());
+            let what = format!(
+                "the body did not arrive within {} s",
+                SENDING_LIMIT.as_secs()
+            );
             let hint = "send it in smaller requests";
             Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", what, hint)
         })?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use market::publish::Bar;
-use node::market::{MarketView, SymbolView};
+use node::market::{MarketView, Rejected, SymbolView};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -38,8 +38,9 @@ pub async fn symbols(
     State(app): State<Arc<App>>,
     Query(query): Query<SymbolsQuery>,
 ) -> Result<Json<Value>, Refusal> {
-    let view = app.node.market();
     let sort = query.sort.as_deref().unwrap_or("move");
+    let limit = limit(query.limit, 1_000)?;
+    let view = app.node.market();
     let mut rows: Vec<&SymbolView> = view.symbols().iter().collect();
     match sort {
         "move" => sort_by_move(&mut rows),
@@ -52,12 +53,15 @@ pub async fn symbols(
             ));
         }
     }
-    rows.truncate(limit(query.limit, 1_000)?);
-    to_json(&Symbols {
+    rows.truncate(limit);
+    let body = Symbols {
         as_of: view.head().map(|(_, at)| Instant(at)),
         feed: FeedRow::new(&view),
         symbols: rows.into_iter().map(SymbolRow::from).collect(),
-    })
+    };
+    // Lanes wait to publish: they must not wait for text to be written.
+    drop(view);
+    to_json(&body)
 }
 
 /// Largest absolute change first; symbols without a print last, by name.
@@ -117,17 +121,13 @@ pub async fn bars(
     Path(symbol): Path<String>,
     Query(query): Query<BarsQuery>,
 ) -> Result<Json<Value>, Refusal> {
-    let view = app.node.market();
-    let found = known(&view, &symbol)?;
     let span_text = query.span.as_deref().unwrap_or("1s");
     let span_ns = parse_span(span_text)?;
-    let as_of = query
-        .as_of
-        .as_deref()
-        .map(instant)
-        .transpose()?
-        .unwrap_or(u64::MAX);
+    let as_of = query.as_of.as_deref().map(instant).transpose()?;
+    let as_of = as_of.unwrap_or(u64::MAX);
     let limit = limit(query.limit, 300)?;
+    let view = app.node.market();
+    let found = known(&view, &symbol)?;
     let empty = VecDeque::new();
     let bars = found.bars.get(&span_ns).unwrap_or(&empty);
     let ended: Vec<&Bar> = bars.iter().filter(|bar| bar.end_ns <= as_of).collect();
@@ -135,8 +135,10 @@ pub async fn bars(
         .iter()
         .map(|bar| BarRow::new(&found.instrument, bar))
         .collect();
+    let symbol = found.symbol.clone();
+    drop(view);
     Ok(Json(
-        json!({"symbol": found.symbol, "span": span_text, "bars": rows}),
+        json!({"symbol": symbol, "span": span_text, "bars": rows}),
     ))
 }
 
@@ -172,8 +174,10 @@ pub async fn vwap(
             .collect(),
     };
     let newest = view.symbols().iter().find_map(|s| s.vwaps.back());
+    let length_ns = newest.map(|v| v.length_ns);
+    drop(view);
     Ok(Json(json!({
-        "window": newest.map(|v| span_name(v.length_ns)),
+        "window": length_ns.map(span_name),
         "step": "100ms",
         "values": rows,
     })))
@@ -208,6 +212,7 @@ pub async fn signals(
         .take(limit(query.limit, 100)?)
         .map(|logged| SignalRow::new(&view.symbols()[logged.symbol_idx].symbol, &logged.signal))
         .collect();
+    drop(view);
     Ok(Json(json!({ "signals": rows })))
 }
 
@@ -217,14 +222,12 @@ pub async fn feed(State(app): State<Arc<App>>) -> Json<FeedRow> {
 
 /// The last packets that could not be decoded, newest first.
 pub async fn rejected(State(app): State<Arc<App>>) -> Json<Value> {
-    let view = app.node.market();
-    let rows: Vec<Value> = view
-        .rejected()
-        .map(|r| {
-            let hex: String = r.bytes.iter().map(|b| format!("{b:02x}")).collect();
-            json!({"at": Instant(r.at), "line": r.line, "reason": r.reason, "bytes_hex": hex})
-        })
-        .collect();
+    let kept: Vec<Rejected> = app.node.market().rejected().cloned().collect();
+    let row = |r: &Rejected| {
+        let hex: String = r.bytes.iter().map(|b| format!("{b:02x}")).collect();
+        json!({"at": Instant(r.at), "line": r.line, "reason": r.reason, "bytes_hex": hex})
+    };
+    let rows: Vec<Value> = kept.iter().map(row).collect();
     Json(json!({ "rejected": rows }))
 }
 

@@ -80,8 +80,8 @@ fn names_loopback(host: &str) -> bool {
         None => host.split(':').next().unwrap_or_default(),
     };
     let name = name.trim_end_matches('.');
-    let is_local = name.eq_ignore_ascii_case("localhost")
-        || name.to_ascii_lowercase().ends_with(".localhost");
+    let is_local =
+        name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
     is_local || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
@@ -120,10 +120,21 @@ mod tests {
     #[test]
     fn a_name_made_to_point_here_is_refused_on_loopback() {
         let get = |listen: &str, host: &str| check(listen, Method::GET, &[(HOST, host)]);
-        for host in ["127.0.0.1:7878", "localhost", "[::1]:80", "a.localhost:1", "127.8.8.8"] {
+        for host in [
+            "127.0.0.1:7878",
+            "localhost",
+            "[::1]:80",
+            "a.localhost:1",
+            "127.8.8.8",
+        ] {
             assert!(get("127.0.0.1:7878", host), "{host}");
         }
-        for host in ["evil.example:7878", "10.0.0.1", "localhost.evil.example", ""] {
+        for host in [
+            "evil.example:7878",
+            "10.0.0.1",
+            "localhost.evil.example",
+            "",
+        ] {
             assert!(!get("127.0.0.1:7878", host), "{host}");
             assert!(get("0.0.0.0:7878", host), "{host}");
         }

@@ -162,7 +162,10 @@ mod tests {
         assert_eq!(count("{}\n{oops"), Ok((true, 2)));
         assert_eq!(count("[\"a\"]\n{}"), Ok((true, 2)));
         let broken = ["{\n\"id\": 1,\n\"x\":\n}", "[\n{},\n{}\n", "a\nb"];
-        for bad in ["", "hello", "3", "{\"documents\": 3}", "{oops"].into_iter().chain(broken) {
+        for bad in ["", "hello", "3", "{\"documents\": 3}", "{oops"]
+            .into_iter()
+            .chain(broken)
+        {
             assert!(matches!(count(bad), Err(BodyError::Malformed(_))), "{bad}");
         }
     }

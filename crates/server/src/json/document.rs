@@ -214,13 +214,22 @@ mod tests {
 
     #[test]
     fn a_bad_document_is_told_in_plain_and_short_words() {
-        let long = format!(r#"{{"id": "{0}", "text": 3, "url": "{0}"}}"#, "x".repeat(1_000));
+        let long = format!(
+            r#"{{"id": "{0}", "text": 3, "url": "{0}"}}"#,
+            "x".repeat(1_000)
+        );
         let bodies = [
             (r#"["a", "text"]"#.to_owned(), "is not a JSON object"),
             (r#"{"text": "x"}"#.to_owned(), "missing field `id`"),
             (r#"{"id": true, "text": "x"}"#.to_owned(), "`id` must be"),
-            (r#"{"id": "a", "text": "x", "symbols": 3}"#.to_owned(), "expected an array"),
-            (r#"{"id": "a", "text": "x", "known_at": {}}"#.to_owned(), "instant"),
+            (
+                r#"{"id": "a", "text": "x", "symbols": 3}"#.to_owned(),
+                "expected an array",
+            ),
+            (
+                r#"{"id": "a", "text": "x", "known_at": {}}"#.to_owned(),
+                "instant",
+            ),
             (long, "expected a string"),
         ];
         for (body, word) in bodies {

@@ -1,5 +1,6 @@
 //! A streamed chat completion over HTTP, as a blocking [`Model`].
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,14 +10,14 @@ use serde_json::{Value, json};
 use stdx::Clock;
 
 const PART: &str = "model";
-/// Silence after which the endpoint counts as dead.
-const IDLE_LIMIT: Duration = Duration::from_secs(60);
+/// Time for a whole answer where the question has no deadline.
+const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// More than any answer; a stream that never ends is cut here.
 const STREAM_BYTES_LIMIT: u64 = 4 << 20;
 
 /// Where the model is and how to ask it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ChatSettings {
     /// Base address, with or without `/v1`.
     pub url: String,
@@ -24,6 +25,17 @@ pub struct ChatSettings {
     pub model: String,
     /// Sent as a bearer token.
     pub key: Option<String>,
+}
+
+/// The key is a secret: logs get everything else.
+impl fmt::Debug for ChatSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatSettings")
+            .field("url", &self.url)
+            .field("model", &self.model)
+            .field("key", &self.key.as_ref().map(|_| "..."))
+            .finish()
+    }
 }
 
 /// An OpenAI-compatible endpoint.
@@ -47,8 +59,6 @@ impl ChatModel {
         };
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT_LIMIT))
-            .timeout_recv_response(Some(IDLE_LIMIT))
-            .timeout_recv_body(Some(IDLE_LIMIT))
             .http_status_as_error(false)
             .build();
         Self {
@@ -78,7 +88,8 @@ impl ChatModel {
             call = call.header("authorization", format!("Bearer {key}"));
         }
         let call = call.header("content-type", "application/json");
-        let call = call.config().timeout_global(left).build();
+        let limit = left.unwrap_or(ANSWER_LIMIT);
+        let call = call.config().timeout_global(Some(limit)).build();
         let response = call
             .send(self.request(prompt).to_string())
             .map_err(|e| match e {
@@ -121,26 +132,32 @@ impl Model for ChatModel {
     ) -> Result<String, Fault> {
         let left = self.left(deadline_ns)?;
         let body = self.send(prompt, left)?;
-        let mut written = String::new();
-        for line in BufReader::new(body).lines() {
-            let line = line.map_err(|e| match e.kind() {
-                std::io::ErrorKind::TimedOut => Fault::Deadline { part: PART },
-                _ => Fault::unavailable(PART, format!("the stream broke off: {e}")),
-            })?;
+        let mut reader = BufReader::new(body);
+        let mut reply = Reply::default();
+        let mut line = Vec::new();
+        while reply.reads_on(&mut reader, &mut line)? {
             self.left(deadline_ns)?;
-            match piece(&line)? {
+            match reply.piece(&line)? {
                 Piece::Text(text) => {
-                    written.push_str(&text);
+                    reply.written.push_str(&text);
                     if !on_text(&text) {
                         return Err(Fault::Stopped);
                     }
                 }
-                Piece::Done => return Ok(written),
+                Piece::Done => return Ok(reply.written),
                 Piece::Nothing => {}
             }
         }
-        Err(Fault::unavailable(PART, "the stream ended without [DONE]"))
+        reply.end()
     }
+}
+
+/// What came of a reply so far.
+#[derive(Default)]
+struct Reply {
+    written: String,
+    /// The endpoint gave a reason for the end of its text.
+    is_finished: bool,
 }
 
 enum Piece {
@@ -149,22 +166,61 @@ enum Piece {
     Nothing,
 }
 
-/// One line of a server-sent event stream.
-fn piece(line: &str) -> Result<Piece, Fault> {
-    let Some(data) = line.strip_prefix("data:").map(str::trim) else {
-        return Ok(Piece::Nothing);
-    };
-    if data == "[DONE]" {
-        return Ok(Piece::Done);
+impl Reply {
+    /// Reads the next line, or, where the endpoint does not stream, all of its one object. False
+    /// at the end.
+    fn reads_on(&self, reader: &mut impl BufRead, line: &mut Vec<u8>) -> Result<bool, Fault> {
+        line.clear();
+        let mut read = reader.read_until(b'\n', line);
+        if read.is_ok() && line.trim_ascii_start().first() == Some(&b'{') {
+            read = reader.read_to_end(line);
+        }
+        match read {
+            Ok(_) => Ok(!line.is_empty()),
+            // Everything was said already; some endpoints then just hang up.
+            Err(_) if self.is_finished => Ok(false),
+            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {
+                Err(Fault::Deadline { part: PART })
+            }
+            Err(e) => Err(Fault::unavailable(
+                PART,
+                format!("the stream broke off: {e}"),
+            )),
+        }
     }
-    let chunk: Value = serde_json::from_str(data)
-        .map_err(|e| Fault::unavailable(PART, format!("malformed chunk {data:.80?}: {e}")))?;
-    if let Some(message) = chunk["error"]["message"].as_str() {
-        return Err(Fault::unavailable(PART, message));
+
+    /// One line of a server-sent event stream, or one whole object.
+    fn piece(&mut self, line: &[u8]) -> Result<Piece, Fault> {
+        let line = String::from_utf8_lossy(line);
+        let line = line.trim();
+        let data = match line.strip_prefix("data:").map(str::trim) {
+            Some("[DONE]") => return Ok(Piece::Done),
+            Some(data) => data,
+            None if line.starts_with('{') => line,
+            None => return Ok(Piece::Nothing),
+        };
+        let chunk: Value = serde_json::from_str(data)
+            .map_err(|e| Fault::unavailable(PART, format!("malformed chunk {data:.80?}: {e}")))?;
+        if let Some(message) = chunk["error"]["message"].as_str() {
+            return Err(Fault::unavailable(PART, message));
+        }
+        let choice = &chunk["choices"][0];
+        self.is_finished |= choice["finish_reason"].is_string();
+        let whole = choice["message"]["content"].as_str();
+        self.is_finished |= whole.is_some();
+        match choice["delta"]["content"].as_str().or(whole) {
+            Some(text) if !text.is_empty() => Ok(Piece::Text(text.to_owned())),
+            _ => Ok(Piece::Nothing),
+        }
     }
-    match chunk["choices"][0]["delta"]["content"].as_str() {
-        Some(text) if !text.is_empty() => Ok(Piece::Text(text.to_owned())),
-        _ => Ok(Piece::Nothing),
+
+    /// The text, if its end was told in some way.
+    fn end(self) -> Result<String, Fault> {
+        if self.is_finished && !self.written.is_empty() {
+            return Ok(self.written);
+        }
+        let what = "the reply ended without [DONE] and without a finish_reason";
+        Err(Fault::unavailable(PART, what))
     }
 }
 
@@ -226,6 +282,35 @@ mod tests {
         ));
         assert_eq!(done, Ok("It fell [1].".to_owned()));
         assert_eq!(pieces, ["It ", "fell [1]."]);
+    }
+
+    #[test]
+    fn a_whole_object_and_a_stream_without_done_are_read() {
+        let (done, pieces) = complete(concat!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+            "{\n \"choices\": [{\"message\":\n {\"content\": \"It fell [1].\"}}]\n}\n",
+        ));
+        assert_eq!((done, pieces.len()), (Ok("It fell [1].".to_owned()), 1));
+        let (done, _) = complete(concat!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
+            "data: {\"choices\":[{\"delta\":{\"content\":\"It fell.\"}}]}\n\n",
+            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
+        ));
+        assert_eq!(done, Ok("It fell.".to_owned()));
+    }
+
+    #[test]
+    fn the_key_is_not_shown() {
+        let settings = ChatSettings {
+            url: "http://x".into(),
+            model: "m".into(),
+            key: Some("s3cret".into()),
+        };
+        let shown = format!("{settings:?}");
+        assert!(
+            shown.contains("http://x") && !shown.contains("s3cret"),
+            "{shown}"
+        );
     }
 
     #[test]

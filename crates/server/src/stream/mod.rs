@@ -12,13 +12,14 @@ use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::app::App;
-use crate::http::Refusal;
-use topic::{Subscription, Topic};
+use crate::http::{Refusal, known};
+use crate::json::from_object;
+use topic::{Frame, Subscription, Topic};
 
 const INTERVAL_MS_MIN: u64 = 20;
 const INTERVAL_MS_MAX: u64 = 60_000;
@@ -107,7 +108,7 @@ impl Client {
             }
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Vec::new(),
         };
-        let wish = match serde_json::from_str::<Wish>(&text) {
+        let wish = match from_object::<Wish>(text.as_bytes()) {
             Ok(wish) => wish,
             Err(e) => {
                 let hint = "send {\"subscribe\": [\"movers\"], \"interval_ms\": 100}";
@@ -136,19 +137,16 @@ impl Client {
                 "unsubscribe some, or open a second connection",
             ));
         }
-        let topic = Topic::parse(name).ok_or_else(|| {
+        let mut topic = Topic::parse(name).ok_or_else(|| {
             let hint = "topics: movers, feed, signals, book:SYMBOL, bars:SYMBOL, vwap:SYMBOL";
             error(&format!("topic {name:?} is not known"), hint)
         })?;
         let view = self.app.node.market();
-        if let Some(symbol) = topic.symbol()
-            && view.symbol(symbol).is_none()
-        {
-            let hint = "GET /v1/symbols lists the symbols seen so far";
-            return Err(error(
-                &format!("symbol {symbol:?} is not known to the feed"),
-                hint,
-            ));
+        if let Some(symbol) = topic.symbol_mut() {
+            match known(&view, symbol) {
+                Ok(found) => symbol.clone_from(&found.symbol),
+                Err(refusal) => return Err(error(refusal.message(), refusal.hint())),
+            }
         }
         self.subscriptions
             .push(Subscription::new(name, topic, &view));
@@ -156,9 +154,9 @@ impl Client {
     }
 
     /// Everything that changed since the last tick.
-    fn news(&mut self) -> Vec<Value> {
+    fn news(&mut self) -> Vec<Frame> {
         let view = self.app.node.market();
-        let mut frames: Vec<Value> = self
+        let mut frames: Vec<Frame> = self
             .subscriptions
             .iter_mut()
             .flat_map(|s| s.news(&view))
@@ -191,6 +189,7 @@ fn error(message: &str, hint: &str) -> Value {
     json!({"type": "error", "message": message, "hint": hint})
 }
 
-async fn send(socket: &mut WebSocket, frame: &Value) -> Result<(), axum::Error> {
-    socket.send(Message::Text(frame.to_string().into())).await
+async fn send(socket: &mut WebSocket, frame: &impl Serialize) -> Result<(), axum::Error> {
+    let text = serde_json::to_string(frame).map_err(axum::Error::new)?;
+    socket.send(Message::Text(text.into())).await
 }

@@ -1,7 +1,7 @@
 //! One thing a client follows, and what of it the client has seen.
 
 use node::market::{MarketView, SymbolView};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::http::sort_by_move;
 use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, VwapRow};
@@ -50,14 +50,39 @@ impl Topic {
         }
     }
 
-    /// The symbol it is about.
-    #[must_use]
-    pub fn symbol(&self) -> Option<&str> {
+    /// The symbol it is about, to be written as the venue writes it.
+    pub fn symbol_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Movers | Self::Feed | Self::Signals => None,
             Self::Book(symbol) | Self::Bars(symbol) | Self::Vwap(symbol) => Some(symbol),
         }
     }
+}
+
+/// What a client is sent: rows copied from the view, made text after its lock is gone.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Frame {
+    /// All symbols.
+    Movers {
+        /// Largest move first.
+        symbols: Vec<SymbolRow>,
+    },
+    /// The feed.
+    Feed(Box<FeedRow>),
+    /// One signal.
+    Signal(SignalRow),
+    /// One book.
+    Book(BookRow),
+    /// One window.
+    Vwap(VwapRow),
+    /// One closed bar.
+    Bar {
+        /// Whose.
+        symbol: String,
+        /// The bar.
+        bar: BarRow,
+    },
 }
 
 /// A topic that a client follows.
@@ -105,30 +130,23 @@ impl Subscription {
     }
 
     /// The feed's state, whether or not it changed.
-    pub fn again(&self, view: &MarketView) -> Value {
-        typed("feed", &FeedRow::new(view))
+    pub fn again(&self, view: &MarketView) -> Frame {
+        feed(view)
     }
 
     /// What the client has not seen.
-    pub fn news(&mut self, view: &MarketView) -> Vec<Value> {
+    pub fn news(&mut self, view: &MarketView) -> Vec<Frame> {
         match self.topic.clone() {
             Topic::Movers => self.once(view.version(), || movers(view)),
-            Topic::Feed => self.once(view.version(), || typed("feed", &FeedRow::new(view))),
+            Topic::Feed => self.once(view.version(), || feed(view)),
             Topic::Signals => self.signals(view),
-            Topic::Book(symbol) => self.of(view, &symbol, |s| {
-                s.book
-                    .map(|book| typed("book", &BookRow::new(s, &book, usize::MAX)))
-            }),
-            Topic::Vwap(symbol) => self.of(view, &symbol, |s| {
-                s.vwaps
-                    .back()
-                    .map(|vwap| typed("vwap", &VwapRow::new(s, vwap)))
-            }),
+            Topic::Book(symbol) => self.book(view, &symbol),
+            Topic::Vwap(symbol) => self.vwap(view, &symbol),
             Topic::Bars(symbol) => self.bars(view, &symbol),
         }
     }
 
-    fn once(&mut self, version: u64, frame: impl FnOnce() -> Value) -> Vec<Value> {
+    fn once(&mut self, version: u64, frame: impl FnOnce() -> Frame) -> Vec<Frame> {
         if version == self.seen {
             return Vec::new();
         }
@@ -139,37 +157,47 @@ impl Subscription {
         vec![frame()]
     }
 
-    fn of(
-        &mut self,
-        view: &MarketView,
-        symbol: &str,
-        frame: impl FnOnce(&SymbolView) -> Option<Value>,
-    ) -> Vec<Value> {
+    fn book(&mut self, view: &MarketView, symbol: &str) -> Vec<Frame> {
+        let Some(found) = view.symbol(symbol).filter(|s| s.version != self.seen) else {
+            return Vec::new();
+        };
+        self.seen = found.version;
+        let book = found
+            .book
+            .map(|book| BookRow::new(found, &book, usize::MAX));
+        book.map(Frame::Book).into_iter().collect()
+    }
+
+    /// The newest window that ended since; older ones of these are counted, not sent.
+    fn vwap(&mut self, view: &MarketView, symbol: &str) -> Vec<Frame> {
         let Some(found) = view.symbol(symbol) else {
             return Vec::new();
         };
-        if found.version == self.seen {
+        let seen = self.seen;
+        let mut unseen = found.vwaps.iter().rev().take_while(|v| v.end_ns > seen);
+        let Some(newest) = unseen.next() else {
             return Vec::new();
+        };
+        if seen > 0 {
+            self.conflated += unseen.count() as u64;
         }
-        self.seen = found.version;
-        frame(found).into_iter().collect()
+        self.seen = newest.end_ns;
+        vec![Frame::Vwap(VwapRow::new(found, newest))]
     }
 
-    fn signals(&mut self, view: &MarketView) -> Vec<Value> {
+    fn signals(&mut self, view: &MarketView) -> Vec<Frame> {
         let from = std::mem::replace(&mut self.seen, view.signal_count());
         let symbol = |idx: usize| view.symbols()[idx].symbol.as_str();
         view.signals_from(from)
             .map(|logged| {
-                typed(
-                    "signal",
-                    &SignalRow::new(symbol(logged.symbol_idx), &logged.signal),
-                )
+                let row = SignalRow::new(symbol(logged.symbol_idx), &logged.signal);
+                Frame::Signal(row)
             })
             .collect()
     }
 
     /// Bars of every span that closed since, oldest first: none is skipped.
-    fn bars(&mut self, view: &MarketView, symbol: &str) -> Vec<Value> {
+    fn bars(&mut self, view: &MarketView, symbol: &str) -> Vec<Frame> {
         let Some(found) = view.symbol(symbol) else {
             return Vec::new();
         };
@@ -181,29 +209,25 @@ impl Subscription {
             .collect();
         closed.sort_by_key(|bar| (bar.end_ns, bar.start_ns));
         self.seen = closed.last().map_or(seen, |bar| bar.end_ns);
-        let row = |bar| {
-            json!({
-                "type": "bar",
-                "symbol": found.symbol,
-                "bar": BarRow::new(&found.instrument, bar),
-            })
+        let row = |bar| Frame::Bar {
+            symbol: found.symbol.clone(),
+            bar: BarRow::new(&found.instrument, bar),
         };
         closed.into_iter().map(row).collect()
     }
 }
 
-fn movers(view: &MarketView) -> Value {
+fn movers(view: &MarketView) -> Frame {
     let mut rows: Vec<&SymbolView> = view.symbols().iter().collect();
     sort_by_move(&mut rows);
     rows.truncate(MOVERS_LIMIT);
-    let rows: Vec<SymbolRow> = rows.into_iter().map(SymbolRow::from).collect();
-    json!({"type": "movers", "symbols": rows})
+    Frame::Movers {
+        symbols: rows.into_iter().map(SymbolRow::from).collect(),
+    }
 }
 
-fn typed(kind: &str, row: &impl serde::Serialize) -> Value {
-    let mut value = serde_json::to_value(row).unwrap_or_else(|_| json!({}));
-    value["type"] = Value::from(kind);
-    value
+fn feed(view: &MarketView) -> Frame {
+    Frame::Feed(Box::new(FeedRow::new(view)))
 }
 
 #[cfg(test)]
