@@ -13,7 +13,8 @@ use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
 use crate::state::{State, check, check_query, prepare};
 use crate::text::analyse;
 use crate::{
-    Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy, Version,
+    Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
+    TEXT_BYTES_LIMIT, Version,
 };
 
 /// Slots are `u32`; half of them is the limit, so that no batch in flight can pass the end.
@@ -228,7 +229,7 @@ impl Collection {
     /// earlier arrival. Statistics are those of the texts visible as of the instant.
     ///
     /// # Errors
-    /// `Ahead` for an entry not applied yet.
+    /// `Query` for a text over 1 MiB, `Ahead` for an entry not applied yet.
     pub fn search_text(
         &self,
         query: &str,
@@ -251,6 +252,14 @@ impl Collection {
         filter: Option<&Filter>,
         bm25: &Bm25,
     ) -> Result<Vec<Scored>, Error> {
+        if query.len() > TEXT_BYTES_LIMIT {
+            let (size, limit) = (query.len(), TEXT_BYTES_LIMIT);
+            return Err(Error::Query(Refusal::TooLarge {
+                what: "text",
+                size,
+                limit,
+            }));
+        }
         let terms = analyse(query);
         let state = self.read_as_of(as_of)?;
         let hits = state.best_texts(&terms, k, bm25, as_of, filter);
@@ -276,7 +285,7 @@ impl Collection {
     }
 
     /// Visible points that pass, in byte order of their ids, after the id `after`, at most `limit`.
-    /// Costs a look at every id on the way.
+    /// Costs what an indexed condition of the filter finds, or else a look at every id on the way.
     ///
     /// # Errors
     /// `Ahead` for an entry not applied yet.

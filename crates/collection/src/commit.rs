@@ -226,10 +226,13 @@ impl Committer {
             log.sync()?;
         }
         let applied = group.last().map(|waiting| waiting.seq);
-        // Readers are kept out for the tables alone: the disk is done, texts were read before.
-        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-        for waiting in group {
-            state.apply(waiting.seq, waiting.changes);
+        // Readers are kept out for the tables alone, a batch at a time: the disk is done, texts were
+        // read before.
+        for Waiting { seq, changes, .. } in group {
+            self.state
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .apply(seq, changes);
         }
         Ok(Done {
             log_bytes: log.size_bytes(),

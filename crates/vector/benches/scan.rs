@@ -6,6 +6,7 @@
 use std::hint::black_box;
 
 use stdx::{Clock, Rng, SystemClock};
+use vector::arch::Kernels;
 use vector::{Metric, Scratch, flat::Scan};
 
 const ROWS: usize = 100_000;
@@ -57,5 +58,20 @@ fn main() {
             "{metric:?}  {scan:.2} ms  {speed:.1} GB/s  {:.2} of read",
             read / scan
         );
+    }
+    for kernels in Kernels::available() {
+        let one = median_ms(5, || {
+            for row in rows.chunks_exact(DIM) {
+                black_box(kernels.dot(&query, row));
+            }
+        });
+        println!("{:<8} dot {one:.2} ms in memory", kernels.name);
+        let cached = &rows[..400 * DIM];
+        let one = median_ms(5, || {
+            for row in cached.chunks_exact(DIM).cycle().take(ROWS) {
+                black_box(kernels.dot(&query, row));
+            }
+        });
+        println!("{:<8} dot {one:.2} ms in cache", kernels.name);
     }
 }

@@ -41,13 +41,13 @@ impl TextIndex {
     pub(crate) fn push(&mut self, terms: &Terms) {
         let slot = self.lengths.len() as u32;
         self.lengths.push(terms.total);
-        for (term, count) in &terms.counts {
+        for (term, count) in terms.iter() {
             let postings = match self.terms.get_mut(term) {
                 Some(postings) => postings,
-                None => self.terms.entry(term.clone()).or_default(),
+                None => self.terms.entry(term.into()).or_default(),
             };
             postings.slots.push(slot);
-            postings.counts.push(*count);
+            postings.counts.push(count);
         }
     }
 
@@ -74,9 +74,8 @@ impl TextIndex {
         scratch: &mut TextScratch,
     ) -> Vec<Hit> {
         let found = query
-            .counts
             .iter()
-            .filter_map(|(term, n)| Some((self.terms.get(term)?, *n)));
+            .filter_map(|(term, n)| Some((self.terms.get(term)?, n)));
         let found: Vec<(&Postings, u16)> = found.collect();
         if found.is_empty() || k == 0 {
             return Vec::new();
