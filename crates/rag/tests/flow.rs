@@ -104,8 +104,9 @@ impl Model for Script {
             .lock()
             .expect("not poisoned")
             .push(prompt.clone());
-        for piece in self.text.as_bytes().chunks(5) {
-            if !on_text(std::str::from_utf8(piece).expect("ascii")) {
+        let chars: Vec<char> = self.text.chars().collect();
+        for piece in chars.chunks(5) {
+            if !on_text(&piece.iter().collect::<String>()) {
                 return Err(Fault::Stopped);
             }
         }
@@ -236,6 +237,53 @@ fn a_model_that_fails_is_replaced_and_named() {
     let (answer, _) = ask(&world(), Some(&cut), &Question::new("why did ACME fall?"));
     assert_eq!(answer.answer, "Acme cut its forecast [1].");
     assert_eq!(answer.receipt.flags, ["answer-cut-short"]);
+}
+
+#[test]
+fn inventions_are_not_shown() {
+    let mut world = world();
+    world.facts = FakeFacts::with(&[("TURN", "Turnstile Inc.")]);
+    world.facts.jump("TURN", NOW - MINUTE, -700.0);
+    let news = Document {
+        id: "breach".into(),
+        title: Some("Turnstile discloses data breach".into()),
+        text: "Turnstile disclosed a data breach that exposed records of 930 million customers."
+            .into(),
+        symbols: vec!["TURN".into()],
+        event_at: NOW - MINUTE - 3 * SECOND,
+        known_at: NOW - MINUTE - 3 * SECOND,
+        ..Document::default()
+    };
+    asker(&world, None).ingest(&news).expect("stored");
+    for invention in [
+        "TURN denied any data breach and never exposed records of customers [1].",
+        "TURN disclosed a breach of 930 trillion customers [1].",
+        "930 trillion customers [1]",
+        "«customers should flee now» [1]",
+        "'we will be delisted' [1]",
+        "disclosed record customers, so shares rose [1]",
+    ] {
+        let model = Script::new(invention, None);
+        let (answer, streamed) = ask(&world, Some(&model), &Question::new("why did TURN fall?"));
+        assert!(!streamed.contains(invention), "{streamed}");
+        assert_eq!(streamed, answer.answer);
+        let flags = &answer.receipt.flags;
+        assert!(
+            flags.contains(&"model-sentences-removed".to_owned()),
+            "{invention}: {flags:?}"
+        );
+        assert_eq!(answer.receipt.models.answer, None);
+    }
+}
+
+#[test]
+fn a_model_that_never_ends_is_cut_off() {
+    let endless: String = "Acme cut its forecast [1]. ".to_owned() + &"x".repeat(1 << 20);
+    let model = Script::new(Box::leak(endless.into_boxed_str()), None);
+    let (answer, _) = ask(&world(), Some(&model), &Question::new("why did ACME fall?"));
+    assert_eq!(answer.answer, "Acme cut its forecast [1].");
+    assert_eq!(answer.receipt.flags, ["answer-cut-short"]);
+    assert!(answer.receipt.skipped[0].contains("more than 220 tokens"));
 }
 
 #[test]

@@ -1,39 +1,43 @@
 //! A model's text on its way to the reader: one sentence at a time, each checked before it is
 //! shown.
 //!
-//! A sentence passes when all numbers in brackets are passages we gave, everything in double
-//! quotes is verbatim in one of them, every figure occurs in its passages, the market facts or the
-//! question, and at least half of its telling words do. A sentence without a number must be
-//! carried by the market facts alone. What does not pass is left out and counted. Numbers are
+//! A sentence passes when all numbers in brackets are passages we gave and `ground` finds the rest
+//! of it in them or in the market facts. What does not pass is left out and counted. Numbers are
 //! rewritten to the order of first use, so that [1] is the first citation of the answer.
 
-use std::collections::BTreeSet;
+use super::ground::Ground;
+use crate::prose::sentences;
 
-use crate::prose::{content_stems, sentences, words};
-
-/// Share of a sentence's telling words that its sources must have.
-const SUPPORT_MIN: f32 = 0.5;
+/// Bytes of a token at most, with room: English has four, other scripts and figures more.
+const TOKEN_BYTES: usize = 16;
 
 /// Gathers a model's pieces of text and lets whole, supported sentences through.
-pub struct Gate<'a> {
-    facts: &'a str,
-    passages: &'a [String],
+pub struct Gate {
+    ground: Ground,
+    /// What has come and was not judged yet.
     buffer: String,
+    /// Bytes of `buffer` that were looked at and ended no sentence.
+    read: usize,
+    /// Bytes that may still come.
+    room: usize,
+    full: bool,
     shown: String,
     /// Passage indices in order of first use.
     used: Vec<usize>,
     removed: usize,
 }
 
-impl<'a> Gate<'a> {
-    /// `facts`: market facts and question, as one text. `passages`: titles and texts, in order of
-    /// their numbers.
+impl Gate {
+    /// `facts`: market facts, as one text. `passages`: titles and texts, in order of their
+    /// numbers. Of a text longer than `tokens_limit` tokens can be, the rest is not read.
     #[must_use]
-    pub fn new(facts: &'a str, passages: &'a [String]) -> Self {
+    pub fn new(facts: &str, question: &str, passages: &[String], tokens_limit: usize) -> Self {
         Self {
-            facts,
-            passages,
+            ground: Ground::new(facts, question, passages),
             buffer: String::new(),
+            read: 0,
+            room: tokens_limit.saturating_mul(TOKEN_BYTES),
+            full: false,
             shown: String::new(),
             used: Vec::new(),
             removed: 0,
@@ -42,13 +46,38 @@ impl<'a> Gate<'a> {
 
     /// Takes a piece of text; returns what may be shown now.
     pub fn push(&mut self, piece: &str) -> String {
-        self.buffer.push_str(piece);
-        self.drain(false)
+        if self.full {
+            return String::new();
+        }
+        let taken = piece.floor_char_boundary(self.room);
+        self.full = taken < piece.len();
+        self.room -= taken;
+        self.buffer.push_str(&piece[..taken]);
+        // Only a stop, a mark or the space after one can make a sentence whole.
+        let ends = |c: char| c.is_whitespace() || ".!?…。！？]".contains(c);
+        if !self.full && !self.buffer[self.read..].contains(ends) {
+            self.read = self.buffer.len();
+            return String::new();
+        }
+        let shown = self.drain(false);
+        self.read = self.buffer.len();
+        shown
     }
 
     /// Takes the end of the text; returns what may be shown of the rest.
     pub fn finish(&mut self) -> String {
         self.drain(true)
+    }
+
+    /// Takes a break in the text; returns what may be shown of the whole sentences before it.
+    pub fn settle(&mut self) -> String {
+        self.drain(false)
+    }
+
+    /// More came than an answer may have; it was not read.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
     /// Everything shown.
@@ -105,31 +134,14 @@ impl<'a> Gate<'a> {
 
     fn supported(&self, sentence: &str) -> bool {
         let (bare, numbers) = split_marks(sentence);
-        if numbers.iter().any(|&n| n == 0 || n > self.passages.len()) {
-            return false;
-        }
-        let mut sources: Vec<&str> = numbers
+        let Some(cited) = numbers
             .iter()
-            .map(|&n| self.passages[n - 1].as_str())
-            .collect();
-        if !quotes(&bare)
-            .iter()
-            .all(|quote| sources.iter().any(|s| s.contains(quote)))
-        {
+            .map(|n| n.checked_sub(1))
+            .collect::<Option<Vec<_>>>()
+        else {
             return false;
-        }
-        sources.push(self.facts);
-        let known: BTreeSet<String> = sources.iter().flat_map(|s| content_stems(s)).collect();
-        let figures: BTreeSet<&str> = sources.iter().flat_map(|s| figures(s)).collect();
-        if !figures_of(&bare)
-            .iter()
-            .all(|f| figures.contains(f.as_str()))
-        {
-            return false;
-        }
-        let stems = content_stems(&bare);
-        let supported = stems.intersection(&known).count() as f32;
-        !stems.is_empty() && supported / stems.len() as f32 >= SUPPORT_MIN
+        };
+        self.ground.carries(&bare, &cited)
     }
 
     /// Rewrites `[n]` to the order of first use.
@@ -209,42 +221,19 @@ fn split_marks(sentence: &str) -> (String, Vec<usize>) {
     (bare, numbers)
 }
 
-/// Texts between double quotes; an open one runs to the end.
-fn quotes(text: &str) -> Vec<&str> {
-    let is_mark = |c: char| matches!(c, '"' | '“' | '”' | '„');
-    text.split(is_mark)
-        .skip(1)
-        .step_by(2)
-        .map(|q| q.trim_end_matches(['.', ',']).trim())
-        .collect()
-}
-
-/// Numbers as written, without separators for thousands.
-fn figures(text: &str) -> impl Iterator<Item = &str> {
-    words(text)
-        .into_iter()
-        .filter(|w| w.is_number())
-        .map(|w| w.text)
-}
-
-fn figures_of(text: &str) -> Vec<String> {
-    figures(text).map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const FACTS: &str =
-        "AAPL fell 4.21 % (170.42 to 163.25) within 1.8 s at 14:31:02Z. Why did AAPL fall?";
+    const FACTS: &str = "AAPL fell 4.21 % (170.42 to 163.25) within 1.8 s at 14:31:02Z.";
 
     fn run(text: &str, piece: usize) -> (String, Vec<usize>, usize) {
         let passages = vec![
             "Apple cuts forecast. Apple cut its revenue forecast to 84 billion dollars.".to_owned(),
             "Suppliers of Apple reported fewer orders.".to_owned(),
         ];
-        let mut gate = Gate::new(FACTS, &passages);
+        let mut gate = Gate::new(FACTS, "Why did AAPL fall?", &passages, 220);
         let mut streamed = String::new();
         let chars: Vec<char> = text.chars().collect();
         for piece in chars.chunks(piece) {
@@ -300,6 +289,31 @@ mod tests {
             &[],
             1,
         );
+    }
+
+    #[test]
+    fn text_without_an_end_costs_no_more_than_its_limit() {
+        let passages = vec!["Apple cut its forecast.".to_owned()];
+        let mut gate = Gate::new(FACTS, "", &passages, 220);
+        for _ in 0..4_000_000 {
+            assert_eq!(gate.push("x"), "");
+        }
+        assert!(gate.is_full() && gate.buffer.len() == 220 * TOKEN_BYTES);
+        assert_eq!((gate.finish().as_str(), gate.removed()), ("", 1));
+        // A piece that does not fit ends at a character.
+        let mut gate = Gate::new(FACTS, "", &passages, 1);
+        gate.push(&"é".repeat(100));
+        assert!(gate.is_full() && gate.buffer.len() == 16);
+    }
+
+    #[test]
+    fn what_was_read_is_not_read_again() {
+        let passages = vec!["Apple cut its forecast.".to_owned()];
+        let mut gate = Gate::new(FACTS, "", &passages, 1 << 20);
+        for _ in 0..200_000 {
+            gate.push("x");
+        }
+        assert_eq!((gate.read, gate.buffer.len()), (200_000, 200_000));
     }
 
     proptest! {

@@ -1,7 +1,11 @@
 //! Words around evidence: extractive without a model, checked sentence by sentence with one.
 
 pub mod check;
+mod figure;
+mod ground;
+mod polarity;
 pub mod prompt;
+mod quote;
 
 use crate::ask::Citation;
 use crate::facts::sentence::clock;

@@ -57,18 +57,17 @@ impl Run<'_> {
             limit,
         );
         let known: Vec<String> = draft.facts.iter().map(|f| f.text.clone()).collect();
-        let known = format!("{} {question}", known.join(" "));
         let passages: Vec<String> = evidence
             .iter()
             .map(|e| {
                 format!(
-                    "{} {}",
+                    "{}\n\n{}",
                     e.passage.title.as_deref().unwrap_or(""),
                     e.passage.text
                 )
             })
             .collect();
-        let mut gate = Gate::new(&known, &passages);
+        let mut gate = Gate::new(&known.join(" "), question, &passages, limit);
         let mut gone = false;
         let mut show = |text: &str, on_text: &mut dyn FnMut(&str) -> bool| {
             gone = gone || (!text.is_empty() && !on_text(text));
@@ -76,13 +75,20 @@ impl Run<'_> {
         };
         let done = model.complete(&prompt, self.deadline_ns, &mut |piece| {
             let text = gate.push(piece);
-            show(&text, on_text)
+            show(&text, on_text) && !gate.is_full()
         });
+        let done = match done {
+            Err(Fault::Stopped) if gate.is_full() => {
+                let what = format!("it wrote more than {limit} tokens");
+                Err(Fault::unavailable("model", what))
+            }
+            done => done,
+        };
         // A break in mid-sentence must not become a sentence.
         let tail = if done.is_ok() {
             gate.finish()
         } else {
-            String::new()
+            gate.settle()
         };
         if !show(&tail, on_text) {
             return Err(Fault::Stopped);

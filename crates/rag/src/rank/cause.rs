@@ -82,6 +82,11 @@ impl Reading {
     }
 }
 
+/// How far one lower-case word is good news, positive, or bad news, negative.
+pub(crate) fn word_lean(lower: &str) -> f32 {
+    GOOD.weight(lower) - BAD.weight(lower)
+}
+
 fn phrases(table: &[(&str, f32)], flat: &str) -> f32 {
     table
         .iter()
@@ -94,7 +99,7 @@ fn phrases(table: &[(&str, f32)], flat: &str) -> f32 {
 fn lean(lower: &[String]) -> f32 {
     let mut lean = 0.0;
     for (idx, word) in lower.iter().enumerate() {
-        let value = GOOD.weight(word) - BAD.weight(word);
+        let value = word_lean(word);
         let before = &lower[idx.saturating_sub(2)..idx];
         let negated = before
             .iter()
