@@ -15,9 +15,11 @@ Start here:
   ouzel ask \"what is moving and why?\"          from a second terminal
   ouzel doctor                                 what on this machine limits speed";
 
-/// What is moving, when did it move like this before, and why.
+const ABOUT: &str = "What is moving, when did it move like this before, and why.";
+
+/// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "ouzel", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "ouzel", version, about = ABOUT, long_about = ABOUT, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Args {
     /// What to do.
     #[command(subcommand)]
@@ -114,7 +116,7 @@ pub struct DemoArgs {
     /// Mean messages per second after the opening burst
     #[arg(long, default_value_t = 8_000, value_name = "PER_SECOND", value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     pub rate: u32,
-    /// Share of packets lost on each line, independently, in percent; bursts come on top
+    /// Share of packets lost on each line, independently, in percent; three tenths of it in bursts
     #[arg(long, default_value_t = 1.0, value_name = "PERCENT")]
     pub loss: f64,
     /// Use unicast on loopback even where multicast works
@@ -379,5 +381,11 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_begins_with_what_it_is_for() {
+        let help = Args::command().render_long_help().to_string();
+        assert!(help.starts_with(ABOUT), "{help}");
     }
 }

@@ -1,6 +1,7 @@
 //! `ouzel ask`: one question, to a server or to a data folder.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rag::Question;
@@ -12,6 +13,9 @@ use server::json::parse_instant;
 use crate::args::AskArgs;
 use crate::{compose, print};
 
+/// Time for the way there and back, beside the answer's own deadline.
+const MARGIN: Duration = Duration::from_secs(10);
+
 /// Asks and prints.
 pub fn run(args: &AskArgs) -> Result<ExitCode> {
     let as_of = args.as_of.as_deref().map(parse_instant).transpose();
@@ -21,7 +25,7 @@ pub fn run(args: &AskArgs) -> Result<ExitCode> {
         None => ask_there(args)?,
     };
     if args.json {
-        print::line(&answer);
+        print::json(&answer);
     } else {
         print::line(print::answer(&answer, args.receipt));
     }
@@ -36,7 +40,11 @@ fn ask_there(args: &AskArgs) -> Result<Value> {
         "k": args.k,
         "deadline_ms": args.deadline_ms,
     });
-    Ok(Client::new(&args.target.url).post("/v1/ask", &body.to_string())?)
+    let mut client = Client::new(&args.target.url);
+    if let Some(ms) = args.deadline_ms {
+        client = client.patience(Duration::from_millis(ms).saturating_add(MARGIN));
+    }
+    Ok(client.post("/v1/ask", &body.to_string())?)
 }
 
 fn ask_here(args: &AskArgs, dir: &std::path::Path, as_of: Option<u64>) -> Result<Value> {

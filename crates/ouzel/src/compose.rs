@@ -21,6 +21,10 @@ use tokio::runtime::Runtime;
 use crate::args::{ModelArgs, SyncArg};
 
 const INTERVAL_MS: u32 = 100;
+/// Between two looks at whether the lane lives.
+const LANE_LOOK: Duration = Duration::from_millis(100);
+/// The exit status of a process that was interrupted: 128 and the signal's number.
+const INTERRUPTED: i32 = 130;
 
 /// The policy behind the word.
 pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
@@ -110,15 +114,9 @@ pub fn runtime() -> Result<Runtime> {
     builder.context("cannot start the server's threads; raise the limit on processes (ulimit -u)")
 }
 
-/// Resolves at Ctrl-C, at a request to terminate, or after `limit`.
-pub async fn until_stopped(limit: Option<Duration>) {
-    let terminate = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut asked) => drop(asked.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
+/// Resolves at Ctrl-C, at a request to terminate, or after `limit`. Whoever asks again meanwhile
+/// wants the end at once: `at_once` tidies up and the process exits.
+pub async fn until_stopped(limit: Option<Duration>, at_once: impl FnOnce() + Send + 'static) {
     let limit = async {
         match limit {
             Some(limit) => tokio::time::sleep(limit).await,
@@ -126,9 +124,46 @@ pub async fn until_stopped(limit: Option<Duration>) {
         }
     };
     tokio::select! {
+        () = asked_to_stop() => {}
+        () = limit => {}
+    }
+    tokio::spawn(async {
+        asked_to_stop().await;
+        at_once();
+        std::process::exit(INTERRUPTED);
+    });
+}
+
+/// Resolves at the next Ctrl-C or request to terminate.
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminate = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut asked) => drop(asked.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         () = terminate => {}
-        () = limit => {}
+    }
+}
+
+/// Resolves when the lane has died: a market that nothing feeds any more must be told of.
+pub async fn lane_death(node: &Node) {
+    while node.market().lane_death.is_none() {
+        tokio::time::sleep(LANE_LOOK).await;
+    }
+}
+
+/// What a process whose lane has died ends with.
+///
+/// # Errors
+/// When the lane is dead.
+pub fn check_lane(node: &Node) -> Result<()> {
+    match &node.market().lane_death {
+        None => Ok(()),
+        Some(why) => anyhow::bail!("the feed's lane died: {why}"),
     }
 }
 
@@ -178,6 +213,36 @@ pub fn lane_probe(node: &Arc<Node>) -> Probe {
         }
     });
     Probe { name: "feed", read }
+}
+
+/// Health of a lane that plays a capture: its stamps are old, so silence means nothing.
+pub fn capture_probe(node: &Arc<Node>) -> Probe {
+    let node = Arc::clone(node);
+    let read = Box::new(move || {
+        let view = node.market();
+        if let Some(why) = &view.lane_death {
+            return Check {
+                ok: false,
+                detail: format!("the capture cannot be played: {why}"),
+            };
+        }
+        let status = view.feeds().first().copied().unwrap_or_default();
+        let detail = match status.state {
+            FeedState::Joining => "nothing played yet".to_owned(),
+            FeedState::Ended => "the session has ended".to_owned(),
+            FeedState::Live | FeedState::Recovering => {
+                format!("next sequence {}", status.next_seq)
+            }
+        };
+        Check {
+            ok: status.state != FeedState::Joining,
+            detail,
+        }
+    });
+    Probe {
+        name: "capture",
+        read,
+    }
 }
 
 /// Health of memory: it still takes writes.

@@ -21,7 +21,7 @@ pub fn run(args: &DoctorArgs) -> Result<ExitCode> {
                 })
             })
             .collect();
-        print::line(json!({ "checks": rows }));
+        print::json(&json!({ "checks": rows }));
     } else {
         let width = checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
         checks.iter().for_each(|check| show(check, width));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use collection::SyncPolicy;
@@ -15,6 +16,14 @@ use crate::{compose, print};
 
 /// Documents in one request: large enough to share disk syncs, small enough to report progress.
 const BULK: usize = 2_000;
+/// Bytes in one request, well under what a server takes.
+const BULK_BYTES: usize = 8 << 20;
+/// A document is refused far below this; larger ones need not be sent to hear so.
+const ROW_BYTES: usize = 7 << 20;
+/// Refused lines that are listed; the rest are counted.
+const LISTED_LIMIT: usize = 1_000;
+/// Storing many documents takes its time.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Stores everything and prints what became of it.
 pub fn run(args: &IngestArgs) -> Result<ExitCode> {
@@ -26,27 +35,29 @@ pub fn run(args: &IngestArgs) -> Result<ExitCode> {
         Some(dir) => Some(compose::open_node(dir, SyncPolicy::Always)?),
         None => None,
     };
-    let there = || Target::There(Client::new(&args.target.url));
+    let there = || Target::There(Client::new(&args.target.url).patience(PATIENCE));
     let target = node.as_ref().map_or_else(there, Target::Here);
-    let total = store(args, &target)?;
+    let mut total = Total::default();
+    let outcome = store(args, &target, &mut total);
+    // What was stored before a failure stays stored, so it is told as well.
     report(args, &total);
-    Ok(if total.rejected.is_empty() {
+    outcome?;
+    Ok(if total.refused == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-/// Stores every file of `args`.
-pub fn store(args: &IngestArgs, target: &Target<'_>) -> Result<Total> {
-    let mut total = Total::default();
+/// Stores every file of `args` and adds up what became of it.
+pub fn store(args: &IngestArgs, target: &Target<'_>, total: &mut Total) -> Result<()> {
     for path in &args.files {
-        documents(args, path, target, &mut total)?;
+        documents(args, path, target, total)?;
     }
     for path in &args.days {
         total.days += target.days(path)?;
     }
-    Ok(total)
+    Ok(())
 }
 
 /// Where things are stored.
@@ -63,7 +74,40 @@ pub struct Total {
     stored: u64,
     chunks: u64,
     days: u64,
+    refused: u64,
     rejected: Vec<Value>,
+}
+
+impl Total {
+    fn refuse(&mut self, file: &str, line: usize, id: Option<&str>, reason: &str) {
+        if self.rejected.len() < LISTED_LIMIT {
+            let lacks_id = reason.contains("missing field `id`");
+            let advice = if lacks_id { "; --number makes ids" } else { "" };
+            self.rejected.push(json!({
+                "file": file, "line": line, "id": id, "reason": format!("{reason}{advice}"),
+            }));
+        }
+    }
+}
+
+/// Documents on their way in one request, and the lines they stand in.
+#[derive(Default)]
+struct Bulk {
+    rows: Vec<String>,
+    lines: Vec<usize>,
+    bytes: usize,
+}
+
+impl Bulk {
+    fn has_room(&self, bytes: usize) -> bool {
+        self.rows.len() < BULK && self.bytes + bytes <= BULK_BYTES
+    }
+
+    fn push(&mut self, row: String, line: usize) {
+        self.bytes += row.len() + 1;
+        self.rows.push(row);
+        self.lines.push(line);
+    }
 }
 
 fn documents(args: &IngestArgs, path: &Path, target: &Target<'_>, total: &mut Total) -> Result<()> {
@@ -72,37 +116,61 @@ fn documents(args: &IngestArgs, path: &Path, target: &Target<'_>, total: &mut To
         .file_name()
         .map(|n| n.to_string_lossy().into_owned())
         .unwrap_or_default();
-    let lines: Vec<(usize, &str)> = text
-        .lines()
-        .enumerate()
-        .filter(|(_, line)| !line.trim().is_empty())
-        .collect();
-    for bulk in lines.chunks(BULK) {
-        let mut rows = Vec::with_capacity(bulk.len());
-        for (idx, line) in bulk {
-            let row = row(args, &name, idx + 1, line);
-            rows.push(row.with_context(|| format!("{}, line {}", path.display(), idx + 1))?);
+    let mut bulk = Bulk::default();
+    for (idx, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
         }
-        let mut report = target.documents(&rows)?;
-        for rejected in &mut report.rejected {
-            let line = bulk[rejected.index].0 + 1;
-            total.rejected.push(json!({
-                "file": name, "line": line, "id": rejected.id, "reason": rejected.reason,
-            }));
+        match row(args, &name, idx + 1, line) {
+            Ok(row) => {
+                if !bulk.has_room(row.len()) {
+                    send(args, &name, std::mem::take(&mut bulk), target, total)?;
+                }
+                bulk.push(row, idx + 1);
+            }
+            Err(why) => {
+                total.refused += 1;
+                total.refuse(&name, idx + 1, None, &why);
+            }
         }
-        total.stored += report.stored as u64;
-        total.chunks += report.chunks as u64;
-        if !args.json {
-            print::line(format!("{name}: {} documents stored", total.stored));
-        }
+    }
+    if !bulk.rows.is_empty() {
+        send(args, &name, bulk, target, total)?;
     }
     Ok(())
 }
 
-/// One line as a document of ours: fields renamed as asked, nothing else changed.
-fn row(args: &IngestArgs, file: &str, number: usize, line: &str) -> Result<Value> {
-    let mut value: Value = serde_json::from_str(line).context("is not a JSON object")?;
-    let object = value.as_object_mut().context("is not a JSON object")?;
+fn send(
+    args: &IngestArgs,
+    file: &str,
+    bulk: Bulk,
+    target: &Target<'_>,
+    total: &mut Total,
+) -> Result<()> {
+    let report = target.documents(&format!("[{}]", bulk.rows.join(",")))?;
+    // A server of an older version lists all that it refuses and does not count them.
+    total.refused += report.rejected_count.max(report.rejected.len()) as u64;
+    for rejected in &report.rejected {
+        let line = bulk.lines.get(rejected.index).copied().unwrap_or_default();
+        total.refuse(file, line, rejected.id.as_deref(), &rejected.reason);
+    }
+    total.stored += report.stored as u64;
+    total.chunks += report.chunks as u64;
+    if !args.json {
+        print::line(format!("{file}: {} documents stored", total.stored));
+    }
+    Ok(())
+}
+
+/// One line as a document of ours: fields renamed as asked, nothing else changed. The error says
+/// why it is none.
+fn row(args: &IngestArgs, file: &str, number: usize, line: &str) -> Result<String, String> {
+    let parsed = serde_json::from_str(line);
+    let mut value: Value =
+        parsed.map_err(|e| format!("is not a JSON object: {}", server::json::words(&e)))?;
+    let Some(object) = value.as_object_mut() else {
+        return Err("is not a JSON object".to_owned());
+    };
     let mut rename = |from: &str, to: &str| {
         if from != to
             && let Some(value) = object.remove(from)
@@ -119,18 +187,24 @@ fn row(args: &IngestArgs, file: &str, number: usize, line: &str) -> Result<Value
     if let Some(source) = &args.source {
         object.entry("source").or_insert_with(|| json!(source));
     }
-    Ok(value)
+    let row = value.to_string();
+    if row.len() > ROW_BYTES {
+        return Err(format!(
+            "is larger than {ROW_BYTES} bytes; send it in parts"
+        ));
+    }
+    Ok(row)
 }
 
 impl Target<'_> {
-    fn documents(&self, rows: &[Value]) -> Result<Report> {
+    fn documents(&self, body: &str) -> Result<Report> {
         match self {
             Self::Here(node) => {
-                let parsed = parse_documents(&json!(rows).to_string());
-                Ok(load::documents(node, parsed.map_err(anyhow::Error::msg)?))
+                let parsed = parse_documents(body, BULK)?;
+                Ok(load::documents(node, parsed))
             }
             Self::There(client) => {
-                let said = client.post("/v1/documents", &json!(rows).to_string())?;
+                let said = client.post_for("/v1/documents", body, "stored")?;
                 serde_json::from_value(said).context("the server's report")
             }
         }
@@ -151,13 +225,13 @@ impl Target<'_> {
 /// Prints what became of it.
 pub fn report(args: &IngestArgs, total: &Total) {
     if args.json {
-        print::line(json!({
+        print::json(&json!({
             "stored": total.stored, "chunks": total.chunks, "days": total.days,
-            "rejected": total.rejected,
+            "rejected_count": total.refused, "rejected": total.rejected,
         }));
         return;
     }
-    let refused = total.rejected.len();
+    let refused = total.refused;
     let (stored, chunks, days) = (total.stored, total.chunks, total.days);
     print::line(format!(
         "{stored} documents in {chunks} chunks, {days} day bars, {refused} refused"

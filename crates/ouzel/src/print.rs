@@ -11,7 +11,7 @@ pub fn error(error: &anyhow::Error, json: bool) {
     if json {
         eprintln!("{}", json!({"error": {"code": "failed", "message": text}}));
     } else {
-        eprintln!("ouzel: {text}");
+        eprintln!("ouzel: {}", harmless(&text));
     }
 }
 
@@ -23,11 +23,34 @@ fn chain(error: &anyhow::Error) -> String {
 /// A warning on standard error.
 #[allow(clippy::print_stderr, reason = "this is where warnings are printed")]
 pub fn warning(text: &str) {
-    eprintln!("ouzel: {text}");
+    eprintln!("ouzel: {}", harmless(text));
 }
 
-/// A line on standard output. A reader that closed the pipe is no fault of ours.
+/// A line for people on standard output.
 pub fn line(text: impl std::fmt::Display) {
+    put(&harmless(&text.to_string()));
+}
+
+/// A line for machines on standard output, exactly as it is.
+pub fn json(value: &Value) {
+    put(&value.to_string());
+}
+
+/// Text without what a terminal would obey: documents and servers are not trusted to move the
+/// cursor, set the title, or turn the direction of writing.
+fn harmless(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => c,
+        '\t' => ' ',
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    text.chars().map(shown).collect()
+}
+
+/// A reader that closed the pipe is no fault of ours.
+fn put(text: &str) {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
@@ -179,6 +202,20 @@ mod tests {
         ] {
             assert!(shown.contains(part), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_terminal_is_not_commanded_by_a_document() {
+        let evil = "a\u{1b}]0;owned\u{7}b\r\u{9b}2J\u{202e}c\nd\té";
+        let shown = harmless(evil);
+        assert!(
+            shown.chars().all(|c| c == '\n' || !c.is_control()),
+            "{shown:?}"
+        );
+        assert!(
+            shown.ends_with("c\nd é") && !shown.contains('\u{202e}'),
+            "{shown:?}"
+        );
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
         None => Client::new(&args.target.url).post("/v1/search", &body.to_string())?,
     };
     if args.json {
-        print::line(&found);
+        print::json(&found);
     } else {
         print::line(print::hits(&found));
     }

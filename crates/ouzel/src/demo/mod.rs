@@ -6,6 +6,7 @@ mod tape;
 mod venue;
 mod wires;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use node::{DigestCheck, Node, Pump};
 use serde_json::json;
 use server::App;
 use stdx::{Clock, SystemClock};
+use tokio::net::TcpListener;
 
 use crate::args::DemoArgs;
 use crate::{compose, print};
@@ -39,6 +41,9 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
         "--loss {} is outside 0 to 50 percent",
         args.loss,
     );
+    let runtime = compose::runtime()?;
+    // A taken port is told before anything starts.
+    let door = runtime.block_on(server::http::bind(args.listen))?;
     let folder = Folder::new()?;
     let node = Arc::new(compose::open_node(&folder.0, SyncPolicy::Never)?);
     let config = venue_config(&args);
@@ -60,17 +65,20 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
         commander,
     };
     let venue = VenueThread::spawn(Venue::new(config.clone()), outgoing, Arc::clone(&stop))?;
-    let served = serve(&args, &node, &config, &wires);
+    let served = runtime.block_on(serve(&args, &node, &config, &wires, door, &folder));
     stop.store(true, Ordering::Release);
     drop(venue);
     drop(news);
     drop(pump);
+    // Calls of a model that hangs must not hold up the end.
+    runtime.shutdown_background();
     let summary = summary(&node);
-    print::line(if args.json {
-        summary.to_string()
+    if args.json {
+        print::json(&summary);
     } else {
-        tape::closing(&summary)
-    });
+        print::line(tape::closing(&summary));
+    }
+    compose::check_lane(&node)?;
     served.map(|()| ExitCode::SUCCESS)
 }
 
@@ -83,7 +91,8 @@ fn venue_config(args: &DemoArgs) -> VenueConfig {
     }
 }
 
-/// Half of the loss alone, half in bursts: the mean of both is what was asked for.
+/// Seven tenths of the loss come alone, three tenths in bursts; together they are what was asked
+/// for.
 fn loss(percent: f64) -> LossConfig {
     let share = percent / 100.0;
     let burst_mean = 10.0;
@@ -120,26 +129,37 @@ fn lane(args: &DemoArgs, config: &VenueConfig, wires: &Wires) -> Result<Lane> {
     )?)
 }
 
-fn serve(args: &DemoArgs, node: &Arc<Node>, config: &VenueConfig, wires: &Wires) -> Result<()> {
+async fn serve(
+    args: &DemoArgs,
+    node: &Arc<Node>,
+    config: &VenueConfig,
+    wires: &Wires,
+    (listener, address): (TcpListener, SocketAddr),
+    folder: &Folder,
+) -> Result<()> {
     let model = compose::chat_model(&args.model);
     let app = Arc::new(App::new(Arc::clone(node), model, compose::probes(node)));
-    let runtime = compose::runtime()?;
-    runtime.block_on(async {
-        let (listener, address) = server::http::bind(args.listen).await?;
-        if args.json {
-            print::line(json!({
-                "listening": format!("http://{address}"), "seed": config.seed,
-                "simulated": true, "lines": wires.groups(), "multicast": wires.multicast,
-            }));
-        } else {
-            print::line(tape::opening(args, address, wires));
+    if args.json {
+        print::json(&json!({
+            "listening": format!("http://{address}"), "seed": config.seed,
+            "simulated": true, "lines": wires.groups(), "multicast": wires.multicast,
+        }));
+    } else {
+        print::line(tape::opening(args, address, wires));
+    }
+    let limit = args.for_s.map(Duration::from_secs);
+    let printer = tokio::spawn(tape::follow(Arc::clone(node), args.json));
+    let left_over = folder.0.clone();
+    let watched = Arc::clone(node);
+    let stop_asked = async move {
+        tokio::select! {
+            () = compose::until_stopped(limit, move || drop(Folder(left_over))) => {}
+            () = compose::lane_death(&watched) => {}
         }
-        let limit = args.for_s.map(Duration::from_secs);
-        let printer = tokio::spawn(tape::follow(Arc::clone(node), args.json));
-        let done = server::http::serve(listener, app, compose::until_stopped(limit)).await;
-        printer.abort();
-        done.context("the server stopped")
-    })
+    };
+    let done = server::http::serve(listener, app, stop_asked).await;
+    printer.abort();
+    done.context("the server stopped")
 }
 
 fn summary(node: &Node) -> serde_json::Value {

@@ -61,11 +61,11 @@ pub async fn follow(node: Arc<Node>, json: bool) {
         };
         for (row, name) in rows {
             if let Ok(value) = serde_json::to_value(&row) {
-                print::line(if json {
-                    json!({ "signal": value }).to_string()
+                if json {
+                    print::json(&json!({ "signal": value }));
                 } else {
-                    signal(&value, &name)
-                });
+                    print::line(signal(&value, &name));
+                }
             }
         }
     }

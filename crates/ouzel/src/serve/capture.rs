@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,14 @@ use engine::capture::{ItchFileSource, PcapSource, Speed};
 use engine::lane::Lane;
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use node::{DepthLane, Node};
+use server::{Check, Probe};
 
 use crate::args::ServeArgs;
 use crate::replay::file::{self, Kind};
 use crate::{compose, print};
+
+/// Longest sleep between two looks at whether to stop.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// What plays the capture.
 pub enum Started {
@@ -60,29 +64,72 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
     }
 }
 
+/// What the player has done, and what it is told.
+#[derive(Default)]
+struct Progress {
+    stop: AtomicBool,
+    lines: AtomicU64,
+    has_ended: AtomicBool,
+    has_failed: AtomicBool,
+}
+
+/// Says how the player ended, by a panic too.
+struct Ending<'a>(&'a Progress);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        self.0.has_failed.store(failed, Ordering::Relaxed);
+        self.0.has_ended.store(true, Ordering::Release);
+    }
+}
+
 /// Plays recorded JSON lines into a depth lane. Dropping it stops it.
 pub struct Player {
-    stop: Arc<AtomicBool>,
+    progress: Arc<Progress>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Player {
     fn spawn(text: String, speed: f64, node: Arc<Node>) -> std::io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let progress = Arc::new(Progress::default());
+        let shared = Arc::clone(&progress);
         let thread = std::thread::Builder::new()
             .name("capture".to_owned())
-            .spawn(move || play(&text, speed, &node, &stopped))?;
+            .spawn(move || play(&text, speed, &node, &shared))?;
         Ok(Self {
-            stop,
+            progress,
             thread: Some(thread),
         })
+    }
+
+    /// Its health.
+    pub fn probe(&self) -> Probe {
+        let progress = Arc::clone(&self.progress);
+        let read = Box::new(move || {
+            let lines = progress.lines.load(Ordering::Relaxed);
+            let ended = progress.has_ended.load(Ordering::Acquire);
+            let ok = !progress.has_failed.load(Ordering::Relaxed);
+            let state = match (ok, ended) {
+                (false, _) => "the player failed after",
+                (true, true) => "the capture has ended after",
+                (true, false) => "playing, so far",
+            };
+            Check {
+                ok,
+                detail: format!("{state} {lines} lines"),
+            }
+        });
+        Probe {
+            name: "capture",
+            read,
+        }
     }
 }
 
 impl Drop for Player {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
+        self.progress.stop.store(true, Ordering::Release);
         if let Some(thread) = self.thread.take() {
             // A panic in the player was already printed by its thread.
             let _ended = thread.join();
@@ -90,14 +137,26 @@ impl Drop for Player {
     }
 }
 
-fn play(text: &str, speed: f64, node: &Node, stop: &AtomicBool) {
+/// Waits until `due` after `began`; false when told to stop meanwhile.
+fn wait(began: Instant, due: Duration, progress: &Progress) -> bool {
+    loop {
+        if progress.stop.load(Ordering::Acquire) {
+            return false;
+        }
+        let left = due.saturating_sub(began.elapsed());
+        if left.is_zero() {
+            return true;
+        }
+        std::thread::sleep(left.min(SLICE));
+    }
+}
+
+fn play(text: &str, speed: f64, node: &Node, progress: &Progress) {
+    let _ending = Ending(progress);
     let mut lane = DepthLane::new(&PipelineConfig::default(), 0);
     let began = Instant::now();
     let mut first = None;
     for (idx, line) in text.lines().enumerate() {
-        if stop.load(Ordering::Acquire) {
-            return;
-        }
         let Some((ts_recv, json)) = file::binance_line(line) else {
             print::warning(&format!(
                 "line {}: no receive time before the JSON; skipped",
@@ -106,11 +165,15 @@ fn play(text: &str, speed: f64, node: &Node, stop: &AtomicBool) {
             continue;
         };
         let since_ns = ts_recv.saturating_sub(*first.get_or_insert(ts_recv)) as f64;
-        if speed > 0.0 {
-            let due = Duration::from_nanos((since_ns / speed) as u64);
-            std::thread::sleep(due.saturating_sub(began.elapsed()));
+        let due = match speed > 0.0 {
+            true => Duration::from_nanos((since_ns / speed) as u64),
+            false => Duration::ZERO,
+        };
+        if !wait(began, due, progress) {
+            return;
         }
         lane.message(node, ts_recv, json.as_bytes());
+        progress.lines.fetch_add(1, Ordering::Relaxed);
     }
     lane.tick(node, node.clock().now_ns());
 }

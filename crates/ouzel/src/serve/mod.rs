@@ -15,6 +15,7 @@ use serde_json::json;
 use server::connect::binance;
 use server::{App, Probe};
 use stdx::{Clock, SystemClock};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
@@ -32,24 +33,39 @@ pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
         compose::sync_policy(args.sync),
     )?);
     report_recovery(&node);
-    preload(&args, &node)?;
     let runtime = compose::runtime()?;
-    runtime.block_on(serve(&args, node))?;
-    Ok(ExitCode::SUCCESS)
+    // A taken port is told at once, not after a million documents.
+    let door = runtime.block_on(server::http::bind(args.listen))?;
+    preload(&args, &node)?;
+    let served = runtime.block_on(serve(&args, &node, door));
+    // Calls of a model that hangs must not hold up the end.
+    runtime.shutdown_background();
+    compose::check_lane(&node)?;
+    served.map(|()| ExitCode::SUCCESS)
 }
 
-async fn serve(args: &ServeArgs, node: Arc<Node>) -> Result<()> {
-    let (listener, address) = server::http::bind(args.listen).await?;
+async fn serve(
+    args: &ServeArgs,
+    node: &Arc<Node>,
+    (listener, address): (TcpListener, SocketAddr),
+) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
-    let mut probes = vec![compose::memory_probe(&node)];
-    let feeds = Feeds::start(args, &node, &mut probes, &stopped)?;
+    let mut probes = vec![compose::memory_probe(node)];
+    let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
     let app = Arc::new(App::new(
-        Arc::clone(&node),
+        Arc::clone(node),
         compose::chat_model(&args.model),
         probes,
     ));
-    greet(args, &node, address);
-    let done = server::http::serve(listener, app, compose::until_stopped(None)).await;
+    greet(args, node, address);
+    let watched = Arc::clone(node);
+    let stop_asked = async move {
+        tokio::select! {
+            () = compose::until_stopped(None, || ()) => {}
+            () = compose::lane_death(&watched) => {}
+        }
+    };
+    let done = server::http::serve(listener, app, stop_asked).await;
     // Connectors that have ended already do not need to be told.
     let _told = stop.send(true);
     drop(feeds);
@@ -84,8 +100,14 @@ impl Feeds {
         if let Some(path) = &args.capture {
             node.market_mut().venue.label = format!("capture {}", path.display());
             match capture::start(path, args, node)? {
-                capture::Started::Lane(lane) => feeds._pump = Some(pump(node, *lane)?),
-                capture::Started::Player(player) => feeds._capture = Some(player),
+                capture::Started::Lane(lane) => {
+                    feeds._pump = Some(pump(node, *lane)?);
+                    probes.push(compose::capture_probe(node));
+                }
+                capture::Started::Player(player) => {
+                    probes.push(player.probe());
+                    feeds._capture = Some(player);
+                }
             }
         }
         Ok(feeds)
@@ -211,15 +233,16 @@ fn preload(args: &ServeArgs, node: &Node) -> Result<()> {
         },
         json: args.json,
     };
-    let total = ingest::store(&ingest, &ingest::Target::Here(node))?;
+    let mut total = ingest::Total::default();
+    let outcome = ingest::store(&ingest, &ingest::Target::Here(node), &mut total);
     ingest::report(&ingest, &total);
-    Ok(())
+    outcome
 }
 
 fn greet(args: &ServeArgs, node: &Node, address: SocketAddr) {
     let stats = node.documents().collection().stats();
     if args.json {
-        print::line(json!({
+        print::json(&json!({
             "listening": format!("http://{address}"), "data": args.data,
             "chunks": stats.points, "days": node.days().count(),
         }));

@@ -1,19 +1,20 @@
 //! axum's extractors, refusing in our own words.
 
-use std::error::Error as _;
 use std::time::Duration;
 
-use axum::body::{Bytes, to_bytes};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path as AxumPath, Query as AxumQuery, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
-use http_body_util::LengthLimitError;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 
 use super::error::Refusal;
 
 /// A body that takes longer than this is a sender that went away.
 const SENDING_LIMIT: Duration = Duration::from_secs(60);
+/// Bytes past a limit that are read before the connection is simply closed.
+const FORGOTTEN_LIMIT: usize = 64 << 20;
 
 /// The query string as `T`.
 pub struct Query<T>(pub T);
@@ -51,29 +52,45 @@ impl<const LIMIT: usize, S: Send + Sync> FromRequest<S> for Body<LIMIT> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refusal> {
-        let announced = request.headers().get(header::CONTENT_LENGTH);
-        let announced = announced.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        let too_large = || Refusal::too_large(format!("the body is larger than {LIMIT} bytes"));
-        if announced.is_some_and(|size| size > LIMIT) {
-            return Err(too_large());
-        }
-        let read = tokio::time::timeout(SENDING_LIMIT, to_bytes(request.into_body(), LIMIT));
-        let read = read.await.map_err(|_| {
-            let what = format!(
-                "the body did not arrive within {} s",
-                SENDING_LIMIT.as_secs()
-            );
-            let hint = "send it in smaller requests";
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", what, hint)
-        })?;
-        read.map(Self).map_err(|e| {
-            let is_long = e.source().is_some_and(|e| e.is::<LengthLimitError>());
-            match is_long {
-                true => too_large(),
-                false => Refusal::bad_request(e.to_string(), "send the whole body"),
-            }
-        })
+        let read = tokio::time::timeout(SENDING_LIMIT, whole(request.into_body(), LIMIT));
+        read.await
+            .map_or_else(|_| Err(too_slow()), |read| read.map(Self))
     }
+}
+
+/// Reads a body. Of one that is too long the rest is read and forgotten, up to a point: a client
+/// that is still sending would not see the refusal.
+async fn whole(body: axum::body::Body, limit: usize) -> Result<Bytes, Refusal> {
+    let mut chunks = body.into_data_stream();
+    let mut kept = Vec::new();
+    let mut read = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk =
+            chunk.map_err(|e| Refusal::bad_request(e.to_string(), "send the whole body"))?;
+        read += chunk.len();
+        if read > limit.saturating_add(FORGOTTEN_LIMIT) {
+            break;
+        }
+        if read > limit {
+            kept = Vec::new();
+        } else {
+            kept.extend_from_slice(&chunk);
+        }
+    }
+    if read > limit {
+        let what = format!("the body is larger than {limit} bytes");
+        return Err(Refusal::too_large(what));
+    }
+    Ok(kept.into())
+}
+
+fn too_slow() -> Refusal {
+    let what = format!(
+        "the body did not arrive within {} s",
+        SENDING_LIMIT.as_secs()
+    );
+    let hint = "send it in smaller requests";
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "timeout", what, hint)
 }
 
 /// Where the parameters of every call are listed.
