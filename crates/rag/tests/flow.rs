@@ -278,7 +278,7 @@ fn inventions_are_not_shown() {
 
 #[test]
 fn a_model_that_never_ends_is_cut_off() {
-    let endless: String = "Acme cut its forecast [1]. ".to_owned() + &"x".repeat(1 << 20);
+    let endless: String = "Acme cut its forecast [1]. ".to_owned() + &"X".repeat(1 << 20);
     let model = Script::new(Box::leak(endless.into_boxed_str()), None);
     let (answer, _) = ask(&world(), Some(&model), &Question::new("why did ACME fall?"));
     assert_eq!(answer.answer, "Acme cut its forecast [1].");

@@ -4,9 +4,9 @@ use crate::abstain::relevance;
 use crate::answer;
 use crate::ask::Fact;
 use crate::ask::run::Run;
-use crate::ask::why::Draft;
+use crate::ask::why::{Draft, NOT_SEARCHED};
 use crate::context::distinct;
-use crate::facts::sentence::standing;
+use crate::facts::sentence::{aged, standing};
 use crate::fault::Fault;
 use crate::fuse::Candidate;
 use crate::memory::Search;
@@ -23,6 +23,10 @@ impl Run<'_> {
     /// Answers from passages alone, with the market's standing of the symbols named beside it.
     pub(crate) fn plain(&mut self) -> Result<Draft, Fault> {
         let facts = self.standings();
+        if self.too_late() {
+            let lead = format!("No answer looked for: {NOT_SEARCHED}.");
+            return Ok(abstained(lead, facts));
+        }
         let question = self.question.q.clone();
         let vector = self.vector(&question);
         let when = self.query.when.filter(|w| w.relative);
@@ -69,20 +73,18 @@ impl Run<'_> {
         kept.retain(|e| e.score >= best * SHARE_MIN);
         kept.truncate(self.citations_limit());
         let (evidence, citations) = self.proven(kept);
-        let abstained = citations.is_empty();
-        let text = if abstained {
-            let lead = format!("No answer found: none of {considered} passages supports one.");
-            let said = facts.iter().map(|f| f.text.as_str());
-            std::iter::once(lead.as_str())
-                .chain(said)
-                .collect::<Vec<_>>()
-                .join(" ")
-        } else {
-            answer::statements(&citations, self.now_ns)
-        };
+        if citations.is_empty() {
+            let reserve = self.reservation();
+            let lead = match considered {
+                0 => format!("No answer found: no passage was found.{reserve}"),
+                n => format!("No answer found: none of {n} passages supports one.{reserve}"),
+            };
+            return Ok(abstained(lead, facts));
+        }
+        let text = answer::statements(&citations, self.now_ns);
         Ok(Draft {
             text,
-            abstained,
+            abstained: false,
             evidence,
             citations,
             facts,
@@ -95,14 +97,31 @@ impl Run<'_> {
             .iter()
             .filter_map(|symbol| self.asker.facts.as_of_facts(symbol, self.question.as_of));
         let facts = known
-            .map(|f| Fact {
-                text: standing(&f, self.now_ns),
-                at: f.at,
-                symbol: f.symbol,
-                integrity: f.integrity,
+            .flat_map(|f| {
+                let fact = |text: String| Fact {
+                    symbol: f.symbol.clone(),
+                    text,
+                    at: f.at,
+                    integrity: f.integrity.clone(),
+                };
+                let mut both = vec![fact(standing(&f, self.now_ns))];
+                both.extend(aged(&f, self.now_ns).map(fact));
+                both
             })
             .collect();
         self.watch.lap(&mut self.receipt.stages_us.facts);
         facts
+    }
+}
+
+/// No evidence, for the reason that `lead` gives, beside what the market says.
+fn abstained(lead: String, facts: Vec<Fact>) -> Draft {
+    let said = facts.iter().map(|f| f.text.as_str());
+    let all: Vec<&str> = std::iter::once(lead.as_str()).chain(said).collect();
+    Draft {
+        text: all.join(" "),
+        abstained: true,
+        facts,
+        ..Draft::default()
     }
 }

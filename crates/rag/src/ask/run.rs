@@ -18,11 +18,13 @@ pub(crate) struct Run<'a> {
     pub(crate) question: &'a Question,
     pub(crate) names: Names,
     pub(crate) query: Query,
-    /// The instant that "now" means: `as_of`, or the present.
+    /// The instant that "now" means: `as_of`, or the present while that has not come.
     pub(crate) now_ns: u64,
     pub(crate) deadline_ns: Option<u64>,
     pub(crate) receipt: Receipt,
     pub(crate) watch: Watch<'a>,
+    /// Sentences that stand before the answer, whoever writes it.
+    pub(crate) notices: Vec<String>,
 }
 
 impl<'a> Run<'a> {
@@ -55,8 +57,9 @@ impl<'a> Run<'a> {
             ..Receipt::default()
         };
         receipt.stream = stream(asker, asked_at);
-        receipt.memory = memory(asker, asked_at);
-        let now_ns = question.as_of.unwrap_or_else(|| now_of(&receipt, asked_at));
+        receipt.memory = memory(asker, question.as_of, asked_at);
+        let present = now_of(&receipt, asked_at);
+        let now_ns = question.as_of.map_or(present, |as_of| as_of.min(present));
         let names = Names::new(&asker.facts.symbols());
         let query = Query::read(&question.q, question.symbol.as_deref(), &names, now_ns);
         watch.lap(&mut receipt.stages_us.facts);
@@ -71,11 +74,13 @@ impl<'a> Run<'a> {
                 .map(|ms| asked_at.saturating_add(ms.saturating_mul(1_000_000))),
             receipt,
             watch,
+            notices: Vec::new(),
         })
     }
 
     /// Answers; `on_text` gets only text that passed its checks.
     pub(crate) fn answer(mut self, on_text: &mut dyn FnMut(&str) -> bool) -> Result<Answer, Fault> {
+        self.name_unknown();
         let mut draft = match self.query.class {
             Class::WhyMoved => self.why()?,
             Class::Moving => self.moving()?,
@@ -91,6 +96,44 @@ impl<'a> Run<'a> {
             facts: draft.facts,
             receipt: self.receipt,
         })
+    }
+
+    /// Says which symbols of the question nobody here knows, so that an answer without them is not
+    /// taken for one about them.
+    fn name_unknown(&mut self) {
+        let unknown: Vec<String> = self
+            .query
+            .symbols
+            .iter()
+            .filter(|symbol| !self.names.is_symbol(symbol))
+            .filter(|symbol| self.asker.facts.as_of_facts(symbol, None).is_none())
+            .cloned()
+            .chain(self.query.tickers.clone())
+            .collect();
+        for symbol in unknown {
+            self.flag(format!("unknown-symbol:{symbol}"));
+            self.notices
+                .push(format!("The symbol {symbol} is unknown here."));
+        }
+    }
+
+    /// Whether the time for the answer was over before anything was searched; says so.
+    pub(crate) fn too_late(&mut self) -> bool {
+        let late = self.left_ns() == Some(0);
+        if late {
+            self.skip("search: deadline".to_owned());
+            self.flag("not-searched".to_owned());
+        }
+        late
+    }
+
+    /// What keeps "nothing found" from meaning that nothing is there; empty when nothing does.
+    pub(crate) fn reservation(&self) -> &'static str {
+        let skipped = |what| self.receipt.skipped.iter().any(|s| s == what);
+        match skipped("dense: deadline") {
+            true => " Search by meaning was left out: deadline.",
+            false => "",
+        }
     }
 
     /// Citations of the evidence, and the evidence that could be cited. What cannot be proven
@@ -158,12 +201,21 @@ fn stream(asker: &Asker<'_>, asked_at: u64) -> Option<StreamSeen> {
     })
 }
 
-fn memory(asker: &Asker<'_>, asked_at: u64) -> MemorySeen {
+/// As of an instant, nothing later is shown; how old the newest was then is not known when newer
+/// documents have come since.
+fn memory(asker: &Asker<'_>, as_of: Option<u64>, asked_at: u64) -> MemorySeen {
     let head = asker.memory.head();
+    let seen_at = as_of.map_or(asked_at, |as_of| as_of.min(asked_at));
+    let later = head
+        .newest_known_at
+        .filter(|&at| as_of.is_some_and(|t| at > t));
     MemorySeen {
         seq: head.seq,
-        newest_known_at: head.newest_known_at,
-        freshness_ms: head.newest_known_at.map(|at| age_ms(at, asked_at)),
+        newest_known_at: head.newest_known_at.map(|at| at.min(as_of.unwrap_or(at))),
+        freshness_ms: head
+            .newest_known_at
+            .filter(|_| later.is_none())
+            .map(|at| age_ms(at, seen_at).max(0.0)),
     }
 }
 

@@ -6,16 +6,19 @@ use crate::answer;
 use crate::ask::run::Run;
 use crate::ask::{Citation, Fact};
 use crate::context::distinct;
-use crate::facts::sentence::{clock, halted, moved, named, standing};
+use crate::facts::sentence::{aged, clock, halted, moved, named, standing};
 use crate::facts::{Move, Pace, SymbolFacts, moves};
 use crate::fault::Fault;
 use crate::memory::Search;
+use crate::prose::words;
 use crate::query::Direction;
 use crate::rank::{Evidence, Subject, causes};
 use crate::search::Mode;
 
 /// Symbols of one question answered at most.
 const SUBJECTS_LIMIT: usize = 3;
+/// Said where a search was left out.
+pub(super) const NOT_SEARCHED: &str = "not searched: deadline";
 const DAY_NS: u64 = 86_400_000_000_000;
 
 /// Everything an answer is made of, before it is put into words.
@@ -37,6 +40,19 @@ struct Finding {
     citations: Vec<Citation>,
 }
 
+impl Finding {
+    /// No evidence, for the reason that `lead` gives.
+    fn without(lead: String, facts: Vec<Fact>) -> Self {
+        let text = format!("{lead} {}", said(&facts));
+        Self {
+            text: text.trim().to_owned(),
+            facts,
+            evidence: Vec::new(),
+            citations: Vec::new(),
+        }
+    }
+}
+
 impl Run<'_> {
     /// Why the named symbols moved.
     pub(crate) fn why(&mut self) -> Result<Draft, Fault> {
@@ -52,11 +68,18 @@ impl Run<'_> {
                 symbol: None,
                 entities: self.query.entities.clone(),
             };
-            let name = self.query.entities.join(" ");
-            let found = self.explain(&subject, &name, 1)?;
+            let name = as_written(&self.question.q, &self.query.entities);
+            let found = self.explain(&subject, &name, None, 1)?;
             return Ok(joined(vec![found]));
         }
-        self.explain_all(symbols)
+        let seen = symbols
+            .into_iter()
+            .map(|symbol| {
+                let market = self.market(&symbol);
+                (symbol, market)
+            })
+            .collect();
+        self.explain_all(seen)
     }
 
     /// The top movers, each with its evidence or without.
@@ -68,49 +91,70 @@ impl Run<'_> {
         self.watch.lap(&mut self.receipt.stages_us.facts);
         let direction = self.query.direction;
         let wanted = |bp: f64| direction.is_none() || Direction::of_move(bp) == direction;
-        let symbols: Vec<String> = movers
+        let striking = movers
             .into_iter()
-            .filter(|m| wanted(m.move_bp) && m.move_bp.abs() >= self.asker.settings.move_bp_min)
-            .take(SUBJECTS_LIMIT)
-            .map(|m| m.symbol)
-            .collect();
-        if symbols.is_empty() {
-            let text = "Nothing is moving notably, so there is no cause to look for.".to_owned();
+            .filter(|m| wanted(m.move_bp) && m.move_bp.abs() >= self.asker.settings.move_bp_min);
+        let symbols: Vec<String> = striking.map(|m| m.symbol).collect();
+        let (mut seen, mut newest) = (Vec::new(), 0);
+        for symbol in symbols {
+            if seen.len() == SUBJECTS_LIMIT {
+                break;
+            }
+            // What was striking a while ago, or before the time asked about, moves no more.
+            let Some(facts) = self.market(&symbol) else {
+                continue;
+            };
+            newest = newest.max(facts.newest_at());
+            let moves = self
+                .relevant(&facts)
+                .is_some_and(|m| direction.is_none() || m.direction() == direction);
+            if moves {
+                seen.push((symbol, Some(facts)));
+            }
+        }
+        if seen.is_empty() {
             return Ok(Draft {
-                text,
+                text: self.nothing_moves(newest),
                 abstained: true,
                 ..Draft::default()
             });
         }
-        self.explain_all(symbols)
+        self.explain_all(seen)
     }
 
-    fn explain_all(&mut self, symbols: Vec<String>) -> Result<Draft, Fault> {
-        let mut findings = Vec::with_capacity(symbols.len());
+    fn nothing_moves(&self, newest: u64) -> String {
+        let before = self.query.when.is_some_and(|w| newest < w.from);
+        if newest > 0 && before {
+            let at = clock(newest, self.now_ns);
+            return format!("Nothing is known of that time: the newest market data is from {at}.");
+        }
+        "Nothing is moving notably, so there is no cause to look for.".to_owned()
+    }
+
+    fn explain_all(&mut self, seen: Vec<(String, Option<SymbolFacts>)>) -> Result<Draft, Fault> {
+        let mut findings = Vec::with_capacity(seen.len());
         let mut number = 1;
-        for symbol in symbols {
+        for (symbol, market) in seen {
             let subject = Subject {
                 symbol: Some(symbol.clone()),
                 entities: Vec::new(),
             };
-            let found = self.explain(&subject, &symbol, number)?;
+            let found = self.explain(&subject, &symbol, market, number)?;
             number += found.citations.len();
             findings.push(found);
         }
         Ok(joined(findings))
     }
 
-    fn explain(&mut self, subject: &Subject, name: &str, number: usize) -> Result<Finding, Fault> {
-        let market = self.market(subject);
-        let settings = self.asker.settings;
+    fn explain(
+        &mut self,
+        subject: &Subject,
+        name: &str,
+        market: Option<SymbolFacts>,
+        number: usize,
+    ) -> Result<Finding, Fault> {
         let m = match &market {
-            Some(facts) => {
-                let now = self
-                    .now_ns
-                    .max(facts.at.min(self.question.as_of.unwrap_or(u64::MAX)));
-                let (when, direction) = (self.query.when, self.query.direction);
-                moves::relevant(facts, now, when, direction, &settings)
-            }
+            Some(facts) => self.relevant(facts),
             None => Some(self.unseen()),
         };
         let facts = market
@@ -118,35 +162,32 @@ impl Run<'_> {
             .map(|f| self.sentences(f, m.as_ref()))
             .unwrap_or_default();
         let Some(m) = m else {
-            let name = market.as_ref().map_or_else(|| name.to_owned(), named);
-            let text = format!(
-                "No cause found: {name} has not moved notably. {}",
-                said(&facts)
-            );
-            return Ok(Finding {
-                text,
-                facts,
-                evidence: Vec::new(),
-                citations: Vec::new(),
-            });
+            return Ok(Finding::without(self.no_move(name, market.as_ref()), facts));
         };
         if let (Some(asked), Some(actual)) = (self.query.direction, m.direction())
             && asked != actual
         {
             self.flag(format!("moved-the-other-way:{name}"));
+            let name = market.as_ref().map_or_else(|| name.to_owned(), named);
+            let (not, but) = match asked {
+                Direction::Up => ("rise", "fell"),
+                Direction::Down => ("fall", "rose"),
+            };
+            let lead = format!("No cause found: {name} did not {not}, it {but}.");
+            return Ok(Finding::without(lead, facts));
+        }
+        if self.too_late() {
+            let lead = format!("No cause looked for: {NOT_SEARCHED}.");
+            return Ok(Finding::without(lead, facts));
         }
         let (considered, evidence) = self.evidence(subject, market.as_ref(), &m)?;
         let (evidence, citations) = self.proven(evidence);
-        let text = if citations.is_empty() {
+        if citations.is_empty() {
             let lead = self.no_cause(name, market.is_some(), &m, considered);
-            format!("{lead} {}", said(&facts))
-        } else {
-            format!(
-                "{} {}",
-                said(&facts),
-                answer::cause(&citations, number, self.now_ns)
-            )
-        };
+            return Ok(Finding::without(lead, facts));
+        }
+        let cause = answer::cause(&citations, number, self.now_ns);
+        let text = format!("{} {cause}", said(&facts));
         Ok(Finding {
             text: text.trim().to_owned(),
             facts,
@@ -155,10 +196,35 @@ impl Run<'_> {
         })
     }
 
+    /// The move of a symbol that the question means. The present is where the facts end: a day's
+    /// bar of last Friday, or a feed that stopped, still tells of the newest move there is.
+    fn relevant(&self, facts: &SymbolFacts) -> Option<Move> {
+        let newest = facts.newest_at();
+        let now = if newest == 0 { self.now_ns } else { newest };
+        let now = now.min(self.question.as_of.unwrap_or(u64::MAX));
+        let (when, direction) = (self.query.when, self.query.direction);
+        moves::relevant(facts, now, when, direction, &self.asker.settings)
+    }
+
+    /// Why there is nothing to explain. Facts that do show a move are from another time.
+    fn no_move(&self, name: &str, market: Option<&SymbolFacts>) -> String {
+        let name_of = market.map_or_else(|| name.to_owned(), named);
+        let least = self.asker.settings.move_bp_min;
+        let moved = |f: &SymbolFacts| f.change_bp().is_some_and(|bp| bp.abs() >= least);
+        match market.filter(|f| moved(f)) {
+            Some(facts) => {
+                let at = clock(facts.newest_at(), self.now_ns);
+                format!(
+                    "No cause found: nothing is known of {name_of} at that time, the newest data is from {at}."
+                )
+            }
+            None => format!("No cause found: {name_of} has not moved notably."),
+        }
+    }
+
     /// The market's facts as of the instant, or as of the end of the day that the question names.
-    fn market(&mut self, subject: &Subject) -> Option<SymbolFacts> {
-        let symbol = subject.symbol.as_deref()?;
-        let past = self.query.when.map(|w| w.to).filter(|&to| to < self.now_ns);
+    fn market(&mut self, symbol: &str) -> Option<SymbolFacts> {
+        let past = self.past();
         let as_of = match (self.question.as_of, past) {
             (Some(as_of), Some(past)) => Some(as_of.min(past)),
             (as_of, past) => as_of.or(past),
@@ -179,6 +245,11 @@ impl Run<'_> {
             self.flag(format!("{}:{symbol}", facts.state));
         }
         Some(facts)
+    }
+
+    /// The end of the time that the question names, when that is over.
+    fn past(&self) -> Option<u64> {
+        self.query.when.map(|w| w.to).filter(|&to| to < self.now_ns)
     }
 
     /// Without market data the question's own time is all there is to go by.
@@ -212,6 +283,9 @@ impl Run<'_> {
             .max_by_key(|h| h.at)
         {
             all.push(fact(halted(facts, halt, self.now_ns), halt.at));
+        }
+        if let Some(text) = aged(facts, self.past().unwrap_or(self.now_ns)) {
+            all.push(fact(text, facts.newest_at()));
         }
         all
     }
@@ -270,13 +344,28 @@ impl Run<'_> {
             (true, Pace::Jump) => format!("the move of {name} at {}", clock(m.end, self.now_ns)),
             (true, Pace::Day) => format!("the move of {name}"),
         };
+        let reserve = self.reservation();
         match considered {
-            0 => format!("No cause found for {move_of}: no document from around that time."),
+            0 => {
+                format!("No cause found for {move_of}: no document from around that time.{reserve}")
+            }
             n => format!(
-                "No cause found for {move_of}: none of {n} passages from around that time explains it."
+                "No cause found for {move_of}: none of {n} passages from around that time explains it.{reserve}"
             ),
         }
     }
+}
+
+/// Entities as the question writes them.
+fn as_written(q: &str, entities: &[String]) -> String {
+    let found = words(q);
+    let written = entities.iter().map(|entity| {
+        let word = found
+            .iter()
+            .find(|w| w.is_capital() && w.lower() == *entity);
+        word.map_or(entity.as_str(), |w| w.text)
+    });
+    written.collect::<Vec<_>>().join(" ")
 }
 
 /// What is searched: not the question's words ("why did X move") but those of its answer.

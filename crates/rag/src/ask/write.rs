@@ -15,6 +15,13 @@ impl Run<'_> {
         draft: &mut Draft,
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<String, Fault> {
+        let mut notices = self.notices.join(" ");
+        if !notices.is_empty() {
+            notices.push(' ');
+            if !on_text(&notices) {
+                return Err(Fault::Stopped);
+            }
+        }
         let written = match self.asker.model {
             Some(model) if !draft.abstained => self.written_by(model, draft, on_text)?,
             _ => None,
@@ -25,7 +32,7 @@ impl Run<'_> {
             None => return Err(Fault::Stopped),
         };
         self.watch.lap(&mut self.receipt.stages_us.answer);
-        Ok(text)
+        Ok(notices + &text)
     }
 
     /// The model's text as far as it holds; `None` when our own words must do, with the reason in

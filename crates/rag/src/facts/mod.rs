@@ -67,6 +67,14 @@ impl SymbolFacts {
     pub fn change_bp(&self) -> Option<f64> {
         change_bp(self.open?, self.last?)
     }
+
+    /// Event time of the newest thing known; 0 when nothing is.
+    #[must_use]
+    pub fn newest_at(&self) -> u64 {
+        let jumps = self.jumps.iter().map(|j| j.at);
+        let halts = self.halts.iter().map(|h| h.at);
+        jumps.chain(halts).max().unwrap_or(0).max(self.at)
+    }
 }
 
 /// A price that moved fast.

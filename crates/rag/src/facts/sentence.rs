@@ -72,6 +72,19 @@ pub fn halted(facts: &SymbolFacts, halt: &Halt, now_ns: u64) -> String {
     text
 }
 
+/// Says so when facts are too old to speak of the instant asked about:
+/// `The newest data of AAPL is from 2014-01-28 21:00:00Z.`
+#[must_use]
+pub fn aged(facts: &SymbolFacts, asked_ns: u64) -> Option<String> {
+    const OLD_NS: u64 = 4 * 3_600_000_000_000;
+    let newest = facts.newest_at();
+    let old = newest > 0 && asked_ns.saturating_sub(newest) > OLD_NS;
+    old.then(|| {
+        let at = clock(newest, asked_ns);
+        format!("The newest data of {} is from {at}.", facts.symbol)
+    })
+}
+
 /// `AAPL (Apple Inc.)`, or the symbol alone.
 #[must_use]
 pub fn named(facts: &SymbolFacts) -> String {
@@ -175,5 +188,9 @@ mod tests {
             ..SymbolFacts::default()
         };
         assert_eq!(standing(&empty, 0), "X has no trade yet.");
+        assert_eq!(aged(&empty, NOON), None);
+        assert_eq!(aged(&facts(), NOON + 3_600 * S), None);
+        let want = "The newest data of AAPL is from 2014-02-10 12:00:00Z.";
+        assert_eq!(aged(&facts(), NOON + 86_400 * S).as_deref(), Some(want));
     }
 }

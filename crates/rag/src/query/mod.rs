@@ -24,6 +24,8 @@ pub struct Query {
     pub symbols: Vec<String>,
     /// Capitalised names that are no symbol we know, lower case: `bankamerica`.
     pub entities: Vec<String>,
+    /// Those of them that are written like a symbol, as written: `ZZZZ`.
+    pub tickers: Vec<String>,
     /// The direction the question takes for granted.
     pub direction: Option<Direction>,
     /// The time the question names.
@@ -52,6 +54,7 @@ impl Query {
         } else {
             Vec::new()
         };
+        let tickers = tickers(q, &entities);
         let known = !symbols.is_empty() || !entities.is_empty();
         Self {
             class: Class::of(q, known),
@@ -60,8 +63,26 @@ impl Query {
             stems: content_stems(q),
             symbols,
             entities,
+            tickers,
         }
     }
+}
+
+/// The entities that stand in the question in capitals, as short as symbols are. Read only beside
+/// a `why`: elsewhere capitals are mostly abbreviations.
+fn tickers(q: &str, entities: &[String]) -> Vec<String> {
+    if Class::of(q, true) != Class::WhyMoved {
+        return Vec::new();
+    }
+    let found = words(q);
+    let written = |entity: &String| {
+        let word = found
+            .iter()
+            .find(|w| w.lower() == *entity && w.is_upper())?;
+        let short = word.text.len() <= 5 && word.text.chars().all(|c| c.is_ascii_alphabetic());
+        short.then(|| word.text.to_owned())
+    };
+    entities.iter().filter_map(written).collect()
 }
 
 /// Capitalised words after the first one that are neither stop words nor calendar words.

@@ -3,7 +3,7 @@
 //!
 //! The naive scoring, in full. For every sentence of a passage
 //! `score = about * near * cause * direction * source * (0.9 + 0.1 * meaning)`, each factor 0 to 1
-//! (direction: 1 when news and move agree, 0.85 when the news leans nowhere, 0.35 when they
+//! (direction: 1 when news and move agree, 0.85 when the news leans nowhere, 0 when they
 //! contradict); later sentences lose a twentieth each. The factors multiply because none can stand in for another: the best story about
 //! the wrong company, or from last month, explains nothing. A passage is worth its best sentence.
 
@@ -133,7 +133,8 @@ fn best_cause(
         }
         let points = match (direction, reading.direction()) {
             (Some(moved), Some(told)) if moved == told => 1.0,
-            (Some(_), Some(_)) => 0.35,
+            // News of the other direction explains nothing, however near.
+            (Some(_), Some(_)) => continue,
             _ => 0.85,
         };
         // News says what happened first and elaborates later.

@@ -46,9 +46,9 @@ pub struct StreamSeen {
 pub struct MemorySeen {
     /// Its last sequence number.
     pub seq: u64,
-    /// The latest `known_at` stored.
+    /// The latest `known_at` stored; never after the question's `as_of`.
     pub newest_known_at: Option<u64>,
-    /// Age of that when asked.
+    /// Age of that at the instant asked about, at least 0; `None` when documents came since.
     pub freshness_ms: Option<f64>,
 }
 
