@@ -89,6 +89,13 @@ fn a_bulk_names_what_it_refuses() {
     assert!(reason(0).contains("`text`"), "{}", reason(0));
     assert!(reason(1).contains("id"), "{}", reason(1));
     assert!(reason(2).contains("tomorrow"), "{}", reason(2));
+    // A line that is no JSON costs itself alone, the first one too.
+    let lines = "{oops\n{\"id\": \"l\", \"text\": \"kept\"}\n[\"p\", \"q\"]\n";
+    let said = ouzel.expect("POST", "/v1/documents", lines, 200);
+    assert_eq!(
+        (&said["stored"], &said["rejected_count"]),
+        (&1.into(), &2.into())
+    );
 }
 
 #[test]
@@ -264,6 +271,7 @@ fn what_cannot_be_done_is_refused_in_words() {
             400,
         ),
         ("POST", "/v1/search", "", 400),
+        ("POST", "/v1/search", "[\"positional\"]", 400),
         ("POST", "/v1/documents", "hello", 400),
         ("POST", "/v1/documents", "{\"id\": \"a\"}", 400),
         ("POST", "/v1/documents", "", 400),
@@ -311,7 +319,7 @@ fn what_cannot_be_done_is_refused_in_words() {
 fn a_body_over_the_limit_is_refused_and_the_server_lives() {
     let dir = folder();
     let ouzel = serve(&dir);
-    let long = json!({"id": "long", "text": "word ".repeat(4 << 20)}).to_string();
+    let long = json!({"id": "long", "text": "word ".repeat(1 << 19)}).to_string();
     let said = ouzel.refused("POST", "/v1/documents", &long, 400);
     assert!(
         said["message"]
@@ -319,9 +327,21 @@ fn a_body_over_the_limit_is_refused_and_the_server_lives() {
             .is_some_and(|m| m.contains("bytes")),
         "{said}"
     );
-    // Past what any bulk may be: told before it is read.
-    let huge = " ".repeat(65 << 20);
+    // Past what any bulk may be, in bytes and in documents.
+    let huge = " ".repeat(17 << 20);
     ouzel.refused("POST", "/v1/documents", &huge, 413);
+    let many = format!("[{}1]", "1,".repeat(1 << 20));
+    let said = ouzel.refused("POST", "/v1/documents", &many, 413);
+    assert!(
+        said["message"]
+            .as_str()
+            .is_some_and(|m| m.contains("20000 documents")),
+        "{said}"
+    );
+    let lines = "{\"i\":1}\n".repeat(20_000);
+    let said = ouzel.expect("POST", "/v1/documents", &lines, 400);
+    assert_eq!(said["rejected_count"], 20_000);
+    assert_eq!(said["rejected"].as_array().map(Vec::len), Some(100));
     ouzel.get("/readyz");
 }
 
@@ -485,10 +505,16 @@ fn the_stream_says_what_is_followed_and_what_cannot_be() {
     assert!(shown["bids"][0]["price_e9"].is_i64());
     say(
         &mut socket,
-        json!({"subscribe": [format!("bars:{symbol}"), format!("vwap:{symbol}")]}),
+        json!({"subscribe": [format!("bars:{symbol}"), format!("vwap:{}", symbol.to_lowercase())]}),
     );
     assert_eq!(read_type(&mut socket, "bar")["symbol"], symbol.as_str());
-    assert_eq!(read_type(&mut socket, "vwap")["symbol"], symbol.as_str());
+    let first = read_type(&mut socket, "vwap");
+    assert_eq!(first["symbol"], symbol.as_str());
+    let second = read_type(&mut socket, "vwap");
+    assert!(
+        second["end"].as_str() > first["end"].as_str(),
+        "sent twice: {second}"
+    );
     for wrong in [
         json!({"subscribe": ["weather"]}),
         json!({"subscribe": ["book:NONE"]}),
@@ -503,7 +529,7 @@ fn the_stream_says_what_is_followed_and_what_cannot_be() {
         "movers",
         "feed",
         format!("bars:{symbol}"),
-        format!("vwap:{symbol}"),
+        format!("vwap:{}", symbol.to_lowercase()),
         book
     ]);
     say(

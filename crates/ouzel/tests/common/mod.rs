@@ -139,6 +139,25 @@ impl Running {
         self.child.id()
     }
 
+    /// Asks it to end, as a supervisor or Ctrl-C does.
+    pub fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status();
+        assert!(sent.expect("kill is there").success(), "{name} to {pid}");
+    }
+
+    /// Its exit status, if it ends in time.
+    pub fn ends_within(&mut self, limit: Duration) -> Option<i32> {
+        let began = Instant::now();
+        while began.elapsed() < limit {
+            if let Some(status) = self.child.try_wait().expect("it was started here") {
+                return Some(status.code().unwrap_or(-1));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().expect("it runs");
