@@ -23,15 +23,6 @@ const SECOND: u64 = 1_000_000_000;
 /// Planted shocks move 3 to 9 %; the flow around them less than 0.6 %.
 const JUMP_BP: u32 = 100;
 
-/// A clock that several own.
-pub struct Shared(pub Arc<ManualClock>);
-
-impl Clock for Shared {
-    fn now_ns(&self) -> u64 {
-        self.0.now_ns()
-    }
-}
-
 /// What the venue's thread and its owner both see.
 struct Common {
     flows: AtomicBool,

@@ -11,7 +11,7 @@ use node::{DigestCheck, Node, Pump, Settings};
 use rag::{Question, SearchRequest};
 use stdx::{Clock, ManualClock, SystemClock};
 
-use super::load::{Load, Shared};
+use super::load::Load;
 use super::memory::{document, fill};
 use crate::Size;
 use crate::measure::{median, quantile, time_ns};
@@ -47,7 +47,8 @@ pub fn run(size: Size, report: &mut Report) -> Result<()> {
         dir: folder.path().to_path_buf(),
         sync: SyncPolicy::Never,
     };
-    let node = Arc::new(Node::open(&settings, Box::new(Shared(Arc::clone(&clock))))?);
+    let shared: Arc<dyn Clock> = clock.clone();
+    let node = Arc::new(Node::open(&settings, shared)?);
     report.step("answers: filling the memory");
     let documents = fill(&node, size.of(DOCUMENTS), clock.now_ns())?;
     let (load, lane) = Load::start(RATE, clock)?;
