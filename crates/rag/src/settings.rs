@@ -55,6 +55,14 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Whether a change is a move that needs a cause, in the precision in which it is shown.
+    #[must_use]
+    pub fn is_move(&self, bp: f64) -> bool {
+        bp.abs().round() >= self.move_bp_min
+    }
+}
+
 /// Bytes in a document's id, at most.
 pub const ID_BYTES_LIMIT: usize = 512;
 /// Bytes in a document's title, at most.

@@ -171,4 +171,22 @@ fn real_moves_are_explained_from_what_was_known() {
         );
         assert!(answer.expect("answers").abstained);
     }
+    // A fall that the market does not know of: Apple rose on the last day known by then.
+    let rise = bars_of(&csv, "AAPL", "2014-01-27");
+    let as_of = instant("2014-01-28T15:00:00Z");
+    let (facts, clock) = (market(&rise), ManualClock::at(as_of));
+    let asker = Asker::new(&memory, &facts, &NoEmbedder, None, &clock);
+    let question = Question {
+        as_of: Some(as_of),
+        ..Question::new("why did AAPL fall?")
+    };
+    let answer = asker.ask(&question, &mut |_| true).expect("answers");
+    println!("\n{}", answer.answer);
+    assert!(answer.abstained && answer.answer.contains("did not fall"));
+}
+
+fn bars_of(csv: &str, ticker: &str, date: &str) -> Bar {
+    let mut all = bars(csv).into_iter();
+    all.find(|b| b.ticker == ticker && b.date == date)
+        .expect("a bar of that day")
 }

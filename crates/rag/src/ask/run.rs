@@ -59,7 +59,10 @@ impl<'a> Run<'a> {
         receipt.stream = stream(asker, asked_at);
         receipt.memory = memory(asker, question.as_of, asked_at);
         let present = now_of(&receipt, asked_at);
-        let now_ns = question.as_of.map_or(present, |as_of| as_of.min(present));
+        let now_ns = match question.as_of {
+            Some(as_of) => as_of.min(present.max(asked_at)),
+            None => present,
+        };
         let names = Names::new(&asker.facts.symbols());
         let query = Query::read(&question.q, question.symbol.as_deref(), &names, now_ns);
         watch.lap(&mut receipt.stages_us.facts);

@@ -93,7 +93,7 @@ impl Run<'_> {
         let wanted = |bp: f64| direction.is_none() || Direction::of_move(bp) == direction;
         let striking = movers
             .into_iter()
-            .filter(|m| wanted(m.move_bp) && m.move_bp.abs() >= self.asker.settings.move_bp_min);
+            .filter(|m| wanted(m.move_bp) && self.asker.settings.is_move(m.move_bp));
         let symbols: Vec<String> = striking.map(|m| m.symbol).collect();
         let (mut seen, mut newest) = (Vec::new(), 0);
         for symbol in symbols {
@@ -209,8 +209,8 @@ impl Run<'_> {
     /// Why there is nothing to explain. Facts that do show a move are from another time.
     fn no_move(&self, name: &str, market: Option<&SymbolFacts>) -> String {
         let name_of = market.map_or_else(|| name.to_owned(), named);
-        let least = self.asker.settings.move_bp_min;
-        let moved = |f: &SymbolFacts| f.change_bp().is_some_and(|bp| bp.abs() >= least);
+        let settings = &self.asker.settings;
+        let moved = |f: &SymbolFacts| f.change_bp().is_some_and(|bp| settings.is_move(bp));
         match market.filter(|f| moved(f)) {
             Some(facts) => {
                 let at = clock(facts.newest_at(), self.now_ns);

@@ -128,7 +128,7 @@ fn merged(facts: &SymbolFacts) -> Vec<Move> {
 
 fn day(facts: &SymbolFacts, settings: &Settings) -> Option<Move> {
     let bp = facts.change_bp()?;
-    (bp.abs() >= settings.move_bp_min).then_some(Move {
+    settings.is_move(bp).then_some(Move {
         start: facts.open_at.unwrap_or(facts.at).min(facts.at),
         end: facts.at,
         from: facts.open,
