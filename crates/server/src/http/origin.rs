@@ -104,7 +104,11 @@ mod tests {
         let local = "127.0.0.1:7878";
         let ours = (HOST, "localhost:7878");
         let post = |more: &[(HeaderName, &str)]| {
-            check(local, Method::POST, &[&[ours.clone()], more].concat())
+            check(
+                local,
+                Method::POST,
+                &[std::slice::from_ref(&ours), more].concat(),
+            )
         };
         assert!(post(&[]));
         assert!(post(&[(ORIGIN, "http://localhost:7878")]));
