@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 use super::figure::{Figure, figures};
 use super::polarity::{Clause, Said, clauses, said, same_direction, same_negation};
 use super::quote::{levelled, quotes};
-use crate::prose::content_stems;
+use crate::prose::{Word, content_stems, words};
+use crate::query::Direction;
 
 /// Share of a sentence's telling words that its sources must have. A paraphrase keeps names,
 /// figures and nouns; below two thirds the verbs are not the only thing that is new.
@@ -86,22 +87,24 @@ impl Ground {
         asked || of(&self.market, true) || cited.iter().any(|s| of(s, false))
     }
 
+    /// Figures and verbs of motion have been held to their sources already, in whatever words.
     fn support(&self, sentence: &str, cited: &[&Source]) -> f32 {
-        let stems = content_stems(sentence);
-        let asked = Some(&self.question).filter(|_| !cited.is_empty());
-        let sources: Vec<&Source> = cited
-            .iter()
-            .copied()
-            .chain([&self.market])
-            .chain(asked)
-            .collect();
-        let known = |stem: &&String| sources.iter().any(|s| s.stems.contains(*stem));
-        let supported = stems.iter().filter(known).count() as f32;
+        let all = words(sentence);
+        let held = |w: &&Word<'_>| w.is_number() || Direction::of(w.text).is_some();
+        let open = all.iter().filter(|w| !held(w));
+        let stems: BTreeSet<String> = open.flat_map(|w| content_stems(w.text)).collect();
         if stems.is_empty() {
-            0.0
-        } else {
-            supported / stems.len() as f32
+            return if all.iter().any(|w| held(&w)) {
+                1.0
+            } else {
+                0.0
+            };
         }
+        let asked = Some(&self.question).filter(|_| !cited.is_empty());
+        let sources = cited.iter().copied().chain([&self.market]).chain(asked);
+        let sources: Vec<&Source> = sources.collect();
+        let known = |stem: &&String| sources.iter().any(|s| s.stems.contains(*stem));
+        stems.iter().filter(known).count() as f32 / stems.len() as f32
     }
 }
 
@@ -132,6 +135,15 @@ mod tests {
         );
         check("The breach ‘exposed records’ of customers.", true);
         check("Turnstile's shares fell to $93.", true);
+        check(
+            "TURN dropped 7.00 % within 2 s after the company disclosed a data breach.",
+            true,
+        );
+        check(
+            "The shares fell because a data breach exposed customers' records.",
+            true,
+        );
+        check("TURN is down 7 % since 14:30Z.", true);
     }
 
     #[test]
@@ -155,5 +167,21 @@ mod tests {
         check("disclosed record customers, so shares rose", false);
         check("Turnstile's shares jumped 50 %.", false);
         check("The breach exposed records of employees in Paris.", false);
+        check("Turnstile disclosed that no data was exposed.", false);
+        check("Turnstile hasn't disclosed a data breach.", false);
+        check("Shares of Turnstile rallied in early trading.", false);
+        check("TURN fell 70 % after a data breach.", false);
+        check(
+            "Turnstile disclosed a breach of 930 billion records.",
+            false,
+        );
+        check(
+            "Turnstile disclosed a breach of nine hundred trillion records.",
+            false,
+        );
+        check("Turnstile: „customers flee“ after data breach.", false);
+        check("Turnstile disclosed a $930 million data breach.", false);
+        check("The data breach exposed 930 customers.", false);
+        check("Turnstile upgraded after data breach.", false);
     }
 }

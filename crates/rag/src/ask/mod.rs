@@ -1,5 +1,6 @@
 //! The join: one question against the market's facts and the documents known by then.
 
+mod moving;
 mod plain;
 mod retrieve;
 mod run;

@@ -16,7 +16,7 @@ use crate::rank::{Evidence, Subject, causes};
 use crate::search::Mode;
 
 /// Symbols of one question answered at most.
-const SUBJECTS_LIMIT: usize = 3;
+pub(super) const SUBJECTS_LIMIT: usize = 3;
 /// Said where a search was left out.
 pub(super) const NOT_SEARCHED: &str = "not searched: deadline";
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -82,56 +82,10 @@ impl Run<'_> {
         self.explain_all(seen)
     }
 
-    /// The top movers, each with its evidence or without.
-    pub(crate) fn moving(&mut self) -> Result<Draft, Fault> {
-        let movers = self
-            .asker
-            .facts
-            .movers(self.question.as_of, 4 * SUBJECTS_LIMIT);
-        self.watch.lap(&mut self.receipt.stages_us.facts);
-        let direction = self.query.direction;
-        let wanted = |bp: f64| direction.is_none() || Direction::of_move(bp) == direction;
-        let striking = movers
-            .into_iter()
-            .filter(|m| wanted(m.move_bp) && self.asker.settings.is_move(m.move_bp));
-        let symbols: Vec<String> = striking.map(|m| m.symbol).collect();
-        let (mut seen, mut newest) = (Vec::new(), 0);
-        for symbol in symbols {
-            if seen.len() == SUBJECTS_LIMIT {
-                break;
-            }
-            // What was striking a while ago, or before the time asked about, moves no more.
-            let Some(facts) = self.market(&symbol) else {
-                continue;
-            };
-            newest = newest.max(facts.newest_at());
-            let moves = self
-                .relevant(&facts)
-                .is_some_and(|m| direction.is_none() || m.direction() == direction);
-            if moves {
-                seen.push((symbol, Some(facts)));
-            }
-        }
-        if seen.is_empty() {
-            return Ok(Draft {
-                text: self.nothing_moves(newest),
-                abstained: true,
-                ..Draft::default()
-            });
-        }
-        self.explain_all(seen)
-    }
-
-    fn nothing_moves(&self, newest: u64) -> String {
-        let before = self.query.when.is_some_and(|w| newest < w.from);
-        if newest > 0 && before {
-            let at = clock(newest, self.now_ns);
-            return format!("Nothing is known of that time: the newest market data is from {at}.");
-        }
-        "Nothing is moving notably, so there is no cause to look for.".to_owned()
-    }
-
-    fn explain_all(&mut self, seen: Vec<(String, Option<SymbolFacts>)>) -> Result<Draft, Fault> {
+    pub(super) fn explain_all(
+        &mut self,
+        seen: Vec<(String, Option<SymbolFacts>)>,
+    ) -> Result<Draft, Fault> {
         let mut findings = Vec::with_capacity(seen.len());
         let mut number = 1;
         for (symbol, market) in seen {
@@ -154,7 +108,10 @@ impl Run<'_> {
         number: usize,
     ) -> Result<Finding, Fault> {
         let m = match &market {
-            Some(facts) => self.relevant(facts),
+            Some(facts) => {
+                self.flag_book(facts);
+                self.relevant(facts)
+            }
             None => Some(self.unseen()),
         };
         let facts = market
@@ -168,12 +125,7 @@ impl Run<'_> {
             && asked != actual
         {
             self.flag(format!("moved-the-other-way:{name}"));
-            let name = market.as_ref().map_or_else(|| name.to_owned(), named);
-            let (not, but) = match asked {
-                Direction::Up => ("rise", "fell"),
-                Direction::Down => ("fall", "rose"),
-            };
-            let lead = format!("No cause found: {name} did not {not}, it {but}.");
+            let lead = other_way(name, market.as_ref(), asked);
             return Ok(Finding::without(lead, facts));
         }
         if self.too_late() {
@@ -198,7 +150,7 @@ impl Run<'_> {
 
     /// The move of a symbol that the question means. The present is where the facts end: a day's
     /// bar of last Friday, or a feed that stopped, still tells of the newest move there is.
-    fn relevant(&self, facts: &SymbolFacts) -> Option<Move> {
+    pub(super) fn relevant(&self, facts: &SymbolFacts) -> Option<Move> {
         let newest = facts.newest_at();
         let now = if newest == 0 { self.now_ns } else { newest };
         let now = now.min(self.question.as_of.unwrap_or(u64::MAX));
@@ -223,7 +175,7 @@ impl Run<'_> {
     }
 
     /// The market's facts as of the instant, or as of the end of the day that the question names.
-    fn market(&mut self, symbol: &str) -> Option<SymbolFacts> {
+    pub(super) fn market(&mut self, symbol: &str) -> Option<SymbolFacts> {
         let past = self.past();
         let as_of = match (self.question.as_of, past) {
             (Some(as_of), Some(past)) => Some(as_of.min(past)),
@@ -231,7 +183,12 @@ impl Run<'_> {
         };
         let facts = self.asker.facts.as_of_facts(symbol, as_of);
         self.watch.lap(&mut self.receipt.stages_us.facts);
-        let facts = facts?;
+        facts
+    }
+
+    /// What a reader should know of the book before trusting its facts.
+    fn flag_book(&mut self, facts: &SymbolFacts) {
+        let symbol = &facts.symbol;
         if !facts.integrity.is_empty() && facts.integrity != "ok" {
             self.flag(format!("book-{}:{symbol}", facts.integrity));
         }
@@ -244,7 +201,6 @@ impl Run<'_> {
         if facts.state == "halted" || facts.state == "paused" {
             self.flag(format!("{}:{symbol}", facts.state));
         }
-        Some(facts)
     }
 
     /// The end of the time that the question names, when that is over.
@@ -353,6 +309,20 @@ impl Run<'_> {
                 "No cause found for {move_of}: none of {n} passages from around that time explains it.{reserve}"
             ),
         }
+    }
+}
+
+/// That what was asked about did not happen. The day may have ended a little that way all the same.
+fn other_way(name: &str, market: Option<&SymbolFacts>, asked: Direction) -> String {
+    let day = market.and_then(SymbolFacts::change_bp);
+    let notably = match day.and_then(Direction::of_move) == Some(asked) {
+        true => " notably",
+        false => "",
+    };
+    let name = market.map_or_else(|| name.to_owned(), named);
+    match asked {
+        Direction::Up => format!("No cause found: {name} did not rise{notably}, it fell."),
+        Direction::Down => format!("No cause found: {name} did not fall{notably}, it rose."),
     }
 }
 
