@@ -216,10 +216,31 @@ impl Target<'_> {
         let bars = bars.with_context(|| path.display().to_string())?;
         match self {
             Self::Here(node) => node.days().store(&bars)?,
-            Self::There(client) => client.post("/v1/days", &text).map(drop)?,
+            Self::There(client) => {
+                for part in csv_parts(&text, BULK_BYTES) {
+                    client.post("/v1/days", &part)?;
+                }
+            }
         }
         Ok(bars.len() as u64)
     }
+}
+
+/// A table in parts of about `bytes`, each with the header.
+fn csv_parts(text: &str, bytes: usize) -> Vec<String> {
+    let mut lines = text.lines();
+    let header = lines.next().unwrap_or_default();
+    let mut parts: Vec<String> = Vec::new();
+    for line in lines {
+        match parts.last_mut() {
+            Some(part) if part.len() + line.len() < bytes => {
+                part.push('\n');
+                part.push_str(line);
+            }
+            _ => parts.push(format!("{header}\n{line}")),
+        }
+    }
+    parts
 }
 
 /// Prints what became of it.
@@ -243,5 +264,17 @@ pub fn report(args: &IngestArgs, total: &Total) {
             row["file"].as_str().unwrap_or_default(),
             row["line"]
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_table_goes_in_parts_that_each_have_the_header() {
+        let parts = csv_parts("date,close\na,1\nb,2\nc,3\n", 19);
+        assert_eq!(parts, ["date,close\na,1\nb,2", "date,close\nc,3"]);
+        assert!(csv_parts("date,close\n", 9).is_empty());
     }
 }
