@@ -7,6 +7,7 @@ use crate::ask::why::Draft;
 use crate::context::within_budget;
 use crate::fault::Fault;
 use crate::model::Model;
+use crate::rank::Evidence;
 
 impl Run<'_> {
     /// The answer's text. Without evidence no model is asked: there is nothing it could rest on.
@@ -64,16 +65,7 @@ impl Run<'_> {
             limit,
         );
         let known: Vec<String> = draft.facts.iter().map(|f| f.text.clone()).collect();
-        let passages: Vec<String> = evidence
-            .iter()
-            .map(|e| {
-                format!(
-                    "{}\n\n{}",
-                    e.passage.title.as_deref().unwrap_or(""),
-                    e.passage.text
-                )
-            })
-            .collect();
+        let passages: Vec<String> = evidence.iter().map(titled).collect();
         let mut gate = Gate::new(&known.join(" "), question, &passages, limit);
         let mut gone = false;
         let mut show = |text: &str, on_text: &mut dyn FnMut(&str) -> bool| {
@@ -146,4 +138,10 @@ impl Run<'_> {
         }
         Ok(Some(format!("{shown}{ours}")))
     }
+}
+
+/// A passage with its document's headline, as the gate compares sentences with it.
+fn titled(evidence: &Evidence) -> String {
+    let title = evidence.passage.title.as_deref().unwrap_or("");
+    format!("{title}\n\n{}", evidence.passage.text)
 }

@@ -44,18 +44,14 @@ fn point(number: usize, vector: &[f32], text: &str, known_at: u64) -> Op {
     })
 }
 
-/// Dense and text searches over one collection that holds superseded versions.
-pub fn searches(size: Size) -> Result<Vec<Figure>> {
-    let texts = texts::load(size.of(POINTS));
-    let count = texts.texts.len();
-    let mut rng = Rng::new(9);
-    let rows = unit_rows(count, &mut rng);
-    let (points, _) = Collection::open_on(MemDisk::new(), settings(SyncPolicy::Never))?;
+/// Every point, then a second version of one in five.
+fn fill(points: &Collection, rows: &[f32], texts: &[String]) -> Result<()> {
+    let count = texts.len();
     let op = |number: usize, known_at| {
         point(
             number,
             &rows[number * DIM..][..DIM],
-            &texts.texts[number],
+            &texts[number],
             known_at,
         )
     };
@@ -73,6 +69,17 @@ pub fn searches(size: Size) -> Result<Vec<Figure>> {
                 .collect(),
         )?;
     }
+    Ok(())
+}
+
+/// Dense and text searches over one collection that holds superseded versions.
+pub fn searches(size: Size) -> Result<Vec<Figure>> {
+    let texts = texts::load(size.of(POINTS));
+    let count = texts.texts.len();
+    let mut rng = Rng::new(9);
+    let rows = unit_rows(count, &mut rng);
+    let (points, _) = Collection::open_on(MemDisk::new(), settings(SyncPolicy::Never))?;
+    fill(&points, &rows, &texts.texts)?;
     let queries = unit_rows(DENSE_QUERIES, &mut rng);
     let queries: Vec<&[f32]> = queries.chunks_exact(DIM).collect();
     let index = Postings::new(&texts.texts);
@@ -112,7 +119,12 @@ pub fn searches(size: Size) -> Result<Vec<Figure>> {
         }),
     ];
     let values = interleave(ROUNDS, &mut contestants);
-    let [dense_now, dense_then, bare, text_now, text_then, postings] = values.as_slice() else {
+    Ok(figures(&values, recalls, count, &texts.words))
+}
+
+/// Each way to search beside the one it is compared with.
+fn figures(values: &[Vec<f64>], recalls: [f64; 2], count: usize, words: &str) -> Vec<Figure> {
+    let [dense_now, dense_then, bare, text_now, text_then, postings] = values else {
         unreachable!("one list of values a contestant")
     };
     let figure = |name: &str, values: &[f64]| {
@@ -125,7 +137,7 @@ pub fn searches(size: Size) -> Result<Vec<Figure>> {
     };
     let held =
         format!("{count} points of {DIM} f32, a fifth of them with two versions, top {K}, exact");
-    Ok(vec![
+    vec![
         figure("dense_now", dense_now)
             .beside("bare scan of the same rows", bare)
             .recall(recalls[0])
@@ -138,12 +150,12 @@ pub fn searches(size: Size) -> Result<Vec<Figure>> {
             .beside("naive BM25, no stems, no versions", postings)
             .note(format!(
                 "{}; ours stems, leaves out stop words and asks what was visible when",
-                texts.words
+                words
             )),
         figure("text_as_of", text_then)
             .beside("the same, now", text_now)
             .note("statistics of the instant, not of today"),
-    ])
+    ]
 }
 
 const WRITERS: usize = 8;
