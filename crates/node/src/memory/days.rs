@@ -222,8 +222,9 @@ pub fn read_csv(reader: impl Read) -> Result<Vec<DayBar>, String> {
         let found = headers.iter().position(|h| names.contains(&h.trim()));
         found.ok_or_else(|| {
             format!(
-                "day bars: no column {}; the header is {headers:?}",
-                names.join(" or ")
+                "day bars: no column {}; the header has {}",
+                names.join(" or "),
+                headers.iter().collect::<Vec<_>>().join(", ")
             )
         })
     };
