@@ -381,6 +381,7 @@ impl Drop for Collection {
     fn drop(&mut self) {
         if let Some(syncer) = self.syncer.take() {
             self.committer.close();
+            // A panic there has poisoned the queue already.
             let _ = syncer.join();
             // What was acknowledged within the last interval; a failure has nobody left to tell.
             let _ = self.committer.sync();
