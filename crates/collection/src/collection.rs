@@ -381,7 +381,7 @@ impl Drop for Collection {
     fn drop(&mut self) {
         if let Some(syncer) = self.syncer.take() {
             self.committer.close();
-            // A panic there has poisoned the queue already.
+            // A panic there was printed by its thread; dropping has nobody else to tell.
             let _ = syncer.join();
             // What was acknowledged within the last interval; a failure has nobody left to tell.
             let _ = self.committer.sync();
