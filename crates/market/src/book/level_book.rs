@@ -67,6 +67,7 @@ impl LevelBook {
             | Event::Reduce { .. }
             | Event::Delete { .. }
             | Event::Replace { .. }
+            | Event::Amend { .. }
             | Event::Execute { .. } => Err(Reject::WrongKind),
         }
     }

@@ -60,6 +60,18 @@ impl NaiveBooks {
                 let order = (instrument.0, side, price.0, qty.0);
                 self.orders.insert(order_id.0, order);
             }
+            Event::Amend {
+                order_id,
+                price,
+                qty,
+            } => {
+                let (_, side, _, _) = self.find(instrument, order_id)?;
+                if qty.0 == 0 {
+                    return Err(Reject::ZeroQty);
+                }
+                let order = (instrument.0, side, price.0, qty.0);
+                self.orders.insert(order_id.0, order);
+            }
             Event::Clear => self.orders.retain(|_, order| order.0 != instrument.0),
             _ => {}
         }
@@ -122,6 +134,9 @@ fn order_event() -> impl Strategy<Value = Event> {
         2 => id().prop_map(|order_id| Event::Delete { order_id }),
         2 => (id(), id(), price(), qty()).prop_map(|(old_order_id, order_id, price, qty)| {
             Event::Replace { old_order_id, order_id, price, qty }
+        }),
+        2 => (id(), price(), qty()).prop_map(|(order_id, price, qty)| {
+            Event::Amend { order_id, price, qty }
         }),
         2 => (id(), qty()).prop_map(|(order_id, qty)| Event::Execute {
             order_id, qty, price: None, printable: true, match_id: 1

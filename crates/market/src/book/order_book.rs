@@ -337,6 +337,14 @@ impl BookSet {
                 let near = self.replace(instrument, old_order_id, order_id, price, qty)?;
                 Ok(Applied::book(near))
             }
+            Event::Amend {
+                order_id,
+                price,
+                qty,
+            } => {
+                let near = self.amend(instrument, order_id, price, qty)?;
+                Ok(Applied::book(near))
+            }
             Event::Execute {
                 order_id,
                 qty,
@@ -426,6 +434,23 @@ impl BookSet {
         let left_near = book.take(old, old.qty(), true);
         let joined_near = book.join(order);
         Ok(left_near | joined_near)
+    }
+
+    /// [`Event::Amend`] in parts.
+    fn amend(
+        &mut self,
+        instrument: InstrumentId,
+        order_id: OrderId,
+        price: Price,
+        qty: Qty,
+    ) -> Result<bool, Reject> {
+        let (_, old) = self.find(instrument, order_id)?;
+        let order = order_of(instrument, old.side(), rank_of(old.side(), price), qty)?;
+        if order.rank() == old.rank() && order.qty() <= old.qty() {
+            self.reduce(instrument, order_id, Qty(old.qty().0 - qty.0))
+        } else {
+            self.replace(instrument, order_id, order_id, price, qty)
+        }
     }
 
     #[inline]

@@ -90,6 +90,16 @@ pub enum Event {
         /// What it shows.
         qty: Qty,
     },
+    /// A resting order now shows `qty` at `price`, on its side. It keeps its time priority if the
+    /// price stays and the quantity does not grow. L3.
+    Amend {
+        /// The resting order.
+        order_id: OrderId,
+        /// Its new limit.
+        price: Price,
+        /// What it shows now; zero is refused ([`Event::Delete`]).
+        qty: Qty,
+    },
     /// A resting order trades `qty` and shows that much less. L3.
     Execute {
         /// The resting order.

@@ -1,8 +1,9 @@
 //! What is known of every symbol beside its book, and the steps that read events: windows,
 //! signals, publisher.
 
-use super::config::PipelineConfig;
-use crate::event::{InstrumentId, Price, Qty, Side, Stamp, TradingState};
+use super::config::{JumpPrice, PipelineConfig};
+use crate::book::Applied;
+use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, TradingState};
 use crate::publish::{Integrity, Publisher, Signal, SignalKind, TradePrint};
 use crate::signal::{JumpDetector, TradingWatch};
 use crate::window::{BarBuilder, EventClock, LateCount, Print, SlidingVwap};
@@ -43,6 +44,49 @@ pub(super) struct Trade {
     pub(super) match_id: u64,
 }
 
+impl Trade {
+    /// What traded, where the venue counts it in volume.
+    fn of(event: &Event, execution: Option<(Price, Side)>) -> Option<Self> {
+        let (price, qty, aggressor, cross, match_id) = match (*event, execution) {
+            (
+                Event::Execute {
+                    qty,
+                    match_id,
+                    printable: true,
+                    ..
+                },
+                Some((price, aggressor)),
+            ) => (price, qty, Some(aggressor), false, match_id),
+            (
+                Event::Trade {
+                    aggressor,
+                    price,
+                    qty,
+                    match_id,
+                },
+                _,
+            ) => (price, qty, aggressor, false, match_id),
+            (
+                Event::Cross {
+                    price,
+                    qty,
+                    match_id,
+                },
+                _,
+            ) => (price, qty, None, true, match_id),
+            _ => return None,
+        };
+        let trade = Self {
+            price,
+            qty,
+            aggressor,
+            cross,
+            match_id,
+        };
+        (qty.0 > 0).then_some(trade)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Board {
     pub(super) symbols: Vec<Symbol>,
@@ -54,6 +98,7 @@ pub(super) struct Board {
     bars: BarBuilder,
     vwap: SlidingVwap,
     jumps: JumpDetector,
+    jump_price: JumpPrice,
     window_due_ns: u64,
     now_ns: u64,
     busts: u64,
@@ -78,6 +123,7 @@ impl Board {
             bars: BarBuilder::new(limit, &config.bar_ns),
             vwap: SlidingVwap::new(limit, length_ns, step_ns, lateness_ns),
             jumps: JumpDetector::new(limit, config.jump),
+            jump_price: config.jump_price,
             window_due_ns: 0,
             now_ns: 0,
             busts: 0,
@@ -124,7 +170,50 @@ impl Board {
         }
     }
 
-    pub(super) fn trade(&mut self, id: InstrumentId, stamp: Stamp, trade: Trade) {
+    /// What an event that its book has taken means for the steps behind, beside the change of the
+    /// book itself, which [`Board::touched`] tells.
+    pub(super) fn applied(
+        &mut self,
+        id: InstrumentId,
+        stamp: Stamp,
+        event: &Event,
+        applied: Applied,
+    ) {
+        match *event {
+            Event::State { state, reason } => self.state(id, stamp, state, reason),
+            Event::Bust { .. } => self.bust(),
+            _ => {
+                if let Some(trade) = Trade::of(event, applied.execution) {
+                    self.print(id, stamp, trade);
+                }
+            }
+        }
+    }
+
+    /// A trade, and a look at its price where the last price is the one watched for jumps.
+    pub(super) fn print(&mut self, id: InstrumentId, stamp: Stamp, trade: Trade) {
+        self.trade(id, stamp, trade);
+        if self.jump_price == JumpPrice::Last {
+            self.price(id, stamp, trade.price);
+        }
+    }
+
+    /// The middle of a book that changed near the touch, where that is the price watched for jumps.
+    #[inline]
+    pub(super) fn middle(
+        &mut self,
+        id: InstrumentId,
+        stamp: Stamp,
+        mid: impl FnOnce() -> Option<Price>,
+    ) {
+        if self.jump_price == JumpPrice::Mid
+            && let Some(mid) = mid()
+        {
+            self.price(id, stamp, mid);
+        }
+    }
+
+    fn trade(&mut self, id: InstrumentId, stamp: Stamp, trade: Trade) {
         let integrity = self.integrity(id);
         let print = TradePrint {
             instrument: id,

@@ -34,6 +34,9 @@ pub struct PipelineConfig {
     /// How far event times may run behind the latest. A feed in the order of its matching engine
     /// needs none; at most the shortest bar.
     pub lateness_ns: u64,
+    /// How far level changes may run ahead of older prints, for feeds whose streams are not in order
+    /// with each other: levels then move event time only to this long before themselves.
+    pub book_lag_ns: u64,
     /// Silence after which event time runs on with our clock.
     pub quiet_ns: u64,
     /// What counts as a jump.
@@ -63,6 +66,7 @@ impl Default for PipelineConfig {
             vwap_length_ns: 60_000_000_000,
             vwap_step_ns: 100_000_000,
             lateness_ns: 0,
+            book_lag_ns: 0,
             quiet_ns: 250_000_000,
             jump: JumpConfig::default(),
             jump_price: JumpPrice::Last,

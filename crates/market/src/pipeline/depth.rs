@@ -5,14 +5,13 @@ use std::collections::VecDeque;
 use wire::binance::{self, AggTrade, BookTicker, Depth, Message, Snapshot};
 
 use super::board::{Board, Trade};
-use super::config::{JumpPrice, PipelineConfig};
+use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
+use super::top::top_of;
 use crate::book::{LevelBook, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, Price, Qty, Side, Stamp};
 use crate::feed::binance::{DepthOutcome, DepthSync, SyncState};
-use crate::publish::{
-    BookTop, FeedState, FeedStatus, Integrity, Level, LineStatus, Published, Sink, TOP_LEVELS,
-};
+use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, LineStatus, Published, Sink};
 use crate::window::LateCount;
 
 /// Best prices kept until the difference that reaches them.
@@ -54,7 +53,6 @@ pub struct DepthPipeline {
     sync: DepthSync,
     board: Board,
     rejected: RejectRing,
-    jump_price: JumpPrice,
     levels_reserve: usize,
     line: LineStatus,
     check: TickerCheck,
@@ -74,7 +72,6 @@ impl DepthPipeline {
             sync: DepthSync::new(config.depth, limit),
             board: Board::new(config),
             rejected: RejectRing::new(),
-            jump_price: config.jump_price,
             levels_reserve: config.levels_reserve,
             line: LineStatus::default(),
             check: TickerCheck::default(),
@@ -346,11 +343,9 @@ impl DepthPipeline {
         self.last_seq = stamp.seq;
         self.board.touched(id, stamp, change.near);
         self.learn_decimals(id, change.price_digits);
-        if change.near
-            && self.jump_price == JumpPrice::Mid
-            && let Some(mid) = self.markets[id.0 as usize].book.mid()
-        {
-            self.board.price(id, stamp, mid);
+        if change.near {
+            let book = &self.markets[id.0 as usize].book;
+            self.board.middle(id, stamp, || book.mid());
         }
     }
 
@@ -380,10 +375,7 @@ impl DepthPipeline {
             cross: false,
             match_id: trade.agg_trade_id,
         };
-        self.board.trade(id, stamp, print);
-        if self.jump_price == JumpPrice::Last {
-            self.board.price(id, stamp, price);
-        }
+        self.board.print(id, stamp, print);
     }
 
     fn ticker(&mut self, ticker: &BookTicker<'_>) {
@@ -512,22 +504,7 @@ impl Published for View<'_> {
     fn book_top(&self, id: InstrumentId) -> BookTop {
         let symbol = &self.symbols[id.0 as usize];
         let book = &self.markets[id.0 as usize].book;
-        let mut top = BookTop {
-            instrument: id,
-            stamp: symbol.stamp,
-            bids: [Level::default(); TOP_LEVELS],
-            asks: [Level::default(); TOP_LEVELS],
-            bid_count: 0,
-            ask_count: 0,
-            locked: book.is_locked(),
-            crossed: book.is_crossed(),
-            integrity: symbol.integrity(self.feed_integrity, book.is_crossed()),
-            state: symbol.state(),
-            last: symbol.last,
-        };
-        top.bid_count = book.top(Side::Bid, &mut top.bids) as u8;
-        top.ask_count = book.top(Side::Ask, &mut top.asks) as u8;
-        top
+        top_of(id, symbol, self.feed_integrity, Some(book))
     }
 
     fn feed_status(&self) -> FeedStatus {

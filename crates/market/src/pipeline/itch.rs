@@ -5,14 +5,15 @@ use std::collections::VecDeque;
 use wire::moldudp64::Messages;
 
 use super::ahead::read_ahead;
-use super::board::{Board, Trade};
-use super::config::{JumpPrice, PipelineConfig};
+use super::board::Board;
+use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
+use super::top::top_of;
 use crate::book::{BookSet, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp};
 use crate::feed::itch::{Meaning, Normaliser, Orders};
 use crate::feed::mold::{Handler, MoldFeed, Note};
-use crate::publish::{BookTop, FeedStatus, Integrity, Level, Published, Sink, TOP_LEVELS};
+use crate::publish::{BookTop, FeedStatus, Integrity, Published, Sink};
 use crate::window::LateCount;
 
 /// Digests wanted or taken but not fetched, at most.
@@ -34,7 +35,6 @@ struct Core {
     board: Board,
     rejected: RejectRing,
     rejected_messages: u64,
-    jump_price: JumpPrice,
     applied_seq: u64,
     digests: Digests,
     is_gap_aged: bool,
@@ -63,7 +63,6 @@ impl ItchPipeline {
                 board: Board::new(config),
                 rejected: RejectRing::new(),
                 rejected_messages: 0,
-                jump_price: config.jump_price,
                 applied_seq: 0,
                 digests: Digests::new(),
                 is_gap_aged: false,
@@ -390,11 +389,10 @@ impl Core {
     /// Looks for jumps of the middle, where that is the price watched.
     #[inline]
     fn middle(&mut self, id: InstrumentId, stamp: Stamp, near: bool) {
-        if near
-            && self.jump_price == JumpPrice::Mid
-            && let Some(mid) = self.books.book(id).and_then(OrderBook::mid)
-        {
-            self.board.price(id, stamp, mid);
+        if near {
+            let books = &self.books;
+            let mid = || books.book(id).and_then(OrderBook::mid);
+            self.board.middle(id, stamp, mid);
         }
     }
 
@@ -408,70 +406,10 @@ impl Core {
 
     fn apply(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) -> Result<(), Reject> {
         let applied = self.books.apply(id, event)?;
-        match *event {
-            Event::State { state, reason } => self.board.state(id, stamp, state, reason),
-            Event::Bust { .. } => self.board.bust(),
-            Event::Trade { .. } | Event::Cross { .. } | Event::Execute { .. } => {
-                self.board.touched(id, stamp, applied.near);
-                self.print(id, stamp, event, applied.execution);
-            }
-            _ => self.board.touched(id, stamp, applied.near),
-        }
+        self.board.touched(id, stamp, applied.near);
+        self.board.applied(id, stamp, event, applied);
         self.middle(id, stamp, applied.near);
         Ok(())
-    }
-
-    /// What traded, where the venue counts it in volume.
-    fn print(
-        &mut self,
-        id: InstrumentId,
-        stamp: Stamp,
-        event: &Event,
-        execution: Option<(Price, Side)>,
-    ) {
-        let (price, qty, aggressor, cross, match_id) = match (*event, execution) {
-            (
-                Event::Execute {
-                    qty,
-                    match_id,
-                    printable: true,
-                    ..
-                },
-                Some((price, aggressor)),
-            ) => (price, qty, Some(aggressor), false, match_id),
-            (
-                Event::Trade {
-                    aggressor,
-                    price,
-                    qty,
-                    match_id,
-                },
-                _,
-            ) => (price, qty, aggressor, false, match_id),
-            (
-                Event::Cross {
-                    price,
-                    qty,
-                    match_id,
-                },
-                _,
-            ) => (price, qty, None, true, match_id),
-            _ => return,
-        };
-        if qty.0 == 0 {
-            return;
-        }
-        let trade = Trade {
-            price,
-            qty,
-            aggressor,
-            cross,
-            match_id,
-        };
-        self.board.trade(id, stamp, trade);
-        if self.jump_price == JumpPrice::Last {
-            self.board.price(id, stamp, price);
-        }
     }
 
     fn book_digest(&self) -> u64 {
@@ -546,27 +484,7 @@ impl Published for View<'_> {
 
     fn book_top(&self, id: InstrumentId) -> BookTop {
         let symbol = &self.symbols[id.0 as usize];
-        let mut top = BookTop {
-            instrument: id,
-            stamp: symbol.stamp,
-            bids: [Level::default(); TOP_LEVELS],
-            asks: [Level::default(); TOP_LEVELS],
-            bid_count: 0,
-            ask_count: 0,
-            locked: false,
-            crossed: false,
-            integrity: Integrity::Ok,
-            state: symbol.state(),
-            last: symbol.last,
-        };
-        if let Some(book) = self.books.book(id) {
-            top.bid_count = book.top(Side::Bid, &mut top.bids) as u8;
-            top.ask_count = book.top(Side::Ask, &mut top.asks) as u8;
-            top.locked = book.is_locked();
-            top.crossed = book.is_crossed();
-        }
-        top.integrity = symbol.integrity(self.feed_integrity, top.crossed);
-        top
+        top_of(id, symbol, self.feed_integrity, self.books.book(id))
     }
 
     fn feed_status(&self) -> FeedStatus {

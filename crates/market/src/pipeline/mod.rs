@@ -1,8 +1,9 @@
 //! The steps joined: bytes in, frames out, one packet at a time to completion.
 //!
-//! [`ItchPipeline`] reads ITCH over MoldUDP64, [`DepthPipeline`] depth feeds in JSON. Both hand
-//! normalised events to the same `Board`, which keeps what is known of every symbol and feeds
-//! windows, signals and the publisher.
+//! [`ItchPipeline`] reads ITCH over MoldUDP64, [`DepthPipeline`] depth feeds in JSON;
+//! [`EventPipeline`] takes the events of every other feed, whose translator in
+//! [`feed`](crate::feed) owns sequence and recovery. All hand normalised events to the same `Board`,
+//! which keeps what is known of every symbol and feeds windows, signals and the publisher.
 //!
 //! Integrity travels with every frame. It is the worst of three: the symbol's own flag (suspect
 //! after a message that could not be applied, until the session ends), the feed's (recovering
@@ -18,10 +19,13 @@ mod ahead;
 mod board;
 mod config;
 mod depth;
+mod event;
 mod itch;
 mod rejects;
+mod top;
 
 pub use config::{JumpPrice, PipelineConfig};
 pub use depth::{DepthPipeline, TickerCheck};
+pub use event::{BookKind, EventPipeline};
 pub use itch::ItchPipeline;
 pub use rejects::{Offender, RejectReason, RejectRing};

@@ -26,6 +26,11 @@ pub trait Published {
     fn instrument(&self, id: InstrumentId) -> Instrument;
     /// An instrument's newest book.
     fn book_top(&self, id: InstrumentId) -> BookTop;
+    /// False while a book is between two parts of one change: it is sent later.
+    fn is_whole(&self, id: InstrumentId) -> bool {
+        let _ = id;
+        true
+    }
     /// The feed's newest status.
     fn feed_status(&self) -> FeedStatus;
 }
@@ -146,7 +151,7 @@ impl Publisher {
         sink: &mut impl Sink,
     ) -> Option<()> {
         self.instruments
-            .drain(|id| sink.offer(&Frame::Instrument(state.instrument(id))))?;
+            .drain(|id| taken(sink, &Frame::Instrument(state.instrument(id))))?;
         while let Some(queued) = self.queue.front() {
             sink.offer(&queued.frame()).then_some(())?;
             self.queue.pop_front();
@@ -157,12 +162,18 @@ impl Publisher {
             self.dropped_unmarked = 0;
         }
         if books_due {
-            self.books
-                .drain(|id| sink.offer(&Frame::Book(state.book_top(id))))?;
+            self.books.drain(|id| {
+                if state.is_whole(id) {
+                    taken(sink, &Frame::Book(state.book_top(id)))
+                } else {
+                    Some(Key::Kept)
+                }
+            })?;
         }
         let newest_vwap = &self.newest_vwap;
-        self.vwaps.drain(|id| {
-            newest_vwap[id.0 as usize].is_none_or(|vwap| sink.offer(&Frame::Vwap(vwap)))
+        self.vwaps.drain(|id| match newest_vwap[id.0 as usize] {
+            Some(vwap) => taken(sink, &Frame::Vwap(vwap)),
+            None => Some(Key::Done),
         })?;
         if self.is_feed_dirty {
             let frame = Frame::Feed(state.feed_status());
@@ -199,6 +210,18 @@ impl Queued {
     }
 }
 
+/// What became of a key that was offered; `None` instead where the sink refused it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Done,
+    /// Its time has not come.
+    Kept,
+}
+
+fn taken(sink: &mut impl Sink, frame: &Frame) -> Option<Key> {
+    sink.offer(frame).then_some(Key::Done)
+}
+
 /// A set of small numbers, drained round robin so that a slow reader starves no key.
 #[derive(Clone, Debug)]
 struct DirtySet {
@@ -225,8 +248,8 @@ impl DirtySet {
         }
     }
 
-    /// Clears what `offer` accepts, going on where the last call stopped.
-    fn drain(&mut self, mut offer: impl FnMut(InstrumentId) -> bool) -> Option<()> {
+    /// Clears the keys that `offer` is done with, going on where the last call stopped.
+    fn drain(&mut self, mut offer: impl FnMut(InstrumentId) -> Option<Key>) -> Option<()> {
         let mut steps = self.words.len();
         while self.count > 0 && steps > 0 {
             if self.cursor >= self.words.len() {
@@ -235,10 +258,12 @@ impl DirtySet {
             let mut word = self.words[self.cursor];
             while word != 0 {
                 let bit = word.trailing_zeros();
-                offer(InstrumentId(self.cursor as u32 * 64 + bit)).then_some(())?;
+                let key = offer(InstrumentId(self.cursor as u32 * 64 + bit))?;
                 word &= word - 1;
-                self.words[self.cursor] = word;
-                self.count -= 1;
+                if key == Key::Done {
+                    self.words[self.cursor] &= !(1 << bit);
+                    self.count -= 1;
+                }
             }
             self.cursor += 1;
             steps -= 1;
