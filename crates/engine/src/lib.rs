@@ -8,6 +8,7 @@
 pub mod capture;
 pub mod doctor;
 pub mod lane;
+pub mod memory;
 pub mod pipeline;
 pub mod ring;
 pub mod source;

@@ -24,6 +24,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Args, Command};
+use engine::memory::HugeHeap;
+
+/// Order tables and vector segments gain from huge pages; the hint belongs to the whole process.
+#[global_allocator]
+static HEAP: HugeHeap = HugeHeap;
 
 fn main() -> ExitCode {
     let args = Args::parse();

@@ -15,8 +15,13 @@ mod vectors;
 
 use anyhow::{Result, bail};
 
+use engine::memory::HugeHeap;
 use machine::Machine;
 use report::Report;
+
+/// As the binary has it, for ours and for every rival in this process.
+#[global_allocator]
+static HEAP: HugeHeap = HugeHeap;
 
 const USAGE: &str = "usage: rivals [stream|vector|answers] [--quick]
 Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.";

@@ -4,6 +4,7 @@
 //! not build, because kernel receive stamps and drop counters have no portable form.
 #![allow(unsafe_code, reason = "system calls; every block states why it holds")]
 
+pub mod heap;
 pub mod map;
 pub mod receive;
 pub mod send;
