@@ -71,3 +71,38 @@ pub trait Source: Send {
     /// Payload bytes handed over so far.
     fn bytes(&self) -> u64;
 }
+
+/// A source chosen at run time.
+impl Source for Box<dyn Source> {
+    fn poll(&mut self, f: &mut dyn FnMut(usize, u64, &[u8])) -> io::Result<usize> {
+        self.as_mut().poll(f)
+    }
+
+    fn unit(&self) -> Unit {
+        self.as_ref().unit()
+    }
+
+    fn wait(&mut self, timeout_ns: u64) -> io::Result<()> {
+        self.as_mut().wait(timeout_ns)
+    }
+
+    fn kernel_drops(&self, line: usize) -> u64 {
+        self.as_ref().kernel_drops(line)
+    }
+
+    fn request(&mut self, request: &Request) -> io::Result<()> {
+        self.as_mut().request(request)
+    }
+
+    fn is_live(&self) -> bool {
+        self.as_ref().is_live()
+    }
+
+    fn is_ended(&self) -> bool {
+        self.as_ref().is_ended()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.as_ref().bytes()
+    }
+}

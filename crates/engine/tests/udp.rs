@@ -10,7 +10,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::time::Duration;
 
 use common::{eventually, line, line_address};
-use engine::udp::{MulticastReceiver, OpenError, ReceiverConfig, Sender, SenderConfig};
+use engine::udp::{MulticastReceiver, OpenError, Receive, ReceiverConfig, Sender, SenderConfig};
 use stdx::{Clock, SystemClock};
 
 #[test]
@@ -39,9 +39,14 @@ fn packets_arrive_in_order_with_kernel_stamps() {
 fn one_buffer_is_cut_into_packets_and_may_come_back_whole() {
     let address = line_address(1);
     let sender = Sender::open(&SenderConfig::loopback(address)).expect("a sender");
-    for coalesce in [false, true] {
+    for receive in [
+        Receive::Recvmmsg,
+        Receive::Gro,
+        Receive::IoUring,
+        Receive::IoUringGro,
+    ] {
         let config = ReceiverConfig {
-            coalesce,
+            receive,
             ..ReceiverConfig::loopback(address)
         };
         let mut receiver = MulticastReceiver::open(&config).expect("a receiver");

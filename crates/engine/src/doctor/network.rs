@@ -77,7 +77,7 @@ fn stamped(segmented: bool) -> std::io::Result<(usize, Option<u64>, Option<usize
     }
     use std::os::fd::AsRawFd as _;
     thread::wait_readable(&[receiver.as_raw_fd()], WAIT_NS)?;
-    let mut arena = Arena::new(8, 4_096);
+    let mut arena = Arena::new(8, 4_096)?;
     let count = arena.receive(&receiver)?;
     if count == 0 {
         return Ok((0, None, None));

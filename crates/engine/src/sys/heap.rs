@@ -100,7 +100,10 @@ mod tests {
                 block.add(size - 1).write(9);
                 let grown = HugeHeap.realloc(block, layout, size + HINT_BYTES);
                 assert!(!grown.is_null());
-                assert_eq!((*grown, *grown.add(size - 1)), (if size == 1 { 9 } else { 7 }, 9));
+                assert_eq!(
+                    (*grown, *grown.add(size - 1)),
+                    (if size == 1 { 9 } else { 7 }, 9)
+                );
                 let layout = Layout::from_size_align(size + HINT_BYTES, 8).expect("a layout");
                 HugeHeap.dealloc(grown, layout);
             }

@@ -119,3 +119,14 @@ pub fn clock_sync() -> io::Result<(bool, i64)> {
     let synced = state != libc::TIME_ERROR && timex.status & libc::STA_UNSYNC == 0;
     Ok((synced, timex.maxerror as i64))
 }
+
+/// Seconds that TAI is ahead of UTC by the kernel's book; 0 where nobody has told it.
+pub fn tai_ahead_s() -> io::Result<i64> {
+    // SAFETY: an all-zero `timex` is a valid request to change nothing (`modes` 0).
+    let mut timex: libc::timex = unsafe { mem::zeroed() };
+    // SAFETY: the kernel fills the one `timex` it is given.
+    if unsafe { libc::adjtimex(&raw mut timex) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(i64::from(timex.tai))
+}

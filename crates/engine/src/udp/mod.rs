@@ -2,17 +2,23 @@
 
 mod inbox;
 mod multicast;
+mod open;
+mod receive;
 mod recovery;
 mod sender;
 mod source;
+mod xdp;
 
 use std::io;
 use std::net::SocketAddrV4;
 
 pub use multicast::{MulticastReceiver, ReceiverConfig, probe_multicast};
+pub use open::{Opened, open_lines};
+pub use receive::Receive;
 pub use recovery::RecoveryClient;
 pub use sender::{Sender, SenderConfig};
 pub use source::UdpSource;
+pub use xdp::XdpSource;
 
 /// Why a socket could not be made ready. Each names the step, the address and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +48,26 @@ pub enum OpenError {
         address: SocketAddrV4,
         /// The interface's address.
         interface: std::net::Ipv4Addr,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel has no io_uring for us, or gives no memory.
+    #[error("cannot prepare to receive {address}; try the way below it on the ladder")]
+    Ring {
+        /// The address asked for.
+        address: SocketAddrV4,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// A step towards AF_XDP is refused.
+    #[error("AF_XDP for {address}: cannot {step}")]
+    Xdp {
+        /// What was tried.
+        step: &'static str,
+        /// The address asked for.
+        address: SocketAddrV4,
         /// What the kernel said.
         #[source]
         source: io::Error,

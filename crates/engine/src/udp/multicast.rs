@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::OpenError;
 use super::inbox::Inbox;
+use super::receive::Receive;
 use super::sender::{Sender, SenderConfig};
 use crate::sys::socket;
 
@@ -23,10 +24,11 @@ pub struct ReceiverConfig {
     pub buffer_bytes: usize,
     /// Datagrams taken per system call.
     pub batch: usize,
-    /// Let the kernel hand over several datagrams as one (UDP GRO). Saves calls under load, but
-    /// each needs 64 KB of arena and a lone packet gains nothing.
-    pub coalesce: bool,
-    /// Spin in the driver for so many microseconds (`SO_BUSY_POLL`); `None`: as the system is set.
+    /// How datagrams come from the kernel.
+    pub receive: Receive,
+    /// Look for packets in the driver for so many microseconds before giving up
+    /// (`SO_BUSY_POLL`, and `SO_PREFER_BUSY_POLL`: not in the interrupt); `None`: as the system is
+    /// set. Means something only with a card whose driver can; loopback has none.
     pub busy_poll_us: Option<u32>,
 }
 
@@ -40,7 +42,7 @@ impl ReceiverConfig {
             source: None,
             buffer_bytes: 8 << 20,
             batch: 64,
-            coalesce: false,
+            receive: Receive::default(),
             busy_poll_us: None,
         }
     }
@@ -85,20 +87,21 @@ impl MulticastReceiver {
             let us = i32::try_from(us).unwrap_or(i32::MAX);
             socket::set(&socket, libc::SOL_SOCKET, libc::SO_BUSY_POLL, us)
                 .map_err(refused("SO_BUSY_POLL"))?;
+            socket::set(&socket, libc::SOL_SOCKET, libc::SO_PREFER_BUSY_POLL, 1)
+                .map_err(refused("SO_PREFER_BUSY_POLL"))?;
         }
-        let slot_size = if config.coalesce {
+        if config.receive.coalesces() {
             socket::set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1).map_err(refused("UDP_GRO"))?;
-            65_536
-        } else {
-            2_048
-        };
+        }
         // Bound to the group itself, so that other groups on this port stay out.
         socket::bind(&socket, address).map_err(|source| OpenError::Bind { address, source })?;
         if address.ip().is_multicast() {
             join(&socket, config)?;
         }
+        let inbox = Inbox::new(socket, config.batch, config.receive)
+            .map_err(|source| OpenError::Ring { address, source })?;
         Ok(Self {
-            inbox: Inbox::new(socket, config.batch, slot_size),
+            inbox,
             address,
             buffer_bytes,
         })

@@ -6,6 +6,7 @@ use std::os::fd::RawFd;
 
 use super::OpenError;
 use super::inbox::Inbox;
+use super::receive::Receive;
 use crate::sys::socket;
 use wire::moldudp64::Request;
 
@@ -44,8 +45,10 @@ impl RecoveryClient {
             address: server,
             source,
         })?;
+        let inbox = Inbox::new(socket, 32, Receive::Recvmmsg)
+            .map_err(|source| OpenError::Ring { address, source })?;
         Ok(Self {
-            inbox: Inbox::new(socket, 32, 2_048),
+            inbox,
             server,
             refused: 0,
         })
