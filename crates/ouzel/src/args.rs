@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use engine::udp::Receive;
+
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// The address that every command agrees on.
@@ -168,6 +170,24 @@ pub struct ServeArgs {
     /// Join source-specific: accept the groups from this sender only
     #[arg(long, value_name = "IP", requires = "itch_a")]
     pub source: Option<IpAddr>,
+    /// How packets come from the kernel: recvmmsg, gro, io_uring, io_uring_gro or af_xdp; what this
+    /// machine refuses falls back to the one below it, and says why
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "recvmmsg",
+        requires = "itch_a"
+    )]
+    pub receive: Receive,
+    /// Let the socket look for packets in the driver for so many microseconds (SO_BUSY_POLL)
+    #[arg(long, value_name = "US", requires = "itch_a")]
+    pub busy_poll: Option<u32>,
+    /// Poll without ever sleeping: lowest latency, a whole core
+    #[arg(long, requires = "itch_a")]
+    pub spin: bool,
+    /// Keep all memory resident once touched (mlockall)
+    #[arg(long)]
+    pub lock_memory: bool,
     /// The core that the lane's thread stays on [default: the last one, where there are several]
     #[arg(long, value_name = "CORE")]
     pub core: Option<usize>,

@@ -1,33 +1,33 @@
 //! `ouzel serve`: live feeds, captures, documents and questions behind the doors.
 
 mod capture;
+mod lines;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use engine::lane::Lane;
-use engine::udp::{MulticastReceiver, ReceiverConfig, RecoveryClient, UdpSource};
-use market::pipeline::{ItchPipeline, PipelineConfig};
+use market::pipeline::PipelineConfig;
 use node::{DepthLane, DigestCheck, Node, Pump};
 use serde_json::json;
 use server::connect::binance;
 use server::{App, Probe};
-use stdx::{Clock, SystemClock};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
-use crate::{compose, ingest, print, session_day};
+use crate::{compose, ingest, print};
 
-const INSTRUMENTS_LIMIT: usize = 12_000;
-const ORDERS_LIMIT: usize = 1 << 22;
 const DEPTH_INSTRUMENTS_LIMIT: usize = 256;
-const LINE_BUFFER: usize = 32 << 20;
 
 /// Serves until Ctrl-C.
 pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
+    if args.lock_memory {
+        engine::memory::lock_all()
+            .context("--lock-memory: raise the limit (ulimit -l) or give CAP_IPC_LOCK")?;
+    }
     let node = Arc::new(compose::open_node(
         &args.data,
         compose::sync_policy(args.sync),
@@ -88,7 +88,7 @@ impl Feeds {
     ) -> Result<Self> {
         let mut feeds = Self::default();
         if let Some(a) = args.itch_a {
-            let lane = itch_lane(args, a)?;
+            let lane = lines::lane(args, a)?;
             node.market_mut().venue.label = "ITCH 5.0".to_owned();
             node.market_mut().venue.groups = groups(args);
             feeds._pump = Some(pump(node, lane)?);
@@ -138,62 +138,6 @@ fn start_binance(args: &ServeArgs, node: &Arc<Node>, stopped: &watch::Receiver<b
     let connector = binance::run(Arc::clone(node), lane, settings, status, stopped.clone());
     tokio::spawn(connector);
     probe
-}
-
-fn itch_lane(args: &ServeArgs, a: SocketAddr) -> Result<Lane> {
-    let midnight_ns = session_day::midnight_ns(args.day.as_deref(), SystemClock.now_ns())?;
-    let mut pipeline = PipelineConfig {
-        midnight_ns,
-        instruments_limit: INSTRUMENTS_LIMIT,
-        orders_limit: ORDERS_LIMIT,
-        levels_reserve: 64,
-        ..PipelineConfig::default()
-    };
-    pipeline.mold.has_retransmit = args.retransmit.is_some();
-    let mut lines = vec![open_line(args, a)?];
-    if let Some(b) = args.itch_b {
-        lines.push(open_line(args, b)?);
-    }
-    let recovery = match args.retransmit {
-        Some(server) => Some(RecoveryClient::open(v4(server)?, LINE_BUFFER)?),
-        None => None,
-    };
-    let source = UdpSource::new(lines, recovery);
-    Ok(Lane::spawn(
-        compose::lane_config("lane-0", args.core),
-        move || ItchPipeline::new(&pipeline),
-        source,
-    )?)
-}
-
-fn open_line(args: &ServeArgs, address: SocketAddr) -> Result<MulticastReceiver> {
-    let ip = |given: Option<IpAddr>| match given {
-        Some(IpAddr::V4(ip)) => Ok(Some(ip)),
-        Some(IpAddr::V6(ip)) => Err(anyhow::anyhow!("{ip}: only IPv4 interfaces are supported")),
-        None => Ok(None),
-    };
-    let config = ReceiverConfig {
-        interface: ip(args.interface)?.unwrap_or(Ipv4Addr::UNSPECIFIED),
-        source: ip(args.source)?,
-        buffer_bytes: LINE_BUFFER,
-        ..ReceiverConfig::loopback(v4(address)?)
-    };
-    let receiver = MulticastReceiver::open(&config)?;
-    if receiver.buffer_bytes() < LINE_BUFFER {
-        print::warning(&format!(
-            "{address}: the kernel granted {} of {LINE_BUFFER} bytes of socket buffer; bursts may \
-             be lost; `ouzel doctor` says how to raise it",
-            receiver.buffer_bytes(),
-        ));
-    }
-    Ok(receiver)
-}
-
-fn v4(address: SocketAddr) -> Result<SocketAddrV4> {
-    match address {
-        SocketAddr::V4(address) => Ok(address),
-        SocketAddr::V6(address) => anyhow::bail!("{address}: only IPv4 lines are supported"),
-    }
 }
 
 fn groups(args: &ServeArgs) -> Vec<String> {
