@@ -11,6 +11,7 @@
 extern crate std;
 
 pub mod binance;
+pub mod fix;
 pub mod itch50;
 pub mod itchfile;
 pub mod moldudp64;

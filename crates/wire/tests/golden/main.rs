@@ -4,6 +4,7 @@
 
 mod captures;
 mod crypto;
+mod fix;
 mod nasdaq;
 
 use std::collections::BTreeMap;
