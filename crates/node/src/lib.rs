@@ -9,6 +9,7 @@ pub mod market;
 pub mod memory;
 mod names;
 mod node;
+pub mod outlet;
 
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use collection::{Recovery, SyncPolicy};
 use embed::Embedder;
+use market::publish::Frame;
 use rag::{
     Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Memory, MemoryHead, Model, Mover, Passage,
     Search, Stored, StreamHead, SymbolFacts, SymbolName,
@@ -15,6 +16,7 @@ use stdx::Clock;
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, day_settings, document_settings};
 use crate::names::Names;
+use crate::outlet::{Outlets, Registry};
 
 /// Where and how a node keeps its data.
 #[derive(Clone, Debug)]
@@ -61,6 +63,7 @@ pub enum NodeError {
 /// Market view, documents, days and embedder of one machine.
 pub struct Node {
     market: RwLock<MarketView>,
+    outlets: Arc<Registry>,
     documents: Documents,
     days: Days,
     embedder: Embedder,
@@ -92,6 +95,7 @@ impl Node {
         let names = Names::packaged();
         Ok(Self {
             market: RwLock::new(MarketView::new(names.clone())),
+            outlets: Arc::default(),
             documents,
             days,
             embedder,
@@ -107,7 +111,24 @@ impl Node {
         self.market.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The market, for the loop that applies frames.
+    /// Applies frames of `lane` to the market and hands them to every outlet. The only way in: a
+    /// frame applied past it is seen by no outlet.
+    pub fn publish(&self, lane: usize, frames: &[Frame]) {
+        self.outlets.publish(&self.market, lane, frames);
+    }
+
+    /// Flags all that `lane` published, for readers of the market and of outlets: its source is lost.
+    pub fn interrupt(&self, lane: usize) {
+        self.outlets.interrupt(&self.market, lane);
+    }
+
+    /// The ways out.
+    #[must_use]
+    pub fn outlets(&self) -> Outlets<'_> {
+        Outlets::new(&self.outlets, &self.market)
+    }
+
+    /// The market, for labels, reports and what else is not a frame.
     pub fn market_mut(&self) -> RwLockWriteGuard<'_, MarketView> {
         self.market.write().unwrap_or_else(PoisonError::into_inner)
     }

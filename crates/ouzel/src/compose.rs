@@ -264,6 +264,32 @@ pub fn memory_probe(node: &Arc<Node>) -> Probe {
     }
 }
 
+/// What is behind the ways out. A dead output is told here and does not make the node unready: the
+/// market goes on, and so do its other readers.
+pub fn outputs_probe(node: &Arc<Node>) -> Probe {
+    let node = Arc::clone(node);
+    let read = Box::new(move || {
+        let outlets = node.outlets().status();
+        let troubles: Vec<String> = outlets
+            .iter()
+            .filter_map(|outlet| Some(format!("{}: {}", outlet.name, outlet.trouble.as_ref()?)))
+            .collect();
+        let detail = match troubles.len() {
+            0 => format!("{} readers, none in trouble", outlets.len()),
+            n => format!(
+                "{n} of {} in trouble: {}",
+                outlets.len(),
+                troubles.join("; ")
+            ),
+        };
+        Check { ok: true, detail }
+    });
+    Probe {
+        name: "outputs",
+        read,
+    }
+}
+
 /// How a lane runs: on a core of its own where there are several.
 pub fn lane_config(name: &str, core: Option<usize>) -> LaneConfig {
     LaneConfig {
@@ -274,5 +300,5 @@ pub fn lane_config(name: &str, core: Option<usize>) -> LaneConfig {
 
 /// Health of a node with a feed.
 pub fn probes(node: &Arc<Node>) -> Vec<Probe> {
-    vec![lane_probe(node), memory_probe(node)]
+    vec![lane_probe(node), memory_probe(node), outputs_probe(node)]
 }

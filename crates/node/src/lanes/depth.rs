@@ -58,7 +58,7 @@ impl DepthLane {
     /// book is taken back into order by its first change after it.
     pub fn interrupt(&mut self, node: &Node) {
         self.is_interrupted = true;
-        node.market_mut().interrupt(self.lane);
+        node.interrupt(self.lane);
     }
 
     /// Lets time pass.
@@ -85,18 +85,18 @@ impl DepthLane {
         if self.frames.is_empty() && refused.is_none() {
             return;
         }
-        let mut view = node.market_mut();
-        for mut frame in self.frames.drain(..) {
-            if let Frame::Feed(status) = &mut frame
+        for frame in &mut self.frames {
+            if let Frame::Feed(status) = frame
                 && self.is_interrupted
             {
                 status.state = FeedState::Recovering;
             }
-            view.apply(self.lane, &frame);
         }
+        node.publish(self.lane, &self.frames);
+        self.frames.clear();
         if let Some(reason) = refused {
             let bytes = json[..json.len().min(256)].to_vec();
-            view.reject(Rejected {
+            node.market_mut().reject(Rejected {
                 at,
                 line: "binance".to_owned(),
                 reason,

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use engine::lane::{Lane, LaneState};
+use market::publish::Frame;
 
 use super::DigestCheck;
 use crate::market::Rejected;
@@ -57,6 +58,7 @@ impl Drop for Pump {
 }
 
 fn run(node: &Node, mut lanes: Vec<Lane>, first: usize, check: &DigestCheck, stop: &AtomicBool) {
+    let mut batch = Vec::with_capacity(BATCH);
     loop {
         let stopping = stop.load(Ordering::Acquire);
         if stopping {
@@ -68,7 +70,7 @@ fn run(node: &Node, mut lanes: Vec<Lane>, first: usize, check: &DigestCheck, sto
         let moved: usize = lanes
             .iter_mut()
             .enumerate()
-            .map(|(idx, lane)| drain(node, lane, first + idx, check))
+            .map(|(idx, lane)| drain(node, lane, first + idx, check, &mut batch))
             .sum();
         if moved == 0 {
             if stopping {
@@ -87,17 +89,19 @@ fn idle() {
     std::thread::sleep(IDLE);
 }
 
-fn drain(node: &Node, lane: &mut Lane, idx: usize, check: &DigestCheck) -> usize {
-    let mut view = None;
-    let mut moved = 0;
-    while moved < BATCH {
-        let Some(frame) = lane.next_frame() else {
-            break;
-        };
-        view.get_or_insert_with(|| node.market_mut())
-            .apply(idx, &frame);
-        moved += 1;
+fn drain(
+    node: &Node,
+    lane: &mut Lane,
+    idx: usize,
+    check: &DigestCheck,
+    batch: &mut Vec<Frame>,
+) -> usize {
+    batch.clear();
+    batch.extend(std::iter::from_fn(|| lane.next_frame()).take(BATCH));
+    if !batch.is_empty() {
+        node.publish(idx, batch);
     }
+    let mut view = None;
     while let Some((seq, digest)) = lane.take_digest() {
         let view = view.get_or_insert_with(|| node.market_mut());
         check.saw(seq, digest, &mut view.check);
@@ -116,7 +120,7 @@ fn drain(node: &Node, lane: &mut Lane, idx: usize, check: &DigestCheck) -> usize
             view.lane_death = lane.death().map(str::to_owned);
         }
     }
-    moved
+    batch.len()
 }
 
 fn reject(offender: market::pipeline::Offender) -> Rejected {

@@ -131,6 +131,30 @@ impl MarketView {
         }
     }
 
+    /// Everything that a reader needs to start whole: each instrument with its newest book and VWAP,
+    /// in the order of first appearance, then each lane's feed status.
+    pub fn current(&self, mut to: impl FnMut(usize, Frame)) {
+        let mut lanes: Vec<(usize, usize)> = self
+            .by_lane
+            .iter()
+            .map(|((lane, _), &idx)| (idx, *lane))
+            .collect();
+        lanes.sort_unstable();
+        for (idx, lane) in lanes {
+            let symbol = &self.symbols[idx];
+            to(lane, Frame::Instrument(symbol.instrument));
+            if let Some(book) = symbol.book {
+                to(lane, Frame::Book(book));
+            }
+            if let Some(vwap) = symbol.vwaps.back() {
+                to(lane, Frame::Vwap(*vwap));
+            }
+        }
+        for (lane, status) in self.feeds.iter().enumerate() {
+            to(lane, Frame::Feed(*status));
+        }
+    }
+
     fn instrument(&mut self, lane: usize, instrument: &market::event::Instrument) {
         let symbol = instrument.symbol().to_owned();
         if let Some(&idx) = self.by_lane.get(&(lane, instrument.id)) {

@@ -20,6 +20,9 @@ use crate::{compose, print};
 /// Longest sleep between two looks at whether to stop.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// Between two looks at whether a blocking reader has room.
+const READERS_LOOK: Duration = Duration::from_millis(1);
+
 /// What plays the capture.
 pub enum Started {
     /// Packets or ITCH messages, through the same lane as live ones.
@@ -151,6 +154,20 @@ fn wait(began: Instant, due: Duration, progress: &Progress) -> bool {
     }
 }
 
+/// A file can wait for a blocking reader as long as it likes; false when told to stop meanwhile.
+fn wait_for_readers(node: &Node, progress: &Progress) -> bool {
+    if !node.outlets().is_pressed() {
+        return true;
+    }
+    let began = Instant::now();
+    while node.outlets().is_pressed() && !progress.stop.load(Ordering::Acquire) {
+        std::thread::sleep(READERS_LOOK);
+    }
+    let waited = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    node.outlets().waited(waited);
+    !progress.stop.load(Ordering::Acquire)
+}
+
 fn play(text: &str, speed: f64, node: &Node, progress: &Progress) {
     let _ending = Ending(progress);
     let mut lane = DepthLane::new(&PipelineConfig::default(), 0);
@@ -170,6 +187,9 @@ fn play(text: &str, speed: f64, node: &Node, progress: &Progress) {
             false => Duration::ZERO,
         };
         if !wait(began, due, progress) {
+            return;
+        }
+        if !wait_for_readers(node, progress) {
             return;
         }
         lane.message(node, ts_recv, json.as_bytes());

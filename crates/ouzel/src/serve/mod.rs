@@ -50,7 +50,7 @@ async fn serve(
     (listener, address): (TcpListener, SocketAddr),
 ) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
-    let mut probes = vec![compose::memory_probe(node)];
+    let mut probes = vec![compose::memory_probe(node), compose::outputs_probe(node)];
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
     let app = Arc::new(App::new(
         Arc::clone(node),

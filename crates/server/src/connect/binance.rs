@@ -12,6 +12,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::Backoff;
+use super::wait_for_readers;
 use crate::app::{Check, Probe};
 
 /// A venue that is silent this long is taken for dead; Binance pings every 20 s.
@@ -146,6 +147,7 @@ impl Link {
         let mut ticks = tokio::time::interval(TICK);
         let mut heard = tokio::time::Instant::now();
         loop {
+            wait_for_readers(&self.node).await;
             tokio::select! {
                 // What waits to be read was said before now: time passes only once it is read, or
                 // our own delay would look like the venue's silence and close windows too early.

@@ -2,5 +2,7 @@
 
 mod backoff;
 pub mod binance;
+mod pressure;
 
 pub use backoff::Backoff;
+pub use pressure::wait_for_readers;

@@ -9,6 +9,7 @@ mod health;
 mod market;
 mod openapi;
 mod origin;
+mod outlets;
 mod timing;
 
 use std::io;
@@ -38,6 +39,7 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/signals", get(market::signals))
         .route("/v1/feed", get(market::feed))
         .route("/v1/rejected", get(market::rejected))
+        .route("/v1/outlets", get(outlets::list))
         .route("/v1/documents", get(documents::list).post(documents::store))
         .route(
             "/v1/documents/{*id}",

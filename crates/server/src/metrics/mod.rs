@@ -2,6 +2,7 @@
 //! when somebody scrapes.
 
 mod lanes;
+mod outlets;
 mod page;
 
 use std::collections::BTreeMap;
@@ -110,6 +111,7 @@ impl Metrics {
         let mut page = Page::default();
         self.with(|inner| doors(inner, &mut page));
         lanes::lanes(&app.node.market(), &mut page);
+        outlets::outlets(&app.node, &mut page);
         memory(app, &mut page);
         page.finish()
     }

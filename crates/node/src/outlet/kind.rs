@@ -1,0 +1,94 @@
+//! What sort of frame it is: which outlets want it, and what may replace it.
+
+use market::event::InstrumentId;
+use market::publish::Frame;
+
+/// The sorts of frames that an outlet can choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Names and scales; always sent.
+    Instrument,
+    /// Newest book.
+    Book,
+    /// Prints.
+    Trade,
+    /// Closed bars.
+    Bar,
+    /// Sliding VWAP.
+    Vwap,
+    /// Signals.
+    Signal,
+    /// Feed status.
+    Feed,
+    /// Marks of a hole; always sent.
+    Dropped,
+}
+
+impl Kind {
+    /// The sort of `frame`.
+    #[must_use]
+    pub fn of(frame: &Frame) -> Self {
+        match frame {
+            Frame::Instrument(_) => Self::Instrument,
+            Frame::Book(_) => Self::Book,
+            Frame::Trade(_) => Self::Trade,
+            Frame::Bar(_) => Self::Bar,
+            Frame::Vwap(_) => Self::Vwap,
+            Frame::Signal(_) => Self::Signal,
+            Frame::Feed(_) => Self::Feed,
+            Frame::Dropped { .. } => Self::Dropped,
+        }
+    }
+}
+
+/// A choice of kinds. Instruments and marks of holes are part of every choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds(u16);
+
+impl Kinds {
+    /// Everything.
+    pub const ALL: Self = Self(u16::MAX);
+
+    /// These, and what is always sent.
+    #[must_use]
+    pub fn of(kinds: &[Kind]) -> Self {
+        let always = [Kind::Instrument, Kind::Dropped];
+        let bits = kinds.iter().chain(&always).map(|kind| 1 << *kind as u16);
+        Self(bits.fold(0, |all, bit| all | bit))
+    }
+
+    /// Whether `kind` was chosen.
+    #[must_use]
+    pub fn has(self, kind: Kind) -> bool {
+        self.0 & (1 << kind as u16) != 0
+    }
+}
+
+/// What a newer frame replaces: the same place in the same table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub lane: usize,
+    /// Which of [`TABLES`].
+    pub table: usize,
+    pub row: usize,
+}
+
+/// Instruments, books, VWAPs, feed.
+pub(super) const TABLES: usize = 4;
+
+impl Key {
+    /// `None`: nothing replaces this frame, each one counts.
+    pub fn of(lane: usize, frame: &Frame) -> Option<Self> {
+        let key = |table, id: InstrumentId| {
+            let row = id.0 as usize;
+            Some(Self { lane, table, row })
+        };
+        match frame {
+            Frame::Instrument(instrument) => key(0, instrument.id),
+            Frame::Book(book) => key(1, book.instrument),
+            Frame::Vwap(vwap) => key(2, vwap.instrument),
+            Frame::Feed(_) => key(3, InstrumentId(0)),
+            Frame::Trade(_) | Frame::Bar(_) | Frame::Signal(_) | Frame::Dropped { .. } => None,
+        }
+    }
+}
