@@ -11,8 +11,12 @@
 extern crate std;
 
 pub mod binance;
+pub mod coinbase;
 pub mod fix;
 pub mod itch50;
 pub mod itchfile;
+pub mod json;
+pub mod kraken;
 pub mod moldudp64;
+pub mod okx;
 pub mod pcap;

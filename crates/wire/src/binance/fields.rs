@@ -1,12 +1,10 @@
 //! The fields of a message by key, in whatever order they came, and the messages made of them.
 
-use super::decimal::parse_unsigned;
-use super::levels::Fault;
-use super::scan::{Scanner, Value};
 use super::{
     AggTrade, BookTicker, Depth, Error, Level, Levels, PRICE_DECIMALS, QTY_DECIMALS, Snapshot,
     Trade,
 };
+use crate::json::{Fault, Scanner, Value, decimal, flag, instant, keep, number, optional, text};
 
 /// A field that may hold levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,9 +81,9 @@ impl<'a> Fields<'a> {
             b"E" => ("E", &mut self.event_time),
             b"s" => ("s", &mut self.symbol),
             b"u" => ("u", &mut self.final_id),
-            b"b" => return keep_held("b", &mut self.bid, scanner),
+            b"b" => return keep_held("b", &mut self.bid, scanner, Levels::read_bids),
             b"B" => ("B", &mut self.bid_qty),
-            b"a" => return keep_held("a", &mut self.ask, scanner),
+            b"a" => return keep_held("a", &mut self.ask, scanner, Levels::read),
             b"A" => ("A", &mut self.ask_qty),
             b"T" => ("T", &mut self.time),
             b"U" => ("U", &mut self.first_id),
@@ -99,8 +97,8 @@ impl<'a> Fields<'a> {
             b"l" => ("l", &mut self.last_trade_id),
             b"stream" => ("stream", &mut self.stream),
             b"lastUpdateId" => ("lastUpdateId", &mut self.last_update_id),
-            b"bids" => return keep_held("bids", &mut self.bids, scanner),
-            b"asks" => return keep_held("asks", &mut self.asks, scanner),
+            b"bids" => return keep_held("bids", &mut self.bids, scanner, Levels::read_bids),
+            b"asks" => return keep_held("asks", &mut self.asks, scanner, Levels::read),
             _ => return scanner.value().map(|_| ()),
         };
         let value = scanner.value()?;
@@ -201,26 +199,20 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn keep<T>(key: &'static str, slot: &mut Option<T>, value: T) -> Result<(), Error> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(Error::Twice { key }),
-    }
-}
-
 /// Reads levels where the array is one, and steps over it where it is not: what it should have
 /// been is known only when the event's name is.
 fn keep_held<'a>(
     key: &'static str,
     slot: &mut Option<Held<'a>>,
     scanner: &mut Scanner<'a>,
+    read: impl FnOnce(&mut Scanner<'a>) -> Result<Levels<'a>, Fault>,
 ) -> Result<(), Error> {
     if scanner.peek() != Some(b'[') {
         let value = scanner.value()?;
         return keep(key, slot, Held::Plain(value));
     }
     let from = *scanner;
-    let levels = Levels::read(scanner);
+    let levels = read(scanner);
     if levels.is_err() {
         *scanner = from;
         scanner.value()?;
@@ -238,65 +230,7 @@ fn plain(held: Option<Held<'_>>) -> Option<Value<'_>> {
 fn levels<'a>(key: &'static str, held: Option<Held<'a>>) -> Result<Levels<'a>, Error> {
     match held {
         Some(Held::Levels(Ok(levels))) => Ok(levels),
-        Some(Held::Levels(Err(Fault::Decimal(source)))) => Err(Error::Decimal { key, source }),
-        _ => Err(Error::Field { key }),
-    }
-}
-
-fn optional<'a, T>(
-    key: &'static str,
-    value: Option<Value<'a>>,
-    read: impl FnOnce(&'static str, Option<Value<'a>>) -> Result<T, Error>,
-) -> Result<Option<T>, Error> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(_) => read(key, value).map(Some),
-    }
-}
-
-fn text<'a>(key: &'static str, value: Option<Value<'a>>) -> Result<&'a str, Error> {
-    match value {
-        // A name with an escape would have to be copied to be read; the venue has none.
-        Some(Value::Text(bytes)) if !bytes.contains(&b'\\') => {
-            core::str::from_utf8(bytes).map_err(|_| Error::Field { key })
-        }
-        _ => Err(Error::Field { key }),
-    }
-}
-
-fn number(key: &'static str, value: Option<Value<'_>>) -> Result<u64, Error> {
-    let Some(Value::Number(digits)) = value else {
-        return Err(Error::Field { key });
-    };
-    match parse_unsigned(digits, 0) {
-        Ok(number) => u64::try_from(number).map_err(|_| Error::Field { key }),
-        Err(source) => Err(Error::Decimal { key, source }),
-    }
-}
-
-/// The venue sends milliseconds, or microseconds where the connection asked for them. 10^14 tells
-/// them apart: as milliseconds that is the year 5138, as microseconds it is 1973.
-fn instant(key: &'static str, value: Option<Value<'_>>) -> Result<u64, Error> {
-    const MICROSECONDS_MIN: u64 = 100_000_000_000_000;
-    let time = number(key, value)?;
-    let unit_ns = if time < MICROSECONDS_MIN {
-        1_000_000
-    } else {
-        1_000
-    };
-    time.checked_mul(unit_ns).ok_or(Error::Field { key })
-}
-
-fn decimal(key: &'static str, value: Option<Value<'_>>, decimals: u8) -> Result<i64, Error> {
-    let Some(Value::Text(digits)) = value else {
-        return Err(Error::Field { key });
-    };
-    parse_unsigned(digits, decimals).map_err(|source| Error::Decimal { key, source })
-}
-
-fn flag(key: &'static str, value: Option<Value<'_>>) -> Result<bool, Error> {
-    match value {
-        Some(Value::Bool(flag)) => Ok(flag),
+        Some(Held::Levels(Err(fault))) => Err(fault.of(key)),
         _ => Err(Error::Field { key }),
     }
 }

@@ -14,60 +14,13 @@
 //! assert_eq!((trade.symbol, trade.price_e9, trade.qty_e8), ("BTCUSDT", 61_837_630_000_000, 2_000_000));
 //! ```
 
-mod decimal;
 mod fields;
-mod levels;
-mod scan;
 #[cfg(test)]
 mod tests;
 
-pub use decimal::{DecimalError, parse_decimal};
-pub use levels::{Level, Levels};
-
-/// Digits after the point of a price: integers of 1e-9.
-pub const PRICE_DECIMALS: u8 = 9;
-/// Digits after the point of a quantity: integers of 1e-8.
-pub const QTY_DECIMALS: u8 = 8;
-
-/// Why a text is not a message. Drop the text, count it, and go on with the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
-    /// Not JSON.
-    #[error("Binance message is not JSON at byte {offset}: drop it")]
-    Json {
-        /// Where reading stopped.
-        offset: usize,
-    },
-    /// JSON nested deeper than any message of the venue.
-    #[error("Binance message is nested too deep at byte {offset}: drop it")]
-    Depth {
-        /// Where the limit was passed.
-        offset: usize,
-    },
-    /// A key twice in one message: it cannot be said which value is meant.
-    #[error("Binance message has key \"{key}\" twice: drop it")]
-    Twice {
-        /// The key.
-        key: &'static str,
-    },
-    /// A field that the message needs is missing or of another kind.
-    #[error(
-        "Binance message lacks \"{key}\" or has it in another form: has the venue's API changed?"
-    )]
-    Field {
-        /// The key.
-        key: &'static str,
-    },
-    /// A decimal that does not fit its integer.
-    #[error("Binance message has a bad decimal in \"{key}\"")]
-    Decimal {
-        /// The key.
-        key: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: DecimalError,
-    },
-}
+pub use crate::json::{
+    DecimalError, Error, Level, LevelIter, Levels, PRICE_DECIMALS, QTY_DECIMALS, parse_decimal,
+};
 
 /// A message. Instants are ns since 1970, UTC, by the venue's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 
 mod captures;
 mod crypto;
+mod cryptofeed;
 mod fix;
 mod nasdaq;
 
@@ -44,7 +45,11 @@ struct Counts(BTreeMap<String, usize>);
 
 impl Counts {
     fn add(&mut self, kind: impl Into<String>) {
-        *self.0.entry(kind.into()).or_default() += 1;
+        self.add_many(kind, 1);
+    }
+
+    fn add_many(&mut self, kind: impl Into<String>, count: usize) {
+        *self.0.entry(kind.into()).or_default() += count;
     }
 
     fn text(&self) -> String {

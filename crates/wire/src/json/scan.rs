@@ -7,7 +7,7 @@ const DEPTH_LIMIT: usize = 16;
 
 /// What a value is; text and numbers keep their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     /// Without its quotes; escapes are left as they are.
     Text(&'a [u8]),
     Number(&'a [u8]),
@@ -19,29 +19,29 @@ pub(super) enum Value<'a> {
 
 /// A position in a text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scanner<'a> {
+pub(crate) struct Scanner<'a> {
     text: &'a [u8],
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) const fn new(text: &'a [u8]) -> Self {
+    pub(crate) const fn new(text: &'a [u8]) -> Self {
         Self { text, at: 0 }
     }
 
     #[cold]
-    pub(super) const fn error(&self) -> Error {
+    pub(crate) const fn error(&self) -> Error {
         Error::Json { offset: self.at }
     }
 
     /// The bytes from `from` to the position.
-    pub(super) fn since(&self, from: usize) -> &'a [u8] {
+    pub(crate) fn since(&self, from: usize) -> &'a [u8] {
         self.text.get(from..self.at).unwrap_or_default()
     }
 
     /// The next byte that is not space, without passing it.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<u8> {
+    pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             let byte = *self.text.get(self.at)?;
             if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
@@ -53,7 +53,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes `byte` if it is next.
     #[inline]
-    pub(super) fn take(&mut self, byte: u8) -> bool {
+    pub(crate) fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
@@ -61,7 +61,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes `byte`, which must be next.
     #[inline]
-    pub(super) fn expect(&mut self, byte: u8) -> Result<(), Error> {
+    pub(crate) fn expect(&mut self, byte: u8) -> Result<(), Error> {
         if self.take(byte) {
             Ok(())
         } else {
@@ -71,7 +71,7 @@ impl<'a> Scanner<'a> {
 
     /// After a value in an array or object: true at a comma, false at `close`.
     #[inline]
-    pub(super) fn more(&mut self, close: u8) -> Result<bool, Error> {
+    pub(crate) fn more(&mut self, close: u8) -> Result<bool, Error> {
         if self.take(b',') {
             return Ok(true);
         }
@@ -80,7 +80,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes a string and returns what is between its quotes, escapes as they are.
     #[inline]
-    pub(super) fn string(&mut self) -> Result<&'a [u8], Error> {
+    pub(crate) fn string(&mut self) -> Result<&'a [u8], Error> {
         self.expect(b'"')?;
         let from = self.at;
         loop {
@@ -99,7 +99,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes any value.
-    pub(super) fn value(&mut self) -> Result<Value<'a>, Error> {
+    pub(crate) fn value(&mut self) -> Result<Value<'a>, Error> {
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
             Some(b'-' | b'0'..=b'9') => self.number().map(Value::Number),
@@ -197,7 +197,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes a key and its colon, and returns the key.
     #[inline]
-    pub(super) fn key(&mut self) -> Result<&'a [u8], Error> {
+    pub(crate) fn key(&mut self) -> Result<&'a [u8], Error> {
         let key = self.string()?;
         self.expect(b':')?;
         Ok(key)

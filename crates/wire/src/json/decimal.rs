@@ -72,7 +72,7 @@ pub fn parse_decimal(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
 
 /// [`parse_decimal`] for prices and quantities, which are never below zero.
 #[inline]
-pub(super) fn parse_unsigned(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
+pub(crate) fn parse_unsigned(text: &[u8], decimals: u8) -> Result<i64, DecimalError> {
     if text.first() == Some(&b'-') {
         return Err(DecimalError::Negative);
     }
