@@ -234,9 +234,11 @@ impl Board {
             price: trade.price,
             qty: trade.qty,
         };
-        self.pass(self.clock.watermark());
+        // Nothing is due before `window_due_ns`: the event's own time was observed before it.
+        self.bars.raise(self.clock.watermark());
         self.bars.add(&print, integrity);
-        self.vwap.add(&print);
+        self.vwap.add(&print, integrity);
+        self.window_due_ns = self.window_due_ns.min(self.bars.next_end_ns());
     }
 
     /// Looks whether a price jumped.
@@ -408,7 +410,8 @@ impl Board {
             publisher.bar(&bar);
         });
         self.vwap.advance(watermark, |mut vwap| {
-            vwap.integrity = symbols[vwap.instrument.0 as usize].flag.max(feed);
+            let flag = symbols[vwap.instrument.0 as usize].flag;
+            vwap.integrity = vwap.integrity.max(flag).max(feed);
             publisher.vwap(&vwap);
         });
         self.window_due_ns = self.vwap.next_end_ns().min(self.bars.next_end_ns());

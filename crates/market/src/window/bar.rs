@@ -16,7 +16,12 @@ pub struct BarBuilder {
 #[derive(Clone, Debug)]
 struct Span {
     span_ns: u64,
-    cells: Vec<[Option<Bar>; 2]>,
+    /// Start of the span that the last print fell in: most fall in the same.
+    newest_start_ns: u64,
+    /// The bar that was opened last.
+    bars: Vec<Option<Bar>>,
+    /// One that was opened before it and is still open.
+    others: Vec<Option<Bar>>,
     /// Instruments with an open bar.
     open: Vec<u32>,
     /// The earliest end of an open bar.
@@ -29,7 +34,9 @@ impl BarBuilder {
     pub fn new(instruments_limit: usize, spans_ns: &[u64]) -> Self {
         let span = |&span_ns: &u64| Span {
             span_ns,
-            cells: vec![[None; 2]; instruments_limit],
+            newest_start_ns: u64::MAX,
+            bars: vec![None; instruments_limit],
+            others: vec![None; instruments_limit],
             open: Vec::with_capacity(instruments_limit),
             next_end_ns: u64::MAX,
         };
@@ -45,6 +52,13 @@ impl BarBuilder {
     #[must_use]
     pub fn late(&self) -> LateCount {
         self.late
+    }
+
+    /// Moves the watermark to where no bar ends: for a caller that knows [`Self::next_end_ns`].
+    #[inline]
+    pub(crate) fn raise(&mut self, watermark: u64) {
+        debug_assert!(watermark <= self.watermark || watermark < self.next_end_ns());
+        self.watermark = self.watermark.max(watermark);
     }
 
     /// Counts one print in. Prints of more than one span ahead of the watermark count as late:
@@ -99,8 +113,9 @@ impl BarBuilder {
     pub fn reserve(&mut self, instruments: usize) -> bool {
         let mut grew = false;
         for span in &mut self.spans {
-            if instruments > span.cells.len() {
-                span.cells.resize(instruments, [None; 2]);
+            if instruments > span.bars.len() {
+                span.bars.resize(instruments, None);
+                span.others.resize(instruments, None);
                 span.open.reserve(instruments - span.open.len());
                 grew = true;
             }
@@ -111,23 +126,41 @@ impl BarBuilder {
 
 impl Span {
     /// False when the print's bar is closed.
+    #[inline]
     fn add(&mut self, print: &Print, watermark: u64, integrity: Integrity) -> bool {
-        let start_ns = print.ts_event - print.ts_event % self.span_ns;
-        let end_ns = start_ns.saturating_add(self.span_ns);
-        let idx = print.instrument.0 as usize;
-        let Some(cells) = self.cells.get_mut(idx).filter(|_| end_ns > watermark) else {
-            return false;
-        };
-        let is_open = cells.iter().any(Option::is_some);
-        let same = |cell: &&mut Option<Bar>| cell.is_some_and(|bar| bar.start_ns == start_ns);
-        if let Some(Some(bar)) = cells.iter_mut().find(same) {
+        if print.ts_event.wrapping_sub(self.newest_start_ns) < self.span_ns
+            && let Some(Some(bar)) = self.bars.get_mut(print.instrument.0 as usize)
+            && bar.start_ns == self.newest_start_ns
+        {
             extend(bar, print, integrity);
             return true;
         }
-        let Some(cell) = cells.iter_mut().find(|cell| cell.is_none()) else {
+        self.add_elsewhere(print, watermark, integrity)
+    }
+
+    /// The first print of a bar, or one of another span than the last print.
+    #[cold]
+    #[inline(never)]
+    fn add_elsewhere(&mut self, print: &Print, watermark: u64, integrity: Integrity) -> bool {
+        let start_ns = print.ts_event - print.ts_event % self.span_ns;
+        let end_ns = start_ns.saturating_add(self.span_ns);
+        let idx = print.instrument.0 as usize;
+        if idx >= self.bars.len() || end_ns <= watermark {
             return false;
-        };
-        *cell = Some(first(print, start_ns, end_ns, integrity));
+        }
+        self.newest_start_ns = start_ns;
+        let cells = [&mut self.bars[idx], &mut self.others[idx]];
+        let is_open = cells.iter().any(|cell| cell.is_some());
+        let same = |cell: &Option<Bar>| cell.is_some_and(|bar| bar.start_ns == start_ns);
+        let [bar, other] = cells;
+        if !same(bar) && (same(other) || bar.is_some()) {
+            std::mem::swap(bar, other);
+        }
+        match bar {
+            Some(bar) if bar.start_ns == start_ns => extend(bar, print, integrity),
+            Some(_) => return false,
+            None => *bar = Some(first(print, start_ns, end_ns, integrity)),
+        }
         if !is_open {
             self.open.push(print.instrument.0);
         }
@@ -137,9 +170,10 @@ impl Span {
 
     fn close(&mut self, watermark: u64, emit: &mut impl FnMut(Bar)) {
         let mut next_end_ns = u64::MAX;
-        let cells = &mut self.cells;
+        let (bars, others) = (&mut self.bars, &mut self.others);
         self.open.retain(|&instrument| {
-            let pair = &mut cells[instrument as usize];
+            let idx = instrument as usize;
+            let mut pair = [bars[idx], others[idx]];
             pair.sort_unstable_by_key(|cell| cell.map_or(u64::MAX, |bar| bar.start_ns));
             for cell in pair.iter_mut() {
                 match *cell {
@@ -151,7 +185,8 @@ impl Span {
                     None => {}
                 }
             }
-            pair.iter().any(Option::is_some)
+            (bars[idx], others[idx]) = (pair[1].or(pair[0]), pair[1].and(pair[0]));
+            bars[idx].is_some()
         });
         self.next_end_ns = next_end_ns;
     }
