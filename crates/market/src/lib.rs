@@ -2,7 +2,8 @@
 //!
 //! Data moves one way: [`feed`] turns packets into ordered events, [`book`] keeps the resting
 //! orders, [`window`] and [`signal`] summarise, [`publish`] keeps the newest state per key for
-//! whoever reads; [`pipeline`] joins the steps. Only `feed` knows `wire`. Nothing here knows
+//! whoever reads; [`reference`] says what instruments are;
+//! [`pipeline`] joins the steps. Only `feed` knows `wire`. Nothing here knows
 //! files, sockets or vectors.
 #![forbid(unsafe_code)]
 
@@ -11,5 +12,6 @@ pub mod event;
 pub mod feed;
 pub mod pipeline;
 pub mod publish;
+pub mod reference;
 pub mod signal;
 pub mod window;

@@ -1,5 +1,6 @@
 //! The published records. All are `Copy`, so that they cross a ring without an allocation.
 
+use super::{ActivityBar, JoinedPrint, Measure};
 use crate::event::{Instrument, InstrumentId, Notional, Price, Qty, Side, Stamp, TradingState};
 
 /// Levels of each side in a published book.
@@ -154,6 +155,46 @@ pub enum SignalKind {
     },
     /// Trading goes on.
     Resume,
+    /// An expression of the user's became true.
+    Rule {
+        /// What the user calls it.
+        rule: RuleName,
+        /// The value of the first field that the expression names, in 1e-9.
+        value_e9: i64,
+    },
+}
+
+/// The name of a signal's rule: 1 to 24 bytes of ASCII letters, digits, `-` and `_`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleName([u8; 24]);
+
+impl RuleName {
+    /// `None` when `name` is empty, too long or has other characters.
+    #[must_use]
+    pub fn new(name: &str) -> Option<Self> {
+        let fits = (1..=24).contains(&name.len());
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !fits || !name.bytes().all(is_word) {
+            return None;
+        }
+        let mut padded = [b' '; 24];
+        padded[..name.len()].copy_from_slice(name.as_bytes());
+        Some(Self(padded))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0)
+            .map(str::trim_end)
+            .unwrap_or("")
+    }
+}
+
+impl std::fmt::Debug for RuleName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// Something worth a person's attention.
@@ -244,6 +285,12 @@ pub enum Frame {
     Vwap(Vwap),
     /// A signal, lossless.
     Signal(Signal),
+    /// Newest measures of a sliding window, conflated.
+    Measure(Measure),
+    /// A bar closed by activity, lossless.
+    Activity(ActivityBar),
+    /// A print with the quote and the reference row in force, lossless.
+    Joined(JoinedPrint),
     /// Newest feed status, conflated.
     Feed(FeedStatus),
     /// Lossless frames that found the ring full and were dropped since the last one got through.

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Bar, BookTop, FeedStatus, Frame, Signal, TradePrint, Vwap};
+use super::{
+    ActivityBar, Bar, BookTop, FeedStatus, Frame, JoinedPrint, Measure, Signal, TradePrint, Vwap,
+};
 use crate::event::{Instrument, InstrumentId};
 
 /// Where frames go: a ring to another thread, or a vector in a test.
@@ -40,6 +42,8 @@ enum Queued {
     Trade(TradePrint),
     Bar(Bar),
     Signal(Signal),
+    Activity(ActivityBar),
+    Joined(JoinedPrint),
     Dropped(u64),
 }
 
@@ -52,6 +56,9 @@ pub struct Publisher {
     books: DirtySet,
     vwaps: DirtySet,
     newest_vwap: Vec<Option<Vwap>>,
+    /// Of no instrument until the first measure comes: most pipelines have none.
+    measures: DirtySet,
+    newest_measure: Vec<Option<Measure>>,
     is_feed_dirty: bool,
     queue: VecDeque<Queued>,
     queue_limit: usize,
@@ -71,6 +78,8 @@ impl Publisher {
             books: DirtySet::new(instruments_limit),
             vwaps: DirtySet::new(instruments_limit),
             newest_vwap: vec![None; instruments_limit],
+            measures: DirtySet::new(0),
+            newest_measure: Vec::new(),
             is_feed_dirty: false,
             queue: VecDeque::with_capacity(queue_limit),
             queue_limit,
@@ -108,6 +117,33 @@ impl Publisher {
             *newest = Some(*vwap);
             self.vwaps.mark(idx);
         }
+    }
+
+    /// Takes the memory for measures of `instruments` instruments.
+    pub fn reserve_measures(&mut self, instruments: usize) {
+        if instruments > self.newest_measure.len() {
+            self.newest_measure.resize(instruments, None);
+            self.measures.words.resize(instruments.div_ceil(64), 0);
+        }
+    }
+
+    /// Newer measures; ignored where no memory was taken for them.
+    pub fn measure(&mut self, measure: &Measure) {
+        let idx = measure.instrument.0 as usize;
+        if let Some(newest) = self.newest_measure.get_mut(idx) {
+            *newest = Some(*measure);
+            self.measures.mark(idx);
+        }
+    }
+
+    /// A bar closed by activity, to be sent without loss.
+    pub fn activity(&mut self, bar: &ActivityBar) {
+        self.enqueue(Queued::Activity(*bar));
+    }
+
+    /// A print with what was in force, to be sent without loss.
+    pub fn joined(&mut self, joined: &JoinedPrint) {
+        self.enqueue(Queued::Joined(*joined));
     }
 
     /// A print, to be sent without loss.
@@ -175,6 +211,12 @@ impl Publisher {
             Some(vwap) => taken(sink, &Frame::Vwap(vwap)),
             None => Some(Key::Done),
         })?;
+        let newest_measure = &self.newest_measure;
+        self.measures
+            .drain(|id| match newest_measure[id.0 as usize] {
+                Some(measure) => taken(sink, &Frame::Measure(measure)),
+                None => Some(Key::Done),
+            })?;
         if self.is_feed_dirty {
             let frame = Frame::Feed(state.feed_status());
             sink.offer(&frame).then_some(())?;
@@ -205,6 +247,8 @@ impl Queued {
             Self::Trade(trade) => Frame::Trade(trade),
             Self::Bar(bar) => Frame::Bar(bar),
             Self::Signal(signal) => Frame::Signal(signal),
+            Self::Activity(bar) => Frame::Activity(bar),
+            Self::Joined(joined) => Frame::Joined(joined),
             Self::Dropped(count) => Frame::Dropped { count },
         }
     }

@@ -282,7 +282,9 @@ impl SlidingVwap {
     #[cold]
     fn is_pending(&self, idx: usize, step: u64) -> bool {
         let ahead = step + 1..step + self.rows - self.steps;
-        ahead.into_iter().any(|step| self.panes[self.base_of(step) + idx].trades > 0)
+        ahead
+            .into_iter()
+            .any(|step| self.panes[self.base_of(step) + idx].trades > 0)
     }
 
     #[inline]
@@ -398,7 +400,9 @@ mod tests {
 
     fn naive(all: &[(Print, Integrity)], instrument: u32, end: u64, length: u64) -> Option<Vwap> {
         let inside = |p: &Print| p.ts_event < end && p.ts_event + length >= end;
-        let prints = all.iter().filter(|(p, _)| p.instrument.0 == instrument && inside(p));
+        let prints = all
+            .iter()
+            .filter(|(p, _)| p.instrument.0 == instrument && inside(p));
         let prints: Vec<_> = prints.collect();
         (!prints.is_empty()).then(|| Vwap {
             instrument: InstrumentId(instrument),

@@ -58,6 +58,8 @@ impl MarketView {
                         halt.resumed_at.get_or_insert(stamp.ts_event);
                     }
                 }
+                // What a user's rule means is not known here.
+                SignalKind::Rule { .. } => {}
             }
         }
         let halted = facts

@@ -3,7 +3,9 @@
 mod facts;
 mod symbol;
 mod view;
+mod wider;
 pub mod words;
 
 pub use symbol::{BARS_LIMIT, SymbolView};
 pub use view::{LoggedSignal, MarketView, Rejected, VenueCheck, VenueLabel};
+pub use wider::Wider;

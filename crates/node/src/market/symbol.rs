@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use market::event::{Instrument, Price, Qty};
 use market::publish::{Bar, BookTop, Integrity, TradePrint, Vwap};
 
+use super::wider::Wider;
+
 /// Closed bars kept per symbol and span; the oldest leave first.
 pub const BARS_LIMIT: usize = 3_600;
 const VWAPS_LIMIT: usize = 3_000;
@@ -38,6 +40,8 @@ pub struct SymbolView {
     forgotten: u64,
     /// Sliding VWAPs, oldest first.
     pub vwaps: VecDeque<Vwap>,
+    /// Measures, activity bars and joined prints, where a lane was asked for them.
+    pub wider: Wider,
     /// Grows with every change; a reader that saw this version has seen this state.
     pub version: u64,
 }
@@ -58,6 +62,7 @@ impl SymbolView {
             bars: BTreeMap::new(),
             forgotten: 0,
             vwaps: VecDeque::new(),
+            wider: Wider::default(),
             version: 0,
         }
     }
@@ -141,7 +146,7 @@ pub(crate) fn change_bp(from: Price, to: Price) -> Option<f64> {
 }
 
 /// The oldest item, if it had to leave.
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, limit: usize) -> Option<T> {
+pub(super) fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, limit: usize) -> Option<T> {
     let left = if queue.len() == limit {
         queue.pop_front()
     } else {

@@ -112,6 +112,17 @@ impl MarketView {
             Frame::Bar(bar) => self.with(lane, bar.instrument, |s| s.bar(*bar)),
             Frame::Vwap(vwap) => self.with(lane, vwap.instrument, |s| s.vwap(*vwap)),
             Frame::Signal(signal) => self.signal(lane, signal),
+            Frame::Measure(measure) => {
+                self.with(lane, measure.instrument, |s| s.wider.measure(*measure));
+            }
+            Frame::Activity(activity) => {
+                self.with(lane, activity.bar.instrument, |s| {
+                    s.wider.activity(*activity)
+                });
+            }
+            Frame::Joined(joined) => {
+                self.with(lane, joined.print.instrument, |s| s.wider.joined(*joined));
+            }
         }
     }
 
@@ -148,6 +159,9 @@ impl MarketView {
             }
             if let Some(vwap) = symbol.vwaps.back() {
                 to(lane, Frame::Vwap(*vwap));
+            }
+            if let Some(measure) = symbol.wider.measures.back() {
+                to(lane, Frame::Measure(*measure));
             }
         }
         for (lane, status) in self.feeds.iter().enumerate() {

@@ -22,6 +22,12 @@ pub enum Kind {
     Feed,
     /// Marks of a hole; always sent.
     Dropped,
+    /// Sliding measures.
+    Measure,
+    /// Bars closed by activity.
+    Activity,
+    /// Prints with the quote and the reference row in force.
+    Joined,
 }
 
 impl Kind {
@@ -37,6 +43,9 @@ impl Kind {
             Frame::Signal(_) => Self::Signal,
             Frame::Feed(_) => Self::Feed,
             Frame::Dropped { .. } => Self::Dropped,
+            Frame::Measure(_) => Self::Measure,
+            Frame::Activity(_) => Self::Activity,
+            Frame::Joined(_) => Self::Joined,
         }
     }
 }
@@ -73,8 +82,8 @@ pub(super) struct Key {
     pub row: usize,
 }
 
-/// Instruments, books, VWAPs, feed.
-pub(super) const TABLES: usize = 4;
+/// Instruments, books, VWAPs, feed, measures.
+pub(super) const TABLES: usize = 5;
 
 impl Key {
     /// `None`: nothing replaces this frame, each one counts.
@@ -88,7 +97,13 @@ impl Key {
             Frame::Book(book) => key(1, book.instrument),
             Frame::Vwap(vwap) => key(2, vwap.instrument),
             Frame::Feed(_) => key(3, InstrumentId(0)),
-            Frame::Trade(_) | Frame::Bar(_) | Frame::Signal(_) | Frame::Dropped { .. } => None,
+            Frame::Measure(measure) => key(4, measure.instrument),
+            Frame::Trade(_)
+            | Frame::Bar(_)
+            | Frame::Signal(_)
+            | Frame::Activity(_)
+            | Frame::Joined(_)
+            | Frame::Dropped { .. } => None,
         }
     }
 }

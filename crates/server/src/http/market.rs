@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, VwapRow};
 use crate::json::{Instant, parse_instant};
 
-const LIMIT_MAX: usize = 10_000;
+pub(super) const LIMIT_MAX: usize = 10_000;
 
 /// Query of `/v1/symbols`.
 #[derive(Debug, Default, Deserialize)]
@@ -244,7 +244,7 @@ pub fn known<'a>(view: &'a MarketView, symbol: &str) -> Result<&'a SymbolView, R
     })
 }
 
-fn limit(asked: Option<usize>, default: usize) -> Result<usize, Refusal> {
+pub(super) fn limit(asked: Option<usize>, default: usize) -> Result<usize, Refusal> {
     match asked {
         None => Ok(default),
         Some(n @ 1..=LIMIT_MAX) => Ok(n),

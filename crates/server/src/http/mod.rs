@@ -11,6 +11,7 @@ mod openapi;
 mod origin;
 mod outlets;
 mod timing;
+mod wider;
 
 use std::io;
 use std::net::SocketAddr;
@@ -36,6 +37,9 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/book/{symbol}", get(market::book))
         .route("/v1/bars/{symbol}", get(market::bars))
         .route("/v1/vwap", get(market::vwap))
+        .route("/v1/measures", get(wider::measures))
+        .route("/v1/activity/{symbol}", get(wider::activity))
+        .route("/v1/joined/{symbol}", get(wider::joined))
         .route("/v1/signals", get(market::signals))
         .route("/v1/feed", get(market::feed))
         .route("/v1/rejected", get(market::rejected))

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Instant;
 
 /// A quantity in whole units.
-fn qty(instrument: &Instrument, units: u64) -> f64 {
+pub(super) fn qty(instrument: &Instrument, units: u64) -> f64 {
     units as f64 / 10f64.powi(i32::from(instrument.qty_decimals))
 }
 
@@ -214,6 +214,10 @@ impl VwapRow {
 pub struct SignalRow {
     symbol: String,
     kind: &'static str,
+    /// What the user calls a rule; null for the other kinds.
+    rule: Option<String>,
+    /// The value of the first field that a rule names.
+    value: Option<f64>,
     at: Instant,
     seq: u64,
     from: Option<f64>,
@@ -231,6 +235,8 @@ impl SignalRow {
         let mut row = Self {
             symbol: symbol.to_owned(),
             kind: "resume",
+            rule: None,
+            value: None,
             at: Instant(signal.stamp.ts_event),
             seq: signal.stamp.seq,
             from: None,
@@ -258,6 +264,11 @@ impl SignalRow {
                 row.reason = Some(String::from_utf8_lossy(&reason).trim_end().to_owned());
             }
             SignalKind::Resume => {}
+            SignalKind::Rule { rule, value_e9 } => {
+                row.kind = "rule";
+                row.rule = Some(rule.as_str().to_owned());
+                row.value = Some(value_e9 as f64 / 1e9);
+            }
         }
         row
     }

@@ -5,6 +5,7 @@ mod body;
 pub mod document;
 pub mod market;
 mod time;
+pub mod wider;
 
 use serde::de::DeserializeOwned;
 

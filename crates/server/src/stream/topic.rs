@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::http::sort_by_move;
 use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, VwapRow};
+use crate::json::wider::MeasureRow;
 
 /// Rows of the movers' topic.
 const MOVERS_LIMIT: usize = 1_000;
@@ -24,6 +25,8 @@ pub enum Topic {
     Bars(String),
     /// The sliding VWAP of one symbol.
     Vwap(String),
+    /// The sliding measures of one symbol.
+    Measure(String),
 }
 
 impl Topic {
@@ -44,6 +47,7 @@ impl Topic {
                     "book" => Some(Self::Book(symbol)),
                     "bars" => Some(Self::Bars(symbol)),
                     "vwap" => Some(Self::Vwap(symbol)),
+                    "measure" => Some(Self::Measure(symbol)),
                     _ => None,
                 }
             }
@@ -54,7 +58,10 @@ impl Topic {
     pub fn symbol_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Movers | Self::Feed | Self::Signals => None,
-            Self::Book(symbol) | Self::Bars(symbol) | Self::Vwap(symbol) => Some(symbol),
+            Self::Book(symbol)
+            | Self::Bars(symbol)
+            | Self::Vwap(symbol)
+            | Self::Measure(symbol) => Some(symbol),
         }
     }
 }
@@ -76,6 +83,8 @@ pub enum Frame {
     Book(BookRow),
     /// One window.
     Vwap(VwapRow),
+    /// One window's measures.
+    Measure(Box<MeasureRow>),
     /// One closed bar.
     Bar {
         /// Whose.
@@ -143,6 +152,7 @@ impl Subscription {
             Topic::Book(symbol) => self.book(view, &symbol),
             Topic::Vwap(symbol) => self.vwap(view, &symbol),
             Topic::Bars(symbol) => self.bars(view, &symbol),
+            Topic::Measure(symbol) => self.measure(view, &symbol),
         }
     }
 
@@ -183,6 +193,24 @@ impl Subscription {
         }
         self.seen = newest.end_ns;
         vec![Frame::Vwap(VwapRow::new(found, newest))]
+    }
+
+    /// As with the VWAP: the newest, and how many it replaced.
+    fn measure(&mut self, view: &MarketView, symbol: &str) -> Vec<Frame> {
+        let Some(found) = view.symbol(symbol) else {
+            return Vec::new();
+        };
+        let seen = self.seen;
+        let kept = &found.wider.measures;
+        let mut unseen = kept.iter().rev().take_while(|m| m.end_ns > seen);
+        let Some(newest) = unseen.next() else {
+            return Vec::new();
+        };
+        if seen > 0 {
+            self.conflated += unseen.count() as u64;
+        }
+        self.seen = newest.end_ns;
+        vec![Frame::Measure(Box::new(MeasureRow::new(found, newest)))]
     }
 
     fn signals(&mut self, view: &MarketView) -> Vec<Frame> {
