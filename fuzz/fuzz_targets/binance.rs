@@ -26,5 +26,9 @@ fuzz_target!(|text: &[u8]| {
 
 fn walk(levels: &Levels<'_>) {
     assert_eq!(levels.iter().count(), levels.len());
-    assert!(levels.iter().all(|level| level.price_e9 >= 0 && level.qty_e8 >= 0));
+    assert!(
+        levels
+            .iter()
+            .all(|level| level.price_e9 >= 0 && level.qty_e8 >= 0)
+    );
 }

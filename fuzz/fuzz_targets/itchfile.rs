@@ -14,7 +14,10 @@ fuzz_target!(|bytes: &[u8]| {
                 assert_eq!(frames.offset(), offset);
             }
             Err(tail) => {
-                assert_eq!((tail.offset, tail.offset + tail.have), (offset, bytes.len()));
+                assert_eq!(
+                    (tail.offset, tail.offset + tail.have),
+                    (offset, bytes.len())
+                );
                 assert!(tail.want > tail.have);
                 assert_eq!(frames.next(), None);
                 return;

@@ -6,10 +6,22 @@ use wire::pcap::{Link, Reader, Record, udp};
 
 fuzz_target!(|bytes: &[u8]| {
     // The same bytes as a frame of every link type, so that `udp` is reached without a file header.
-    for link in [Link::Ethernet, Link::Ip, Link::LinuxCooked, Link::LinuxCooked2, Link::Other(9)] {
-        datagram(&Record { ts_ns: 0, link, data: bytes });
+    for link in [
+        Link::Ethernet,
+        Link::Ip,
+        Link::LinuxCooked,
+        Link::LinuxCooked2,
+        Link::Other(9),
+    ] {
+        datagram(&Record {
+            ts_ns: 0,
+            link,
+            data: bytes,
+        });
     }
-    let Ok(mut reader) = Reader::new(bytes) else { return };
+    let Ok(mut reader) = Reader::new(bytes) else {
+        return;
+    };
     let mut count = 0;
     while let Some(record) = reader.next() {
         count += 1;

@@ -7,11 +7,14 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
 #[cfg(test)]
 extern crate std;
 
 pub mod binance;
 pub mod coinbase;
+pub mod fast11;
 pub mod fix;
 pub mod itch50;
 pub mod itchfile;

@@ -6,6 +6,7 @@ mod captures;
 mod crypto;
 mod cryptofeed;
 mod fix;
+mod forts;
 mod nasdaq;
 
 use std::collections::BTreeMap;
