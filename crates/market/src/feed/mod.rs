@@ -4,5 +4,7 @@
 //! handler, and holds requests (retransmit, snapshot) as values until someone asks for them.
 
 pub mod binance;
+pub mod fast;
 pub mod itch;
 pub mod mold;
+pub mod refresh;

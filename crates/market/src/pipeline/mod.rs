@@ -2,7 +2,7 @@
 //!
 //! [`ItchPipeline`] reads ITCH over MoldUDP64, [`DepthPipeline`] depth feeds in JSON;
 //! [`EventPipeline`] takes the events of every other feed, whose translator in
-//! [`feed`](crate::feed) owns sequence and recovery. All hand normalised events to the same `Board`,
+//! [`feed`](crate::feed) owns sequence and recovery; [`FastPipeline`] is the two joined. All hand normalised events to the same `Board`,
 //! which keeps what is known of every symbol and feeds windows, signals and the publisher.
 //!
 //! Integrity travels with every frame. It is the worst of three: the symbol's own flag (suspect
@@ -21,6 +21,7 @@ mod config;
 mod depth;
 mod event;
 mod itch;
+mod refresh;
 mod rejects;
 mod top;
 
@@ -28,4 +29,5 @@ pub use config::{JumpPrice, PipelineConfig};
 pub use depth::{DepthPipeline, TickerCheck};
 pub use event::{BookKind, EventPipeline};
 pub use itch::ItchPipeline;
+pub use refresh::{FastPipeline, SecurityNames};
 pub use rejects::{Offender, RejectReason, RejectRing};

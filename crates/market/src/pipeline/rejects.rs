@@ -2,6 +2,7 @@
 
 use crate::book::Reject;
 use crate::feed::binance::SnapshotFault;
+use crate::feed::fast::FastFault;
 use crate::feed::itch::ItchFault;
 use crate::feed::mold::PacketFault;
 
@@ -28,6 +29,9 @@ pub enum RejectReason {
     /// A snapshot that does not say its symbol while several symbols wait for one.
     #[error("depth snapshot without a symbol: say which instrument it belongs to")]
     SnapshotOwner,
+    /// A FAST datagram, or a part of it.
+    #[error("FAST datagram refused")]
+    Fast(#[from] FastFault),
     /// A well-formed message that contradicts the book.
     #[error("event contradicts the book")]
     Book(#[from] Reject),

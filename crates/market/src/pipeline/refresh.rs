@@ -1,0 +1,144 @@
+//! Feeds with a refresh line joined to the general pipeline.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use wire::fast11::Plan;
+
+use super::config::PipelineConfig;
+use super::event::EventPipeline;
+use super::rejects::RejectReason;
+use crate::event::{Event, InstrumentId, Stamp};
+use crate::feed::fast::{FastConfig, FastFault, FastFeed};
+use crate::feed::refresh::{Handler, RefreshFeed};
+use crate::publish::{Integrity, Sink};
+
+/// Names of instruments by the venue's numbers; one without a name is called by its number.
+pub type SecurityNames = BTreeMap<u64, String>;
+
+/// FAST market data to frames.
+#[derive(Debug)]
+pub struct FastPipeline {
+    feed: FastFeed,
+    join: Join,
+}
+
+impl FastPipeline {
+    /// A pipeline by these templates; takes its memory.
+    #[must_use]
+    pub fn new(
+        plan: Arc<Plan>,
+        feed: &FastConfig,
+        names: SecurityNames,
+        config: &PipelineConfig,
+    ) -> Self {
+        Self {
+            feed: FastFeed::new(plan, feed),
+            join: Join::new(names, config),
+        }
+    }
+
+    /// Takes one datagram of a line: 0 (A), 1 (B) or
+    /// [`LINE_SNAPSHOT`](crate::feed::fast::LINE_SNAPSHOT).
+    ///
+    /// # Errors
+    /// When it, or a part of it, could not be used; it was counted and kept in
+    /// [`EventPipeline::rejected`].
+    pub fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) -> Result<(), FastFault> {
+        let outcome = self.feed.packet(line, ts_recv, bytes, &mut self.join);
+        if let Err(fault) = outcome {
+            let reason = RejectReason::Fast(fault);
+            self.join.events.record(ts_recv, line, reason, bytes);
+        }
+        self.join.settle(self.feed.channel().refresh());
+        outcome
+    }
+
+    /// Lets time pass: holes, stale instruments, quiet windows, status.
+    pub fn tick(&mut self, now_ns: u64) {
+        self.feed.tick(now_ns, &mut self.join);
+        self.join.settle(self.feed.channel().refresh());
+        self.join.events.tick(now_ns);
+    }
+
+    /// Offers everything new to the sink.
+    pub fn publish(&mut self, sink: &mut impl Sink) {
+        self.join.events.publish(sink);
+    }
+
+    /// The feed: sequence, recovery, books by rank.
+    #[must_use]
+    pub fn feed(&self) -> &FastFeed {
+        &self.feed
+    }
+
+    /// Books, windows, signals and what was rejected.
+    #[must_use]
+    pub fn events(&self) -> &EventPipeline {
+        &self.join.events
+    }
+}
+
+/// What a feed's handler does with a pipeline.
+#[derive(Debug)]
+pub(super) struct Join {
+    pub(super) events: EventPipeline,
+    names: SecurityNames,
+    ids: Vec<InstrumentId>,
+    /// Books that are open in the middle of a packet.
+    touched: Vec<(InstrumentId, Stamp)>,
+    has_gap: bool,
+}
+
+impl Join {
+    pub(super) fn new(names: SecurityNames, config: &PipelineConfig) -> Self {
+        Self {
+            events: EventPipeline::new(config),
+            names,
+            ids: Vec::with_capacity(config.instruments_limit),
+            touched: Vec::with_capacity(config.instruments_limit),
+            has_gap: false,
+        }
+    }
+
+    /// The packet is done: its books are whole.
+    pub(super) fn settle(&mut self, feed: &RefreshFeed) {
+        for (id, stamp) in self.touched.drain(..) {
+            self.events.settle(id, stamp);
+        }
+        if feed.has_hole() != self.has_gap {
+            self.has_gap = feed.has_hole();
+            self.events.set_gap(self.has_gap);
+        }
+        self.events.set_status(feed.status());
+    }
+}
+
+impl Handler for Join {
+    fn listed(&mut self, id: InstrumentId, security_id: u64) {
+        let number = security_id.to_string();
+        let name = self.names.get(&security_id).unwrap_or(&number);
+        let ours = self.events.list(name, 0, 2);
+        debug_assert_eq!(self.ids.len(), id.0 as usize, "ids are dense");
+        self.ids.push(ours);
+    }
+
+    fn event(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) {
+        let ours = self.ids[id.0 as usize];
+        // A refused event is counted there, and flags its instrument.
+        let _counted = self.events.apply_part(ours, stamp, event);
+        match self.touched.iter_mut().find(|(id, _)| *id == ours) {
+            Some(touched) => touched.1 = stamp,
+            None => self.touched.push((ours, stamp)),
+        }
+    }
+
+    fn integrity(&mut self, id: InstrumentId, integrity: Integrity) {
+        self.events.set_flag(self.ids[id.0 as usize], integrity);
+    }
+
+    fn restarted(&mut self) {
+        self.events.reset();
+        self.touched.clear();
+    }
+}
