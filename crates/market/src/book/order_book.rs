@@ -367,6 +367,13 @@ impl BookSet {
             Event::Trade { .. }
             | Event::Cross { .. }
             | Event::Bust { .. }
+            | Event::Correction { .. }
+            | Event::Imbalance(_)
+            | Event::Collar(_)
+            | Event::Band(_)
+            | Event::Limit(_)
+            | Event::ShortSale(_)
+            | Event::OperationalHalt { .. }
             | Event::State { .. } => Ok(Applied::default()),
         }
     }
