@@ -2,10 +2,12 @@
 //!
 //! Everything here is allocation free after construction unless it says otherwise.
 
+pub mod buckets;
 pub mod clock;
 pub mod histogram;
 pub mod rng;
 
+pub use buckets::{BOUNDS_NS, Buckets};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use histogram::Histogram;
 pub use rng::Rng;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
-pub use report::{Latency, Report};
+pub use report::{Latency, Report, Stages};
 
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
@@ -24,6 +24,7 @@ use crate::source::Source;
 use market::pipeline::Offender;
 use market::publish::Frame;
 use rtrb::{Consumer, Producer, RingBuffer};
+use stdx::{Buckets, Clock, SystemClock};
 
 /// What a lane does when nothing comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +91,21 @@ impl LaneConfig {
 pub fn last_core() -> Option<usize> {
     let cores = crate::sys::thread::allowed_cores().ok()?;
     (cores.len() > 1).then(|| cores.last().copied()).flatten()
+}
+
+/// Cores for `count` threads that each want one: counted down from `from`, or from the last that
+/// this process may use. All `None` where there are not so many beside the first, which is left to
+/// everything else.
+#[must_use]
+pub fn lane_cores(count: usize, from: Option<usize>) -> Vec<Option<usize>> {
+    let cores = crate::sys::thread::allowed_cores().unwrap_or_default();
+    let last = from.unwrap_or(usize::MAX);
+    let usable = cores.iter().skip(1).rev().filter(|&&core| core <= last);
+    let chosen: Vec<usize> = usable.take(count).copied().collect();
+    if chosen.len() < count {
+        return vec![None; count];
+    }
+    chosen.into_iter().map(Some).collect()
 }
 
 /// What the control side can ask of a running lane.
@@ -175,6 +191,13 @@ pub struct Lane {
     frames: Consumer<Frame>,
     digests: Consumer<(u64, u64)>,
     reports: Consumer<Report>,
+    /// After how many frames something was published, and when.
+    marks: Consumer<(u64, u64)>,
+    /// Frames taken out of the ring.
+    taken: u64,
+    /// Of them, those whose wait was counted.
+    marked: u64,
+    outlet: Buckets,
     offenders: Consumer<Offender>,
     commander: Commander,
     newest: Report,
@@ -194,6 +217,7 @@ impl Lane {
         let (sender, frames) = FrameSender::ring(config.ring_capacity);
         let (digest_sender, digests) = RingBuffer::new(64);
         let (report_sender, reports) = RingBuffer::new(16);
+        let (mark_sender, marks) = RingBuffer::new(4_096);
         let (offender_sender, offenders) = RingBuffer::new(64);
         let (commands, command_receiver) = RingBuffer::new(64);
         let shared = Arc::new(Shared::default());
@@ -202,6 +226,7 @@ impl Lane {
             sender,
             digests: digest_sender,
             reports: report_sender,
+            marks: mark_sender,
             offenders: offender_sender,
             commands: command_receiver,
             shared: Arc::clone(&shared),
@@ -220,6 +245,10 @@ impl Lane {
             frames,
             digests,
             reports,
+            marks,
+            taken: 0,
+            marked: 0,
+            outlet: Buckets::default(),
             offenders,
             commander: Commander {
                 ring: Arc::new(Mutex::new(commands)),
@@ -230,7 +259,9 @@ impl Lane {
 
     /// The oldest frame that waits, if any.
     pub fn next_frame(&mut self) -> Option<Frame> {
-        self.frames.pop().ok()
+        let frame = self.frames.pop().ok()?;
+        self.taken += 1;
+        Some(frame)
     }
 
     /// Frames that wait in the ring now.
@@ -244,11 +275,29 @@ impl Lane {
         self.digests.pop().ok()
     }
 
+    /// Counts how long the frames taken since the last look had waited in the ring.
+    fn note_taken(&mut self) {
+        let mut now_ns = None;
+        while let Ok(&(sent, published_ns)) = self.marks.peek() {
+            if sent > self.taken {
+                return;
+            }
+            let now_ns = *now_ns.get_or_insert_with(|| SystemClock.now_ns());
+            let waited_ns = now_ns.saturating_sub(published_ns);
+            self.outlet.record(waited_ns, sent - self.marked);
+            self.marked = sent;
+            // Peeked above: it is there.
+            let _ = self.marks.pop();
+        }
+    }
+
     /// The newest report. All zero until the first.
     pub fn report(&mut self) -> Report {
         while let Ok(report) = self.reports.pop() {
             self.newest = report;
         }
+        self.note_taken();
+        self.newest.stages.published_to_outlet = self.outlet;
         self.newest
     }
 

@@ -1,6 +1,6 @@
 //! What a lane tells about itself, a few times a second, through a ring of its own.
 
-use stdx::Histogram;
+use stdx::{Buckets, Histogram};
 
 /// Times from the kernel's receive stamp to publication, one value a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -32,6 +32,20 @@ impl Latency {
     }
 }
 
+/// How long each stage took, in buckets, since the start. A payload's time in a stage is that of its
+/// batch: all of a batch count as applied when its last one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Stages {
+    /// The kernel's receive stamp to our own look at the payload. None of a recording.
+    pub kernel_to_receive: Buckets,
+    /// From there until its messages are in the books and windows.
+    pub receive_to_applied: Buckets,
+    /// From there until what changed is in the ring.
+    pub applied_to_published: Buckets,
+    /// From there until the control side took it out for its outlets; one value a frame.
+    pub published_to_outlet: Buckets,
+}
+
 /// Where a lane stands. Counters run since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Report {
@@ -53,4 +67,6 @@ pub struct Report {
     pub latency: Latency,
     /// Receive to publish since the report before.
     pub latency_recent: Latency,
+    /// By stage.
+    pub stages: Stages,
 }

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Command, Idle, LaneConfig, LaneState, Latency, Report, Shared};
+use super::{Command, Idle, LaneConfig, LaneState, Latency, Report, Shared, Stages};
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
 use crate::source::{RECOVERY_LINE, Source, Unit};
@@ -17,6 +17,8 @@ use stdx::{Clock, Histogram, SystemClock};
 
 /// Receive stamps kept between two publications; beyond it payloads are not measured.
 const STAMPS_LIMIT: usize = 65_536;
+/// Batches kept between two publications; beyond it they are not measured.
+const BATCHES_LIMIT: usize = 4_096;
 /// Between two looks at commands and the stop flag, loops.
 const COMMAND_LOOPS: u32 = 16;
 
@@ -25,6 +27,7 @@ pub(super) struct Ends {
     pub sender: FrameSender,
     pub digests: Producer<(u64, u64)>,
     pub reports: Producer<Report>,
+    pub marks: Producer<(u64, u64)>,
     pub offenders: Producer<Offender>,
     pub commands: Consumer<Command>,
     pub shared: Arc<Shared>,
@@ -92,6 +95,11 @@ struct Worker<P, S> {
     stamps: Vec<u64>,
     total: Histogram,
     recent: Histogram,
+    stages: Stages,
+    /// Batches that are applied and not published: when, and how many payloads.
+    applied: Vec<(u64, u64)>,
+    /// When the first payload of the newest batch was in our hands; 0 in a batch without.
+    received_ns: u64,
     payloads: u64,
     requests: u64,
     is_live: bool,
@@ -118,6 +126,9 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             stamps: Vec::with_capacity(STAMPS_LIMIT),
             total: Histogram::new(),
             recent: Histogram::new(),
+            stages: Stages::default(),
+            applied: Vec::with_capacity(BATCHES_LIMIT),
+            received_ns: 0,
             payloads: 0,
             requests: 0,
             offenders_seen: 0,
@@ -135,6 +146,9 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             }
             let count = self.receive()?;
             let now_ns = self.clock.now_ns();
+            if count > 0 {
+                self.note_applied(now_ns, count as u64);
+            }
             self.run_timers(now_ns);
             self.send_requests()?;
             if now_ns >= self.next_publish_ns {
@@ -161,8 +175,17 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
 
     fn receive(&mut self) -> io::Result<usize> {
         let (pipeline, stamps, is_live) = (&mut self.pipeline, &mut self.stamps, self.is_live);
+        let (clock, stages, received_ns) = (self.clock, &mut self.stages, &mut self.received_ns);
+        *received_ns = 0;
         let count = match self.source.unit() {
             Unit::Packet => self.source.poll(&mut |line, ts_recv, bytes| {
+                if *received_ns == 0 {
+                    *received_ns = clock.now_ns();
+                }
+                if is_live {
+                    let waited_ns = received_ns.saturating_sub(ts_recv);
+                    stages.kernel_to_receive.record(waited_ns, 1);
+                }
                 pipeline.packet(line, ts_recv, bytes);
                 if is_live && stamps.len() < STAMPS_LIMIT {
                     stamps.push(ts_recv);
@@ -174,6 +197,16 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
         };
         self.payloads += count as u64;
         Ok(count)
+    }
+
+    fn note_applied(&mut self, now_ns: u64, count: u64) {
+        if self.received_ns > 0 {
+            let took_ns = now_ns.saturating_sub(self.received_ns);
+            self.stages.receive_to_applied.record(took_ns, count);
+        }
+        if self.applied.len() < BATCHES_LIMIT {
+            self.applied.push((now_ns, count));
+        }
     }
 
     fn obey(&mut self) {
@@ -229,12 +262,25 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
 
     fn publish(&mut self, now_ns: u64) {
         self.next_publish_ns = now_ns + self.publish_ns;
+        let sent = self.ends.sender.sent();
         self.pipeline.publish(&mut self.ends.sender);
         self.hand_over_digests();
-        if self.stamps.is_empty() {
+        let has_sent = self.ends.sender.sent() > sent;
+        if self.applied.is_empty() && !has_sent {
             return;
         }
         let published_ns = self.clock.now_ns();
+        for (applied_ns, count) in self.applied.drain(..) {
+            let waited_ns = published_ns.saturating_sub(applied_ns);
+            self.stages.applied_to_published.record(waited_ns, count);
+        }
+        if has_sent {
+            // A reader that is so far behind has its frames counted with the next mark.
+            let _ = self
+                .ends
+                .marks
+                .push((self.ends.sender.sent(), published_ns));
+        }
         for &ts_recv in &self.stamps {
             let latency_ns = published_ns.saturating_sub(ts_recv);
             self.total.record(latency_ns);
@@ -268,6 +314,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             frames_refused: self.ends.sender.refused(),
             latency: Latency::of(&self.total),
             latency_recent: Latency::of(&self.recent),
+            stages: self.stages,
         };
         self.recent.clear();
         // Checked above: there is room.

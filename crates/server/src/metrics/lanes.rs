@@ -127,4 +127,44 @@ fn latency(view: &MarketView, page: &mut Page) {
         page.sample(name, &[("quantile", quantile)], ns as f64 / 1e9);
     }
     page.sample(&format!("{name}_count"), &[], latency.count);
+    stages(view, page);
+}
+
+/// How far this machine's clock may be off: what every receive stamp is worth.
+pub fn clock(page: &mut Page) {
+    let Ok((synchronised, error_us)) = engine::doctor::clock_error() else {
+        return; // Not told here, so not said here.
+    };
+    let name = "ouzel_clock_synchronised";
+    page.family(
+        name,
+        "gauge",
+        "1 while chrony, ntpd or ptp4l keeps the clock.",
+    );
+    page.sample(name, &[], u8::from(synchronised));
+    let name = "ouzel_clock_error_bound_seconds";
+    page.family(
+        name,
+        "gauge",
+        "Largest distance of the clock from UTC, by the account of whoever keeps it.",
+    );
+    page.sample(name, &[], error_us as f64 / 1e6);
+}
+
+fn stages(view: &MarketView, page: &mut Page) {
+    let name = "ouzel_stage_seconds";
+    page.family(
+        name,
+        "histogram",
+        "Time that a packet (of the last stage: a frame) took in each stage of the first lane.",
+    );
+    let stages = &view.report.stages;
+    for (stage, buckets) in [
+        ("kernel_to_receive", &stages.kernel_to_receive),
+        ("receive_to_applied", &stages.receive_to_applied),
+        ("applied_to_published", &stages.applied_to_published),
+        ("published_to_outlet", &stages.published_to_outlet),
+    ] {
+        page.buckets(name, &[("stage", stage)], buckets);
+    }
 }

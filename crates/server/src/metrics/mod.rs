@@ -112,6 +112,7 @@ impl Metrics {
         self.with(|inner| doors(inner, &mut page));
         lanes::lanes(&app.node.market(), &mut page);
         outlets::outlets(&app.node, &mut page);
+        lanes::clock(&mut page);
         memory(app, &mut page);
         page.finish()
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use stdx::Histogram;
+use stdx::{Buckets, Histogram};
 
 /// A page under construction.
 #[derive(Default)]
@@ -36,6 +36,18 @@ impl Page {
         self.bucket(name, labels, "+Inf", histogram.count());
         self.sample(&format!("{name}_sum"), labels, histogram.sum() as f64 / 1e9);
         self.sample(&format!("{name}_count"), labels, histogram.count());
+    }
+
+    /// Durations that were counted in fixed buckets, shown in seconds.
+    pub fn buckets(&mut self, name: &str, labels: &[(&str, &str)], buckets: &Buckets) {
+        for (bound_ns, below) in buckets.cumulative() {
+            let bound = (bound_ns as f64 / 1e9).to_string();
+            self.bucket(name, labels, &bound, below);
+        }
+        self.bucket(name, labels, "+Inf", buckets.count());
+        let sum_s = buckets.sum_ns() as f64 / 1e9;
+        self.sample(&format!("{name}_sum"), labels, sum_s);
+        self.sample(&format!("{name}_count"), labels, buckets.count());
     }
 
     fn bucket(&mut self, name: &str, labels: &[(&str, &str)], bound: &str, count: u64) {
