@@ -7,11 +7,14 @@
 
 pub mod capture;
 pub mod doctor;
+pub mod hop;
 pub mod lane;
 pub mod memory;
 pub mod pipeline;
+pub mod relay;
 pub mod ring;
 pub mod source;
+pub mod tape;
 pub mod udp;
 
 mod sys;

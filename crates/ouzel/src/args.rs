@@ -1,6 +1,6 @@
 //! The command line, with help that teaches.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use engine::udp::Receive;
@@ -72,6 +72,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   ouzel replay day.pcap
+  ouzel replay tape/ --until 1000000 --digest --lanes 2
   ouzel replay 01302019.NASDAQ_ITCH50.gz --day 2019-01-30 --digest
   ouzel replay btcusdt_20240808.gz --json")]
     Replay(ReplayArgs),
@@ -185,6 +186,16 @@ pub struct ServeArgs {
     /// Poll without ever sleeping: lowest latency, a whole core
     #[arg(long, requires = "itch_a")]
     pub spin: bool,
+    /// Receive on a thread of its own and share the symbols between so many lanes; 0: one lane
+    /// that receives itself
+    #[arg(long, default_value_t = 0, value_name = "N", requires = "itch_a", value_parser = clap::value_parser!(u16).range(0..=64))]
+    pub lanes: u16,
+    /// Record every packet on a tape in this folder
+    #[arg(long, value_name = "DIR", requires = "itch_a")]
+    pub tape: Option<PathBuf>,
+    /// The oldest of the tape is removed before it takes more than so many GiB
+    #[arg(long, default_value_t = 64, value_name = "GIB", requires = "tape")]
+    pub tape_limit: u64,
     /// Keep all memory resident once touched (mlockall)
     #[arg(long)]
     pub lock_memory: bool,
@@ -253,15 +264,21 @@ pub enum SyncArg {
 /// Arguments of `replay`.
 #[derive(Debug, ClapArgs)]
 pub struct ReplayArgs {
-    /// The capture
+    /// The capture: a file, or the folder of a tape
     pub file: PathBuf,
     /// Day of an ITCH session, whose clock counts from US Eastern midnight [default: from the
     /// packets' receive stamps, or from digits in the file's name]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub day: Option<String>,
-    /// Stop after this sequence number
+    /// Stop after the packet that brings this sequence number
     #[arg(long, value_name = "SEQ")]
     pub until: Option<u64>,
+    /// Share the symbols between so many lanes, each on a thread; the digest is the same
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub lanes: u16,
+    /// Write the packets to a tape in this folder on the way
+    #[arg(long, value_name = "DIR")]
+    pub tape: Option<PathBuf>,
     /// Print only the digest of books and frames: equal digests mean equal results
     #[arg(long)]
     pub digest: bool,
@@ -388,6 +405,12 @@ pub struct IngestArgs {
 /// Arguments of `doctor`.
 #[derive(Debug, ClapArgs)]
 pub struct DoctorArgs {
+    /// Address of the interface that the groups come in on [default: loopback]
+    #[arg(long, value_name = "IP")]
+    pub interface: Option<Ipv4Addr>,
+    /// The core that the lane is to stay on [default: the last one, where there are several]
+    #[arg(long, value_name = "CORE")]
+    pub core: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

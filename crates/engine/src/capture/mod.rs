@@ -18,10 +18,10 @@ pub enum Speed {
 }
 
 /// Payloads handed over in one poll at most, so that a lane can publish in between.
-const BATCH: usize = 64;
+pub(crate) const BATCH: usize = 64;
 
 /// Says when a recorded instant is due on the machine's clock.
-struct Playback {
+pub(crate) struct Playback {
     speed: Speed,
     clock: SystemClock,
     /// Recorded and machine instant of the first payload.
@@ -29,7 +29,7 @@ struct Playback {
 }
 
 impl Playback {
-    fn new(speed: Speed) -> Self {
+    pub(crate) fn new(speed: Speed) -> Self {
         Self {
             speed,
             clock: SystemClock,
@@ -38,7 +38,7 @@ impl Playback {
     }
 
     /// How long until a payload recorded at `ts_ns` is due; 0: now.
-    fn wait_ns(&mut self, ts_ns: u64) -> u64 {
+    pub(crate) fn wait_ns(&mut self, ts_ns: u64) -> u64 {
         let Speed::Times(times) = self.speed else {
             return 0;
         };

@@ -364,8 +364,10 @@ impl BookSet {
                 Ok(Applied::book(true))
             }
             Event::Level { .. } => Err(Reject::WrongKind),
-            // Prints, states, auctions, limits and amendments change no book.
-            _ => Ok(Applied::default()),
+            Event::Trade { .. }
+            | Event::Cross { .. }
+            | Event::Bust { .. }
+            | Event::State { .. } => Ok(Applied::default()),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Every limit and threshold of a pipeline, resolved by whoever starts it.
 
+use super::shard::Shard;
 use crate::feed::binance::DepthConfig;
 use crate::feed::mold::MoldConfig;
 use crate::signal::JumpConfig;
@@ -19,6 +20,8 @@ pub enum JumpPrice {
 pub struct PipelineConfig {
     /// The venue's midnight, ns UTC: ITCH counts from there.
     pub midnight_ns: u64,
+    /// Which share of the symbols to keep; ITCH only.
+    pub shard: Shard,
     /// Instruments expected.
     pub instruments_limit: usize,
     /// Live orders expected, all instruments together: about 112 bytes each.
@@ -59,6 +62,7 @@ impl Default for PipelineConfig {
     fn default() -> Self {
         Self {
             midnight_ns: 0,
+            shard: Shard::WHOLE,
             instruments_limit: 256,
             orders_limit: 1 << 18,
             levels_reserve: 1_024,

@@ -8,6 +8,7 @@ use super::ahead::read_ahead;
 use super::board::Board;
 use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
+use super::shard::{Shard, locate_of};
 use super::top::top_of;
 use crate::book::{BookSet, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp};
@@ -30,6 +31,9 @@ pub struct ItchPipeline {
 /// Everything behind the feed.
 #[derive(Debug)]
 struct Core {
+    shard: Shard,
+    /// Locate codes that other shards have heard of; empty where there are none.
+    listed_elsewhere: Vec<bool>,
     normaliser: Normaliser,
     books: BookSet,
     board: Board,
@@ -58,6 +62,11 @@ impl ItchPipeline {
         Self {
             feed: MoldFeed::new(config.mold),
             core: Core {
+                shard: config.shard,
+                listed_elsewhere: match config.shard.count() {
+                    1 => Vec::new(),
+                    _ => vec![false; 1 << 16],
+                },
                 normaliser: Normaliser::new(config.midnight_ns, limit),
                 books: BookSet::new(limit, config.orders_limit, config.levels_reserve),
                 board: Board::new(config),
@@ -202,10 +211,10 @@ impl ItchPipeline {
         self.core.board.late()
     }
 
-    /// Prints that the venue busted or corrected; published windows stand.
+    /// Prints that the venue cancelled; published windows stand.
     #[must_use]
-    pub fn amendments(&self) -> u64 {
-        self.core.board.amendments()
+    pub fn busts(&self) -> u64 {
+        self.core.board.busts()
     }
 
     /// Lossless frames dropped because the reader was too slow.
@@ -220,6 +229,12 @@ impl ItchPipeline {
         self.core.normaliser.without_meaning()
     }
 
+    /// Messages that could not be decoded or applied, packets apart.
+    #[must_use]
+    pub fn rejected_messages(&self) -> u64 {
+        self.core.rejected_messages
+    }
+
     /// How often memory had to grow after start: above zero, raise the limits.
     #[must_use]
     pub fn growths(&self) -> u64 {
@@ -230,7 +245,9 @@ impl ItchPipeline {
 impl Handler for Core {
     #[inline]
     fn message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]) {
-        if let Some((id, ts_event, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
+        if self.shard.is_foreign(bytes) {
+            self.foreign_message(ts_recv, bytes);
+        } else if let Some((id, ts_event, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
             let stamp = Stamp {
                 seq,
                 ts_event,
@@ -285,6 +302,7 @@ impl Handler for Core {
             }
             Note::Reset => {
                 self.normaliser.clear();
+                self.listed_elsewhere.fill(false);
                 self.books.clear();
                 self.board.reset();
                 self.digests.clear();
@@ -360,10 +378,6 @@ impl Core {
                 self.listed(instrument);
                 self.board.observe(ts_event, ts_recv);
             }
-            Ok(Meaning::Venue { stamp, event }) => {
-                self.board.observe(stamp.ts_event, ts_recv);
-                self.board.venue_fact(stamp, event);
-            }
             Ok(Meaning::Nothing { ts_event }) => self.board.observe(ts_event, ts_recv),
             Err(fault) => {
                 self.rejected_messages += 1;
@@ -373,6 +387,24 @@ impl Core {
                     None => self.board.flag_all(Integrity::Suspect),
                 }
             }
+        }
+    }
+
+    /// A message about another shard's symbol: it moves event time, and if it is at fault and
+    /// nobody can say whom it was about, it may have been one of ours.
+    #[inline(never)]
+    fn foreign_message(&mut self, ts_recv: u64, bytes: &[u8]) {
+        let listed =
+            locate_of(bytes).and_then(|locate| self.listed_elsewhere.get_mut(usize::from(locate)));
+        match (self.normaliser.event_time(bytes), listed) {
+            (Some(ts_event), listed) => {
+                if let Some(listed) = listed {
+                    *listed = true;
+                }
+                self.board.observe(ts_event, ts_recv);
+            }
+            (None, Some(true)) => {}
+            (None, _) => self.board.flag_all(Integrity::Suspect),
         }
     }
 

@@ -23,6 +23,7 @@ mod event;
 mod itch;
 mod refresh;
 mod rejects;
+mod shard;
 mod top;
 
 pub use config::{JumpPrice, PipelineConfig};
@@ -31,3 +32,4 @@ pub use event::{BookKind, EventPipeline};
 pub use itch::ItchPipeline;
 pub use refresh::{FastPipeline, SecurityNames};
 pub use rejects::{Offender, RejectReason, RejectRing};
+pub use shard::Shard;

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use engine::tape::TapeReader;
 use market::pipeline::PipelineConfig;
 
 use crate::{compose, session_day};
@@ -30,6 +31,8 @@ pub enum Kind {
     Pcap,
     /// Length-framed ITCH 5.0 messages.
     Itch,
+    /// A folder that `ouzel serve --tape` filled.
+    Tape,
     /// One line a message: receive time in ns, a space, JSON.
     BinanceLines,
 }
@@ -64,6 +67,27 @@ impl Capture {
     }
 }
 
+fn open_tape(path: &Path, day: Option<&str>) -> Result<Capture> {
+    let named = || path.display().to_string();
+    let mut reader = TapeReader::open(path).with_context(named)?;
+    let first = reader.peek().map(|record| record.ts_recv);
+    let first = first.with_context(|| format!("{} holds no whole record", path.display()))?;
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(path).with_context(named)? {
+        bytes += entry
+            .and_then(|entry| entry.metadata())
+            .with_context(named)?
+            .len();
+    }
+    Ok(Capture {
+        kind: Kind::Tape,
+        path: path.to_path_buf(),
+        midnight_ns: session_day::midnight_ns(day, first)?,
+        bytes,
+        _unpacked: None,
+    })
+}
+
 /// A temporary file that goes with its owner.
 struct Unpacked(PathBuf);
 
@@ -76,6 +100,9 @@ impl Drop for Unpacked {
 
 /// Recognises a capture.
 pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
+    if path.is_dir() {
+        return open_tape(path, day);
+    }
     let named = || path.display().to_string();
     let (path_now, unpacked) = unpack(path)?;
     let mut start = Vec::new();
@@ -93,7 +120,7 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
     let midnight_ns = match kind {
         Kind::Pcap => session_day::midnight_ns(day, first_stamp(&path_now).with_context(named)?)?,
         Kind::Itch => itch_midnight(path, day)?,
-        Kind::BinanceLines => 0,
+        Kind::BinanceLines | Kind::Tape => 0,
     };
     Ok(Capture {
         kind,

@@ -2,15 +2,17 @@
 
 mod digest;
 pub mod file;
+mod lanes;
 mod summary;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use engine::capture::{ItchFileSource, PcapSource, Speed};
-use engine::source::{Source, Unit};
-use market::pipeline::{DepthPipeline, ItchPipeline, PipelineConfig};
-use market::publish::{FeedStatus, Frame, Sink};
+use engine::source::Source;
+use engine::tape::{Recorder, TapeConfig, TapeSource};
+use market::pipeline::{DepthPipeline, PipelineConfig};
+use market::publish::{Frame, Sink};
 
 use crate::args::ReplayArgs;
 use crate::print;
@@ -22,8 +24,8 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let capture = file::open(&args.file, args.day.as_deref())?;
     let summary = match capture.kind {
         Kind::Pcap => {
-            let mut source = PcapSource::open(&capture.path, &[], Speed::Max)?;
-            let mut summary = itch(args, &capture, &mut source)?;
+            let source = PcapSource::open(&capture.path, &[], Speed::Max)?;
+            let (mut summary, source) = itch(args, &capture, source)?;
             summary.note(source.fault().map(|fault| fault.to_string()));
             summary.note((source.skipped() > 0).then(|| {
                 format!(
@@ -33,9 +35,24 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
             }));
             summary
         }
+        Kind::Tape => {
+            let source = TapeSource::open(&capture.path, Speed::Max)?;
+            let (mut summary, source) = itch(args, &capture, source)?;
+            summary.note((source.lost() > 0).then(|| {
+                format!(
+                    "{} packets were left out of the tape when it was recorded",
+                    source.lost()
+                )
+            }));
+            source
+                .faults()
+                .iter()
+                .for_each(|fault| summary.note(Some(fault.to_string())));
+            summary
+        }
         Kind::Itch => {
-            let mut source = ItchFileSource::open(&capture.path, capture.midnight_ns, Speed::Max)?;
-            let mut summary = itch(args, &capture, &mut source)?;
+            let source = ItchFileSource::open(&capture.path, capture.midnight_ns, Speed::Max)?;
+            let (mut summary, source) = itch(args, &capture, source)?;
             summary.note(source.cut_at().map(|at| {
                 format!("the file was cut: its last message begins at byte {at} and is not whole")
             }));
@@ -45,6 +62,26 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
     };
     print(args, &summary);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Replays, and writes a tape on the way if one is asked for.
+fn itch<S: Source>(args: &ReplayArgs, capture: &Capture, mut source: S) -> Result<(Summary, S)> {
+    let until = args.until.unwrap_or(u64::MAX);
+    let Some(dir) = &args.tape else {
+        let summary = lanes::replay(capture, &mut source, args.lanes, until)?;
+        return Ok((summary, source));
+    };
+    let config = TapeConfig {
+        is_patient: true,
+        ..TapeConfig::new(dir)
+    };
+    let (mut taped, recorder) = Recorder::start(config, source)?;
+    let summary = lanes::replay(capture, &mut taped, args.lanes, until)?;
+    let source = taped.into_source();
+    if let Some(why) = recorder.failure() {
+        anyhow::bail!("{why}");
+    }
+    Ok((summary, source))
 }
 
 fn print(args: &ReplayArgs, summary: &Summary) {
@@ -57,55 +94,11 @@ fn print(args: &ReplayArgs, summary: &Summary) {
     }
 }
 
-fn itch(args: &ReplayArgs, capture: &Capture, source: &mut dyn Source) -> Result<Summary> {
-    let config = capture.config();
-    let mut pipeline = ItchPipeline::new(&config);
-    let mut summary = Summary::new(capture);
-    let unit = source.unit();
-    let mut newest = 0;
-    while !source.is_ended() {
-        let until = args.until.unwrap_or(u64::MAX);
-        source.poll(&mut |line, ts_recv, bytes| {
-            if pipeline.status().next_seq > until {
-                return;
-            }
-            match unit {
-                Unit::Packet => pipeline.packet(line, ts_recv, bytes),
-                Unit::Message => pipeline.message(ts_recv, bytes),
-            }
-            newest = ts_recv;
-        })?;
-        if newest > 0 {
-            pipeline.tick(newest);
-        }
-        pipeline.publish(&mut summary);
-        if pipeline.status().next_seq > until {
-            break;
-        }
-    }
-    // Nothing comes after the end: a hole that is still open there is given up.
-    pipeline.tick(newest + 2 * config.mold.gap_wait_ns);
-    pipeline.publish(&mut summary);
-    let status = pipeline.status();
-    if unit == Unit::Packet {
-        summary.note(nothing_in(&status));
-    }
-    summary.finish(status, pipeline.book_digest(), pipeline.rejected());
-    Ok(summary)
-}
-
-/// Says so when there were packets and none could be put in order.
-fn nothing_in(status: &FeedStatus) -> Option<String> {
-    let packets: u64 = status.lines.iter().map(|line| line.packets).sum();
-    (packets > 0 && status.next_seq <= 1).then(|| {
-        format!(
-            "{packets} packets were read and none brought a message: a feed numbers its messages \
-             from 1, and what has no number cannot be put in order"
-        )
-    })
-}
-
 fn depth(args: &ReplayArgs, capture: &Capture) -> Result<Summary> {
+    anyhow::ensure!(
+        args.lanes == 1 && args.tape.is_none(),
+        "--lanes and --tape are for packets and ITCH messages, not for recorded JSON"
+    );
     let text = std::fs::read_to_string(&capture.path).context("the capture is not text")?;
     let mut pipeline = DepthPipeline::new(&PipelineConfig::default());
     let mut summary = Summary::new(capture);

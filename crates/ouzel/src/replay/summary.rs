@@ -17,6 +17,8 @@ use super::file::{Capture, Kind};
 pub struct Summary {
     kind: Kind,
     view: MarketView,
+    /// Of lanes with other symbols.
+    others: Vec<MarketView>,
     frames: u64,
     bars: u64,
     vwaps: u64,
@@ -38,6 +40,7 @@ impl Summary {
         Self {
             kind: capture.kind,
             view: MarketView::new(Names::packaged()),
+            others: Vec::new(),
             frames: 0,
             bars: 0,
             vwaps: 0,
@@ -79,6 +82,27 @@ impl Summary {
             .collect();
     }
 
+    /// Adds what another lane found, whose symbols are others; `rejected` are the messages that it
+    /// could not use.
+    pub fn merge(&mut self, other: Self, rejected: u64) {
+        self.frames += other.frames;
+        self.bars += other.bars;
+        self.vwaps += other.vwaps;
+        self.prints += other.prints;
+        self.digest.merge(&other.digest);
+        self.books = self.books.wrapping_add(other.books);
+        self.rejected += rejected;
+        self.others.push(other.view);
+    }
+
+    fn views(&self) -> impl Iterator<Item = &MarketView> {
+        std::iter::once(&self.view).chain(&self.others)
+    }
+
+    fn instruments(&self) -> usize {
+        self.views().map(|view| view.symbols().len()).sum()
+    }
+
     /// How often our best prices equalled the venue's own.
     pub fn ticker_check(&mut self, checked: u64, equal: u64) {
         self.tickers = Some((checked, equal));
@@ -95,7 +119,7 @@ impl Summary {
     }
 
     fn movers(&self) -> Vec<&SymbolView> {
-        let mut rows: Vec<&SymbolView> = self.view.symbols().iter().collect();
+        let mut rows: Vec<&SymbolView> = self.views().flat_map(MarketView::symbols).collect();
         server::http::sort_by_move(&mut rows);
         rows
     }
@@ -103,9 +127,11 @@ impl Summary {
     /// One JSON object.
     pub fn json(&self, top: usize) -> Value {
         let signals: Vec<SignalRow> = self
-            .view
-            .signals_from(0)
-            .map(|s| SignalRow::new(&self.view.symbols()[s.symbol_idx].symbol, &s.signal))
+            .views()
+            .flat_map(|view| {
+                view.signals_from(0)
+                    .map(|s| SignalRow::new(&view.symbols()[s.symbol_idx].symbol, &s.signal))
+            })
             .collect();
         let symbols: Vec<SymbolRow> = self
             .movers()
@@ -115,7 +141,7 @@ impl Summary {
             .collect();
         json!({
             "kind": kind(self.kind), "messages": self.messages(), "frames": self.frames,
-            "instruments": self.view.symbols().len(), "prints": self.prints, "bars": self.bars,
+            "instruments": self.instruments(), "prints": self.prints, "bars": self.bars,
             "vwaps": self.vwaps, "signals": signals, "symbols": symbols,
             "gaps": self.status.gaps, "lost": self.status.lost, "rejected": self.rejected,
             "rejected_last": self.rejected_last, "notes": self.notes,
@@ -128,7 +154,7 @@ impl Summary {
 
     fn messages(&self) -> u64 {
         match self.kind {
-            Kind::Pcap | Kind::Itch => self.status.next_seq.saturating_sub(1),
+            Kind::Pcap | Kind::Itch | Kind::Tape => self.status.next_seq.saturating_sub(1),
             Kind::BinanceLines => self.status.lines[0].packets,
         }
     }
@@ -145,11 +171,11 @@ impl Summary {
         let _ = writeln!(
             text,
             "  {} instruments, {} prints, {} bars, {} VWAPs, {} signals",
-            self.view.symbols().len(),
+            self.instruments(),
             self.prints,
             self.bars,
             self.vwaps,
-            self.view.signal_count(),
+            self.views().map(MarketView::signal_count).sum::<u64>(),
         );
         let _ = writeln!(
             text,
@@ -191,6 +217,7 @@ fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Pcap => "pcap",
         Kind::Itch => "itch",
+        Kind::Tape => "tape",
         Kind::BinanceLines => "binance",
     }
 }

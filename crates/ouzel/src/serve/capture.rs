@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use engine::capture::{ItchFileSource, PcapSource, Speed};
 use engine::lane::Lane;
+use engine::tape::TapeSource;
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use node::{DepthLane, Node};
 use server::{Check, Probe};
@@ -45,6 +46,12 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
     match capture.kind {
         Kind::Pcap => {
             let source = PcapSource::open(&capture.path, &[], speed)?;
+            Ok(Started::Lane(Box::new(Lane::spawn(
+                name, pipeline, source,
+            )?)))
+        }
+        Kind::Tape => {
+            let source = TapeSource::open(&capture.path, speed)?;
             Ok(Started::Lane(Box::new(Lane::spawn(
                 name, pipeline, source,
             )?)))

@@ -1,22 +1,28 @@
 //! The lines of an ITCH feed, from the command line to a running lane.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
 
-use anyhow::Result;
-use engine::lane::{Idle, Lane, LaneConfig};
+use anyhow::{Context, Result};
+use engine::lane::{Idle, Lane, LaneConfig, lane_cores, last_core};
+use engine::relay::{RelayConfig, relay};
+use engine::source::Source;
+use engine::tape::{Recorder, TapeConfig};
 use engine::udp::{Opened, ReceiverConfig, RecoveryClient, open_lines};
-use market::pipeline::{ItchPipeline, PipelineConfig};
+use market::pipeline::{ItchPipeline, PipelineConfig, Shard};
+use server::{Check, Probe};
 use stdx::{Clock, SystemClock};
 
 use crate::args::ServeArgs;
-use crate::{compose, print, session_day};
+use crate::{print, session_day};
 
 const INSTRUMENTS_LIMIT: usize = 12_000;
 const ORDERS_LIMIT: usize = 1 << 22;
 const LINE_BUFFER: usize = 32 << 20;
 
-/// Opens the lines, as far up the ladder as was asked and this machine goes, and starts the lane.
-pub fn lane(args: &ServeArgs, a: SocketAddr) -> Result<Lane> {
+/// Opens the lines, as far up the ladder as was asked and this machine goes, and starts the lanes
+/// and the recorder of a tape.
+pub fn start(args: &ServeArgs, a: SocketAddr) -> Result<(Vec<Lane>, Option<Recorder>)> {
     let midnight_ns = session_day::midnight_ns(args.day.as_deref(), SystemClock.now_ns())?;
     let mut pipeline = PipelineConfig {
         midnight_ns,
@@ -36,16 +42,85 @@ pub fn lane(args: &ServeArgs, a: SocketAddr) -> Result<Lane> {
             ));
         }
     }
-    let config = compose::lane_config("lane-0", args.core);
-    let config = LaneConfig {
-        idle: if args.spin { Idle::Spin } else { config.idle },
-        ..config
+    let (source, recorder) = taped(args, opened.source)?;
+    let lanes = if args.lanes == 0 {
+        let config = lane_config(args, 0, args.core.or_else(last_core));
+        let build = move || ItchPipeline::new(&pipeline);
+        vec![Lane::spawn(config, build, source)?]
+    } else {
+        relayed(args, &pipeline, source)?
     };
-    Ok(Lane::spawn(
-        config,
-        move || ItchPipeline::new(&pipeline),
-        opened.source,
-    )?)
+    Ok((lanes, recorder))
+}
+
+/// A relay on one core, and a lane for each share of the symbols on the cores before it.
+fn relayed(
+    args: &ServeArgs,
+    pipeline: &PipelineConfig,
+    source: Box<dyn Source>,
+) -> Result<Vec<Lane>> {
+    let cores = lane_cores(usize::from(args.lanes) + 1, args.core);
+    let config = RelayConfig {
+        name: "receive".to_owned(),
+        core: cores.first().copied().flatten(),
+        idle: lane_config(args, 0, None).idle,
+    };
+    let sources = relay(config, source, usize::from(args.lanes))?;
+    let mut lanes = Vec::new();
+    for (idx, source) in sources.into_iter().enumerate() {
+        let pipeline = PipelineConfig {
+            shard: Shard::new(idx as u16, args.lanes),
+            ..pipeline.clone()
+        };
+        let config = lane_config(args, idx, cores.get(idx + 1).copied().flatten());
+        lanes.push(Lane::spawn(
+            config,
+            move || ItchPipeline::new(&pipeline),
+            source,
+        )?);
+    }
+    Ok(lanes)
+}
+
+fn taped(args: &ServeArgs, source: Box<dyn Source>) -> Result<(Box<dyn Source>, Option<Recorder>)> {
+    let Some(dir) = &args.tape else {
+        return Ok((source, None));
+    };
+    let config = TapeConfig {
+        disk_bytes_limit: args.tape_limit << 30,
+        ..TapeConfig::new(dir)
+    };
+    let (taped, recorder) = Recorder::start(config, source)
+        .with_context(|| format!("cannot record a tape in {}", dir.display()))?;
+    Ok((Box::new(taped), Some(recorder)))
+}
+
+/// Health of a tape: it is written, and nothing was left out.
+pub fn tape_probe(recorder: Arc<Recorder>) -> Probe {
+    let read = Box::new(move || {
+        let status = recorder.status();
+        let detail = match recorder.failure() {
+            Some(why) => why.to_owned(),
+            None => format!(
+                "{} packets, {} left out, {} old segments removed",
+                status.records, status.lost, status.removed
+            ),
+        };
+        Check {
+            ok: recorder.failure().is_none() && status.lost == 0,
+            detail,
+        }
+    });
+    Probe { name: "tape", read }
+}
+
+fn lane_config(args: &ServeArgs, idx: usize, core: Option<usize>) -> LaneConfig {
+    let config = LaneConfig::new(&format!("lane-{idx}"));
+    LaneConfig {
+        idle: if args.spin { Idle::Spin } else { config.idle },
+        core,
+        ..config
+    }
 }
 
 fn open(args: &ServeArgs, a: SocketAddr) -> Result<Opened> {

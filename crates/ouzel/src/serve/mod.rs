@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use engine::lane::Lane;
+use engine::tape::Recorder;
 use market::pipeline::PipelineConfig;
 use node::{DepthLane, DigestCheck, Node, Pump};
 use serde_json::json;
@@ -75,7 +76,9 @@ async fn serve(
 /// What brings the market, alive until dropped.
 #[derive(Default)]
 struct Feeds {
+    // Dropped first: its lanes end, and with them what the recorder takes from.
     _pump: Option<Pump>,
+    _recorder: Option<Arc<Recorder>>,
     _capture: Option<capture::Player>,
 }
 
@@ -88,11 +91,15 @@ impl Feeds {
     ) -> Result<Self> {
         let mut feeds = Self::default();
         if let Some(a) = args.itch_a {
-            let lane = lines::lane(args, a)?;
+            let (lanes, recorder) = lines::start(args, a)?;
             node.market_mut().venue.label = "ITCH 5.0".to_owned();
             node.market_mut().venue.groups = groups(args);
-            feeds._pump = Some(pump(node, lane)?);
+            feeds._pump = Some(pump(node, lanes)?);
             probes.push(compose::lane_probe(node));
+            if let Some(recorder) = recorder.map(Arc::new) {
+                probes.push(lines::tape_probe(Arc::clone(&recorder)));
+                feeds._recorder = Some(recorder);
+            }
         }
         if !args.binance.is_empty() {
             probes.push(start_binance(args, node, stopped));
@@ -101,7 +108,7 @@ impl Feeds {
             node.market_mut().venue.label = format!("capture {}", path.display());
             match capture::start(path, args, node)? {
                 capture::Started::Lane(lane) => {
-                    feeds._pump = Some(pump(node, *lane)?);
+                    feeds._pump = Some(pump(node, vec![*lane])?);
                     probes.push(compose::capture_probe(node));
                 }
                 capture::Started::Player(player) => {
@@ -114,9 +121,9 @@ impl Feeds {
     }
 }
 
-fn pump(node: &Arc<Node>, lane: Lane) -> Result<Pump> {
+fn pump(node: &Arc<Node>, lanes: Vec<Lane>) -> Result<Pump> {
     let check = Arc::new(DigestCheck::default());
-    Pump::spawn(Arc::clone(node), vec![lane], 0, check).context("cannot start the pump's thread")
+    Pump::spawn(Arc::clone(node), lanes, 0, check).context("cannot start the pump's thread")
 }
 
 fn start_binance(args: &ServeArgs, node: &Arc<Node>, stopped: &watch::Receiver<bool>) -> Probe {
@@ -124,7 +131,10 @@ fn start_binance(args: &ServeArgs, node: &Arc<Node>, stopped: &watch::Receiver<b
         instruments_limit: DEPTH_INSTRUMENTS_LIMIT,
         ..PipelineConfig::default()
     };
-    let first_free = usize::from(args.itch_a.is_some());
+    let first_free = match args.itch_a {
+        Some(_) => usize::from(args.lanes.max(1)),
+        None => 0,
+    };
     let lane = DepthLane::new(&config, first_free);
     let settings = binance::Settings {
         urls: args.binance.clone(),

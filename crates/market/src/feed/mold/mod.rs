@@ -286,7 +286,6 @@ impl MoldFeed {
             recovered: self.lines[LINE_RECOVERY].status.wins,
             lost: self.lost,
             rejected: self.refused,
-            ..FeedStatus::default()
         }
     }
 
