@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use engine::doctor::{Check, Status, checks};
+use engine::doctor::{Check, Status, Wanted, checks_for};
 use serde_json::json;
 
 use crate::args::DoctorArgs;
@@ -11,7 +11,12 @@ use crate::print;
 
 /// Runs every check and prints it. The exit code says whether anything fails.
 pub fn run(args: &DoctorArgs) -> Result<ExitCode> {
-    let checks = checks();
+    let wanted = Wanted::default();
+    let checks = checks_for(&Wanted {
+        interface: args.interface.unwrap_or(wanted.interface),
+        core: args.core,
+        ..wanted
+    });
     if args.json {
         let rows: Vec<_> = checks
             .iter()

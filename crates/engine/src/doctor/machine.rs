@@ -1,12 +1,15 @@
 //! Checks of processor, memory, clock and limits.
 
-use std::fs;
-
-use super::{Check, mebibytes, read};
+use super::system::System;
+use super::{Check, mebibytes};
 use crate::sys::thread::{self, Limit};
 
 /// Files that a lane, a store and a few hundred clients may hold open together.
 const FILES_WANTED: u64 = 4_096;
+/// A lane with a full day's orders.
+const LOCKED_WANTED: u64 = 1 << 30;
+/// What Regulation (EU) 2017/574 allows high-frequency trading.
+const LARGEST_ERROR_US: i64 = 100;
 
 pub(super) fn cpu() -> Check {
     const NAME: &str = "cpu features";
@@ -42,25 +45,21 @@ pub(super) fn cpu() -> Check {
 
 pub(super) fn cores() -> Check {
     const NAME: &str = "cores";
-    let isolated = read("/sys/devices/system/cpu/isolated").filter(|text| !text.is_empty());
-    let isolated = isolated.map_or("none isolated".to_owned(), |cores| {
-        format!("isolated: {cores}")
-    });
     match thread::allowed_cores() {
         Err(error) => Check::warn(NAME, error.to_string(), "lanes cannot be kept on a core"),
         Ok(cores) if cores.len() < 2 => Check::warn(
             NAME,
-            format!("{} usable, {isolated}", cores.len()),
+            format!("{} usable", cores.len()),
             "a lane and everything else share one core: expect milliseconds, and do not spin",
         ),
-        Ok(cores) => Check::ok(NAME, format!("{} usable, {isolated}", cores.len())),
+        Ok(cores) => Check::ok(NAME, format!("{} usable", cores.len())),
     }
 }
 
-pub(super) fn huge_pages() -> Check {
+pub(super) fn huge_pages(system: &System) -> Check {
     const NAME: &str = "huge pages";
     let path = "/sys/kernel/mm/transparent_hugepage/enabled";
-    let Some(setting) = read(path) else {
+    let Some(setting) = system.read(path) else {
         return Check::warn(
             NAME,
             "no transparent huge pages",
@@ -72,7 +71,7 @@ pub(super) fn huge_pages() -> Check {
         .nth(1)
         .unwrap_or(&setting)
         .to_owned();
-    let reserved = read("/proc/sys/vm/nr_hugepages").unwrap_or_default();
+    let reserved = system.read("/proc/sys/vm/nr_hugepages").unwrap_or_default();
     let found = format!("transparent: {chosen}, reserved: {reserved}");
     if chosen == "never" {
         return Check::warn(
@@ -84,9 +83,9 @@ pub(super) fn huge_pages() -> Check {
     Check::ok(NAME, found)
 }
 
-pub(super) fn clock_source() -> Check {
+pub(super) fn clock_source(system: &System) -> Check {
     const NAME: &str = "clock source";
-    match read("/sys/devices/system/clocksource/clocksource0/current_clocksource") {
+    match system.read("/sys/devices/system/clocksource/clocksource0/current_clocksource") {
         None => Check::warn(NAME, "cannot be read", "run on Linux with /sys mounted"),
         // These are read without entering the kernel.
         Some(source) if ["tsc", "kvm-clock", "arch_sys_counter"].contains(&source.as_str()) => {
@@ -103,7 +102,15 @@ pub(super) fn clock_source() -> Check {
 pub(super) fn clock_sync() -> Check {
     const NAME: &str = "clock synchronised";
     match thread::clock_sync() {
-        Ok((true, error_us)) => Check::ok(NAME, format!("yes, largest error {error_us} us")),
+        Ok((true, error_us)) if error_us <= LARGEST_ERROR_US => {
+            Check::ok(NAME, format!("yes, largest error {error_us} us"))
+        }
+        Ok((true, error_us)) => Check::warn(
+            NAME,
+            format!("yes, but it may be off by {error_us} us"),
+            "MiFID II (RTS 25) wants 100 us where trading is fast: use PTP (ptp4l, phc2sys) or \
+             chrony with a close, hardware-stamped source",
+        ),
         Ok((false, _)) => Check::warn(
             NAME,
             "no",
@@ -117,9 +124,27 @@ pub(super) fn clock_sync() -> Check {
     }
 }
 
-pub(super) fn swap() -> Check {
+/// Clocks on cards that PTP can discipline.
+pub(super) fn clock_devices(system: &System) -> Check {
+    const NAME: &str = "hardware clocks";
+    let clocks: Vec<String> = system
+        .names("/sys/class/ptp")
+        .into_iter()
+        .map(|clock| {
+            let path = format!("/sys/class/ptp/{clock}/clock_name");
+            let name = system.read(&path).unwrap_or_default();
+            format!("{clock} ({name})")
+        })
+        .collect();
+    if clocks.is_empty() {
+        return Check::ok(NAME, "none: receive times are the kernel's");
+    }
+    Check::ok(NAME, clocks.join(", "))
+}
+
+pub(super) fn swap(system: &System) -> Check {
     const NAME: &str = "swap";
-    let Ok(table) = fs::read_to_string("/proc/swaps") else {
+    let Some(table) = system.read("/proc/swaps") else {
         return Check::warn(NAME, "cannot be read", "run on Linux with /proc mounted");
     };
     let kibibytes = |column: usize| -> u64 {
@@ -165,7 +190,13 @@ pub(super) fn limits() -> Vec<Check> {
             error.to_string(),
             "the limit cannot be seen",
         ),
-        // Nothing is locked today, so a small limit does no harm.
+        // io_uring and AF_XDP count against it on older kernels, `--lock-memory` everywhere.
+        Ok((soft, _)) if soft < LOCKED_WANTED && !thread::may_lock() => Check::warn(
+            "locked memory",
+            shown(soft),
+            "ulimit -l unlimited, or CAP_IPC_LOCK: --lock-memory keeps a lane's pages from being \
+             swapped out",
+        ),
         Ok((soft, _)) => Check::ok("locked memory", shown(soft)),
     };
     vec![files, locked]

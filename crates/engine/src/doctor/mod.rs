@@ -3,10 +3,17 @@
 //! Every check looks, none changes anything. What cannot be looked at (another kernel, a closed
 //! `/proc`) is a warning that says so, never a guess.
 
+mod card;
 mod machine;
 mod network;
+mod quiet;
+mod system;
 
 use std::net::Ipv4Addr;
+
+use crate::lane::last_core;
+
+pub use system::System;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +75,8 @@ pub struct Wanted {
     pub buffer_bytes: usize,
     /// The interface that lines come in on.
     pub interface: Ipv4Addr,
+    /// The core of the lane; `None`: the last one, where there are several.
+    pub core: Option<usize>,
 }
 
 impl Default for Wanted {
@@ -75,8 +84,18 @@ impl Default for Wanted {
         Self {
             buffer_bytes: 8 << 20,
             interface: Ipv4Addr::LOCALHOST,
+            core: None,
         }
     }
+}
+
+/// Whether somebody keeps the kernel's clock (chrony, ntpd, ptp4l), and how far it may be from UTC
+/// at most by their own account, microseconds.
+///
+/// # Errors
+/// What the kernel says.
+pub fn clock_error() -> std::io::Result<(bool, i64)> {
+    crate::sys::thread::clock_sync()
 }
 
 /// All checks with the default wants. Takes up to a second when multicast does not work.
@@ -88,29 +107,39 @@ pub fn checks() -> Vec<Check> {
 /// All checks: network first, then the machine.
 #[must_use]
 pub fn checks_for(wanted: &Wanted) -> Vec<Check> {
+    let system = &System::default();
+    let lane_core = wanted.core.or_else(last_core);
     let mut all = vec![
-        network::buffer_limit(wanted),
+        network::buffer_limit(system, wanted),
         network::buffer_granted(wanted),
         network::multicast(wanted),
+        card::card(system, wanted),
         network::stamps(),
         network::offload(),
-        network::busy_poll(),
+        card::io_uring(system),
+        card::af_xdp(),
+        network::busy_poll(system),
         machine::cpu(),
         machine::cores(),
-        machine::huge_pages(),
-        machine::clock_source(),
+        quiet::isolation(system),
+        quiet::interrupts(system, lane_core),
+        quiet::governor(system),
+        quiet::idle_states(system),
+        quiet::siblings(system),
+        quiet::nodes(system),
+        quiet::throttling(system),
+        quiet::watchdog(system),
+        quiet::mitigations(system),
+        quiet::container(system),
+        quiet::steal(system),
+        machine::huge_pages(system),
+        machine::clock_source(system),
         machine::clock_sync(),
-        machine::swap(),
+        machine::clock_devices(system),
+        machine::swap(system),
     ];
     all.extend(machine::limits());
     all
-}
-
-/// A small file of `/proc` or `/sys`, trimmed; `None` when it cannot be read.
-fn read(path: &str) -> Option<String> {
-    std::fs::read_to_string(path)
-        .ok()
-        .map(|text| text.trim().to_owned())
 }
 
 fn mebibytes(bytes: u64) -> String {

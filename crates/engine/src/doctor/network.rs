@@ -2,7 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 
-use super::{Check, Wanted, mebibytes, read};
+use super::system::System;
+use super::{Check, Wanted, mebibytes};
 use crate::sys::receive::Arena;
 use crate::sys::{send, socket, thread};
 use crate::udp::probe_multicast;
@@ -11,10 +12,13 @@ use crate::udp::probe_multicast;
 const PROBE: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 255, 77, 77), 27_077);
 const WAIT_NS: u64 = 200_000_000;
 
-pub(super) fn buffer_limit(wanted: &Wanted) -> Check {
+pub(super) fn buffer_limit(system: &System, wanted: &Wanted) -> Check {
     const NAME: &str = "net.core.rmem_max";
     let bytes = wanted.buffer_bytes;
-    match read("/proc/sys/net/core/rmem_max").and_then(|text| text.parse::<u64>().ok()) {
+    match system
+        .read("/proc/sys/net/core/rmem_max")
+        .and_then(|text| text.parse::<u64>().ok())
+    {
         None => Check::warn(NAME, "cannot be read", "run on Linux with /proc mounted"),
         Some(limit) if limit >= bytes as u64 => Check::ok(NAME, mebibytes(limit)),
         Some(limit) => Check::warn(
@@ -115,9 +119,9 @@ pub(super) fn offload() -> Check {
     }
 }
 
-pub(super) fn busy_poll() -> Check {
+pub(super) fn busy_poll(system: &System) -> Check {
     const NAME: &str = "net.core.busy_poll";
-    match read("/proc/sys/net/core/busy_poll") {
+    match system.read("/proc/sys/net/core/busy_poll") {
         None => Check::warn(NAME, "cannot be read", "run on Linux with /proc mounted"),
         // Lanes spin by themselves when told to; this setting only matters for a real card.
         Some(us) if us == "0" => Check::ok(NAME, "off; matters only with a real network card"),

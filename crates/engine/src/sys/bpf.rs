@@ -216,6 +216,18 @@ impl Attached {
     }
 }
 
+/// Whether the map and the program could be made here. Nothing is put on an interface.
+///
+/// # Errors
+/// The step, and what the kernel says.
+pub fn probe() -> Result<(), (&'static str, io::Error)> {
+    super::xdp::probe().map_err(|error| ("create an AF_XDP socket", error))?;
+    let map = create_map(1).map_err(|error| ("create the map of sockets", error))?;
+    load(&program(&[], map.as_raw_fd()))
+        .map(drop)
+        .map_err(|error| ("load the XDP program", error))
+}
+
 /// `union bpf_attr` as bytes: fields at the offsets of `linux/bpf.h`, all else zero.
 #[repr(C, align(8))]
 struct Attr([u8; 128]);

@@ -130,3 +130,12 @@ pub fn tai_ahead_s() -> io::Result<i64> {
     }
     Ok(i64::from(timex.tai))
 }
+
+/// Whether memory may be locked beyond the limit: root, or no hard limit.
+pub fn may_lock() -> bool {
+    let Ok((_, hard)) = limit(Limit::LockedMemory) else {
+        return false;
+    };
+    // SAFETY: plain integers; the effective user is read.
+    hard == u64::MAX || unsafe { libc::geteuid() } == 0
+}

@@ -279,6 +279,11 @@ impl Drop for Ring {
     }
 }
 
+/// Whether there are such sockets, and we may have one.
+pub fn probe() -> io::Result<()> {
+    new_socket().map(drop)
+}
+
 fn new_socket() -> io::Result<OwnedFd> {
     // SAFETY: plain integers in, a new descriptor or -1 out.
     let fd = unsafe { libc::socket(libc::AF_XDP, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
