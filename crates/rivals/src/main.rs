@@ -23,7 +23,7 @@ use report::Report;
 #[global_allocator]
 static HEAP: HugeHeap = HugeHeap;
 
-const USAGE: &str = "usage: rivals [stream|vector|answers] [--quick]
+const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick]
 Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.";
 
 /// How much input a run takes.
@@ -61,6 +61,7 @@ fn main() -> Result<()> {
             answers::run(size, &mut report)?;
         }
         Some("stream") => stream::run(size, &mut report)?,
+        Some("receive") => stream::receiving(size, &mut report)?,
         Some("vector") => vectors::run(size, &mut report)?,
         Some("answers") => answers::run(size, &mut report)?,
         Some(other) => bail!("no suite named `{other}`; {USAGE}"),

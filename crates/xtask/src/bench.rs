@@ -6,7 +6,7 @@ use crate::check::cargo_in;
 use crate::process::succeeds;
 use crate::workspace::Workspace;
 
-const SUITES: &[&str] = &["stream", "vector", "answers"];
+const SUITES: &[&str] = &["stream", "receive", "vector", "answers"];
 
 /// Runs one suite, or all of them; what follows the suite is passed on.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {

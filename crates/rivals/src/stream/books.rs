@@ -112,7 +112,7 @@ impl Books for Alone {
                         self.books.open();
                     }
                 }
-                Ok(Meaning::Venue { .. } | Meaning::Nothing { .. }) => {}
+                Ok(Meaning::Nothing { .. }) => {}
                 Err(_) => self.refused += 1,
             }
         }

@@ -6,6 +6,7 @@ mod fields;
 mod input;
 mod naive;
 mod plan;
+mod receive;
 mod wire_to_publish;
 
 use anyhow::Result;
@@ -17,6 +18,11 @@ use input::Input;
 
 /// Messages of the decode and book figures.
 const MESSAGES: usize = 10_000_000;
+
+/// The figures of receiving alone.
+pub fn receiving(size: Size, report: &mut Report) -> Result<()> {
+    receive::run(size, report)
+}
 
 /// All figures of the suite.
 pub fn run(size: Size, report: &mut Report) -> Result<()> {
@@ -30,5 +36,6 @@ pub fn run(size: Size, report: &mut Report) -> Result<()> {
         .chain(booked)
         .for_each(|figure| report.add(figure));
     drop(input);
+    receive::run(size, report)?;
     wire_to_publish::run(size, report)
 }

@@ -10,7 +10,6 @@ const PURE: &[&str] = &[
     "embed",
     "market",
     "collection",
-    "fix",
     "rag",
     "venue",
 ];
@@ -24,7 +23,6 @@ const SILENT: &[&str] = &[
     "embed",
     "market",
     "collection",
-    "fix",
     "rag",
     "venue",
     "engine",
