@@ -45,8 +45,8 @@ fn the_start_of_a_day_names_98_instruments() {
     assert_eq!(first, ["A", "AA", "AAAU"]);
     assert_eq!(pipeline.rejected().total(), 0);
     assert_eq!(pipeline.status().next_seq, 102);
-    // The system event and the Reg SHO message change no book.
-    assert_eq!(pipeline.without_meaning(), 2);
+    // Directory, trading action, Reg SHO and the system event: each has its meaning.
+    assert_eq!(pipeline.without_meaning(), 0);
 }
 
 /// Payloads of a capture with their times.

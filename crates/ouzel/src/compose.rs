@@ -202,6 +202,14 @@ pub fn lane_probe(node: &Arc<Node>) -> Probe {
                 ok: false,
                 detail: format!("silent for {} s", silence_ns / 1_000_000_000),
             },
+            FeedState::Refreshing => Check {
+                ok: false,
+                detail: format!(
+                    "books are stale until a snapshot has come: {} messages lost, {} snapshots \
+                     asked for, {} failed",
+                    status.lost, status.snapshots_asked, status.snapshots_failed
+                ),
+            },
             FeedState::Live | FeedState::Recovering => Check {
                 ok: true,
                 detail: format!(
@@ -230,7 +238,7 @@ pub fn capture_probe(node: &Arc<Node>) -> Probe {
         let detail = match status.state {
             FeedState::Joining => "nothing played yet".to_owned(),
             FeedState::Ended => "the session has ended".to_owned(),
-            FeedState::Live | FeedState::Recovering => {
+            FeedState::Live | FeedState::Recovering | FeedState::Refreshing => {
                 format!("next sequence {}", status.next_seq)
             }
         };

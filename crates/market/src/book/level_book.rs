@@ -62,6 +62,13 @@ impl LevelBook {
             Event::Trade { .. }
             | Event::Cross { .. }
             | Event::Bust { .. }
+            | Event::Correction { .. }
+            | Event::Imbalance(_)
+            | Event::Collar(_)
+            | Event::Band(_)
+            | Event::Limit(_)
+            | Event::ShortSale(_)
+            | Event::OperationalHalt { .. }
             | Event::State { .. } => Ok(Applied::default()),
             Event::Add { .. }
             | Event::Reduce { .. }

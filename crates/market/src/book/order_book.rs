@@ -364,10 +364,8 @@ impl BookSet {
                 Ok(Applied::book(true))
             }
             Event::Level { .. } => Err(Reject::WrongKind),
-            Event::Trade { .. }
-            | Event::Cross { .. }
-            | Event::Bust { .. }
-            | Event::State { .. } => Ok(Applied::default()),
+            // Prints, states, auctions, limits and amendments change no book.
+            _ => Ok(Applied::default()),
         }
     }
 

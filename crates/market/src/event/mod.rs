@@ -1,8 +1,12 @@
 //! One normalised market fact, and the quantities it is made of.
 
+mod auction;
 mod number;
+mod venue;
 
+pub use auction::{Auction, Collar, Imbalance};
 pub use number::{InstrumentId, Notional, OrderId, Price, Qty};
+pub use venue::{Band, LimitState, ShortSale, VenueEvent, VenuePhase};
 
 /// Which half of the book an order rests in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -143,11 +147,22 @@ pub enum Event {
         qty: Qty,
         /// The venue's number of the match.
         match_id: u64,
+        /// Which auction, where the venue says so.
+        auction: Option<Auction>,
     },
-    /// An earlier print is cancelled.
+    /// An earlier print is cancelled. No book changes; published windows stand.
     Bust {
         /// Which print.
         match_id: u64,
+    },
+    /// An earlier print is amended. No book changes; published windows stand.
+    Correction {
+        /// Which print.
+        match_id: u64,
+        /// What it should have said.
+        price: Price,
+        /// What it should have said.
+        qty: Qty,
     },
     /// The trading state changes.
     State {
@@ -155,6 +170,21 @@ pub enum Event {
         state: TradingState,
         /// The venue's reason code, ASCII, space padded.
         reason: [u8; 4],
+    },
+    /// What an auction would do if it were held now. No book changes.
+    Imbalance(Imbalance),
+    /// The range in which the auction that ends a pause may print.
+    Collar(Collar),
+    /// The range in which trades may happen now (LULD, price limits of futures).
+    Band(Band),
+    /// The market rests at an edge of its band, or no longer does.
+    Limit(LimitState),
+    /// The short-sale price test (Reg SHO) is imposed, goes on or ends.
+    ShortSale(ShortSale),
+    /// Trading of the instrument is interrupted on this venue alone, or goes on.
+    OperationalHalt {
+        /// True: interrupted.
+        is_halted: bool,
     },
 }
 

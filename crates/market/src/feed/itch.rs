@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use wire::itch50::{self, Message};
 
 use crate::event::{
-    Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp, TradingState,
+    Auction, Collar, Event, Imbalance, Instrument, InstrumentId, OrderId, Price, Qty, ShortSale,
+    Side, Stamp, TradingState, VenueEvent, VenuePhase,
 };
 
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
@@ -37,6 +38,13 @@ pub enum Meaning {
         instrument: InstrumentId,
         /// Venue time, ns UTC.
         ts_event: u64,
+    },
+    /// A fact about the whole market.
+    Venue {
+        /// When and where in the feed.
+        stamp: Stamp,
+        /// What happened.
+        event: VenueEvent,
     },
     /// Well-formed, without meaning for books, prints or states.
     Nothing {
@@ -89,6 +97,14 @@ pub enum ItchFault {
     /// A trading state that the specification does not have.
     #[error("trading action with an unknown state {0:#04x}")]
     State(u8),
+    /// A short-sale test, halt action or venue phase that the specification does not have.
+    #[error("ITCH message {:?} with an unknown code {code:#04x}", char::from(*.kind))]
+    Code {
+        /// The message's type.
+        kind: u8,
+        /// The code.
+        code: u8,
+    },
 }
 
 /// Translates one session's messages and keeps its directory.
@@ -196,6 +212,9 @@ impl Normaliser {
             _ => match order_event(&message).map_or_else(|| other_event(&message), Ok)? {
                 Some(event) => event,
                 None => {
+                    if let Some(event) = venue_event(&message)? {
+                        return Ok(Meaning::Venue { stamp, event });
+                    }
                     self.without_meaning += 1;
                     return Ok(Meaning::Nothing { ts_event });
                 }
@@ -368,6 +387,7 @@ fn other_event(message: &Message<'_>) -> Result<Option<Event>, ItchFault> {
             price: Price::from_e4(m.cross_price()),
             qty: Qty(m.shares()),
             match_id: m.match_number(),
+            auction: auction_of(m.cross_type()),
         },
         Message::BrokenTrade(m) => Event::Bust {
             match_id: m.match_number(),
@@ -382,9 +402,87 @@ fn other_event(message: &Message<'_>) -> Result<Option<Event>, ItchFault> {
             },
             reason: padded(m.reason()),
         },
+        Message::Noii(m) => Event::Imbalance(Imbalance {
+            auction: auction_of(m.cross_type()),
+            paired: Qty(m.paired_shares()),
+            unpaired: Qty(m.imbalance_shares()),
+            side: match m.imbalance_direction() {
+                b'B' => Some(Side::Bid),
+                b'S' => Some(Side::Ask),
+                _ => None,
+            },
+            reference: price_unless_zero(m.reference_price()),
+            near: price_unless_zero(m.near_price()),
+            far: price_unless_zero(m.far_price()),
+        }),
+        Message::LuldAuctionCollar(m) => Event::Collar(Collar {
+            reference: Price::from_e4(m.reference_price()),
+            lower: Price::from_e4(m.lower_price()),
+            upper: Price::from_e4(m.upper_price()),
+            extensions: m.extension(),
+        }),
+        Message::RegShoRestriction(m) => Event::ShortSale(match m.action() {
+            b'0' => ShortSale::Free,
+            b'1' => ShortSale::Restricted,
+            b'2' => ShortSale::StillRestricted,
+            code => return Err(ItchFault::Code { kind: b'Y', code }),
+        }),
+        Message::OperationalHalt(m) => Event::OperationalHalt {
+            is_halted: match m.halt_action() {
+                b'H' => true,
+                b'T' => false,
+                code => return Err(ItchFault::Code { kind: b'h', code }),
+            },
+        },
         _ => return Ok(None),
     };
     Ok(Some(event))
+}
+
+/// Facts about the whole market.
+#[cold]
+fn venue_event(message: &Message<'_>) -> Result<Option<VenueEvent>, ItchFault> {
+    Ok(Some(match message {
+        Message::SystemEvent(m) => VenueEvent::Phase(match m.event_code() {
+            b'O' => VenuePhase::Started,
+            b'S' => VenuePhase::Open,
+            b'Q' => VenuePhase::Regular,
+            b'M' => VenuePhase::AfterRegular,
+            b'E' => VenuePhase::Closed,
+            b'C' => VenuePhase::Finished,
+            code => return Err(ItchFault::Code { kind: b'S', code }),
+        }),
+        // Index points in 1e-8; a level beyond i64 is no index.
+        Message::MwcbDeclineLevel(m) => {
+            let levels = [m.level_1(), m.level_2(), m.level_3()];
+            let price =
+                |level: u64| Price(i64::try_from(level).unwrap_or(i64::MAX).saturating_mul(10));
+            VenueEvent::BreakerLevels(levels.map(price))
+        }
+        Message::MwcbStatus(m) => match m.breached_level() {
+            level @ b'1'..=b'3' => VenueEvent::Breaker {
+                level: level - b'0',
+            },
+            code => return Err(ItchFault::Code { kind: b'W', code }),
+        },
+        _ => return Ok(None),
+    }))
+}
+
+fn auction_of(cross_type: u8) -> Option<Auction> {
+    match cross_type {
+        b'O' => Some(Auction::Opening),
+        b'C' => Some(Auction::Closing),
+        b'H' => Some(Auction::Reopening),
+        b'A' => Some(Auction::Extended),
+        b'I' => Some(Auction::Intraday),
+        _ => None,
+    }
+}
+
+/// ITCH says zero where no price could be computed.
+fn price_unless_zero(units: u32) -> Option<Price> {
+    (units > 0).then(|| Price::from_e4(units))
 }
 
 fn padded(reason: &str) -> [u8; 4] {
@@ -403,6 +501,10 @@ fn stock_of<'a>(message: &Message<'a>) -> Option<&'a str> {
         Message::Trade(m) => Some(m.stock()),
         Message::CrossTrade(m) => Some(m.stock()),
         Message::StockTradingAction(m) => Some(m.stock()),
+        Message::RegShoRestriction(m) => Some(m.stock()),
+        Message::OperationalHalt(m) => Some(m.stock()),
+        Message::LuldAuctionCollar(m) => Some(m.stock()),
+        Message::Noii(m) => Some(m.stock()),
         _ => None,
     }
 }

@@ -3,8 +3,11 @@
 
 use super::config::{JumpPrice, PipelineConfig};
 use crate::book::Applied;
-use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, TradingState};
-use crate::publish::{Integrity, Publisher, Signal, SignalKind, TradePrint};
+use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, TradingState, VenueEvent};
+use crate::publish::{
+    Amendment, AmendmentKind, Integrity, Publisher, Signal, SignalKind, SymbolStatus, TradePrint,
+    VenueStatus,
+};
 use crate::signal::{JumpDetector, TradingWatch};
 use crate::window::{BarBuilder, EventClock, LateCount, Print, SlidingVwap};
 
@@ -71,6 +74,7 @@ impl Trade {
                     price,
                     qty,
                     match_id,
+                    ..
                 },
                 _,
             ) => (price, qty, None, true, match_id),
@@ -90,6 +94,9 @@ impl Trade {
 #[derive(Debug)]
 pub(super) struct Board {
     pub(super) symbols: Vec<Symbol>,
+    /// Beside the symbols, since few events touch them.
+    statuses: Vec<SymbolStatus>,
+    venue: VenueStatus,
     pub(super) publisher: Publisher,
     /// Lasting flag of the whole feed: ok, or stale after a loss.
     lasting: Integrity,
@@ -101,7 +108,7 @@ pub(super) struct Board {
     jump_price: JumpPrice,
     window_due_ns: u64,
     now_ns: u64,
-    busts: u64,
+    amendments: u64,
     growths: u64,
     books_interval_ns: u64,
     books_at_ns: Option<u64>,
@@ -116,6 +123,8 @@ impl Board {
         let (length_ns, step_ns) = (config.vwap_length_ns, config.vwap_step_ns);
         Self {
             symbols: Vec::with_capacity(limit),
+            statuses: Vec::with_capacity(limit),
+            venue: VenueStatus::default(),
             publisher: Publisher::new(limit, config.queue_limit),
             lasting: Integrity::Ok,
             has_gap: false,
@@ -126,7 +135,7 @@ impl Board {
             jump_price: config.jump_price,
             window_due_ns: 0,
             now_ns: 0,
-            busts: 0,
+            amendments: 0,
             growths: 0,
             books_interval_ns: config.book_interval_ns,
             books_at_ns: None,
@@ -142,6 +151,12 @@ impl Board {
         if count > self.symbols.len() {
             self.growths += u64::from(count > self.symbols.capacity());
             self.symbols.resize(count, Symbol::default());
+            for idx in self.statuses.len()..count {
+                self.statuses.push(SymbolStatus {
+                    instrument: InstrumentId(idx as u32),
+                    ..SymbolStatus::default()
+                });
+            }
             let grew = self.publisher.reserve(count)
                 | self.bars.reserve(count)
                 | self.vwap.reserve(count)
@@ -179,15 +194,10 @@ impl Board {
         event: &Event,
         applied: Applied,
     ) {
-        match *event {
-            Event::State { state, reason } => self.state(id, stamp, state, reason),
-            Event::Bust { .. } => self.bust(),
-            _ => {
-                if let Some(trade) = Trade::of(event, applied.execution) {
-                    self.print(id, stamp, trade);
-                }
-            }
+        if let Some(trade) = Trade::of(event, applied.execution) {
+            self.print(id, stamp, trade);
         }
+        self.fact(id, stamp, event);
     }
 
     /// A trade, and a look at its price where the last price is the one watched for jumps.
@@ -249,13 +259,56 @@ impl Board {
         }
     }
 
-    pub(super) fn state(
-        &mut self,
-        id: InstrumentId,
-        stamp: Stamp,
-        state: TradingState,
-        reason: [u8; 4],
-    ) {
+    /// Takes a fact that changes neither a book nor a window: states, auctions, limits, amended
+    /// prints. Everything else is none of its business.
+    fn fact(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) {
+        match *event {
+            Event::Bust { match_id } => self.amend(id, stamp, match_id, AmendmentKind::Bust),
+            Event::Correction {
+                match_id,
+                price,
+                qty,
+            } => self.amend(
+                id,
+                stamp,
+                match_id,
+                AmendmentKind::Correction { price, qty },
+            ),
+            Event::State { state, reason } => self.state(id, stamp, state, reason),
+            Event::Imbalance(imbalance) => {
+                self.change(id, stamp, |status| status.imbalance = Some(imbalance));
+            }
+            Event::Collar(collar) => {
+                self.change(id, stamp, |status| status.collar = Some(collar));
+            }
+            Event::Band(band) => self.change(id, stamp, |status| status.band = Some(band)),
+            Event::Limit(limit) => self.change(id, stamp, |status| status.limit = limit),
+            Event::ShortSale(test) => {
+                self.change(id, stamp, |status| status.short_sale = Some(test));
+            }
+            Event::OperationalHalt { is_halted } => {
+                self.change(id, stamp, |status| status.operational_halt = is_halted);
+            }
+            // An auction that printed has no imbalance any more.
+            Event::Cross { .. } => self.change(id, stamp, |status| status.imbalance = None),
+            _ => {}
+        }
+    }
+
+    /// Takes a fact about the whole market.
+    pub(super) fn venue_fact(&mut self, stamp: Stamp, event: VenueEvent) {
+        self.venue.stamp = stamp;
+        match event {
+            VenueEvent::Phase(phase) => self.venue.phase = Some(phase),
+            VenueEvent::BreakerLevels(levels) => self.venue.breaker_levels = Some(levels),
+            VenueEvent::Breaker { level } => {
+                self.venue.breached = self.venue.breached.max(Some(level));
+            }
+        }
+        self.publisher.venue(&self.venue);
+    }
+
+    fn state(&mut self, id: InstrumentId, stamp: Stamp, state: TradingState, reason: [u8; 4]) {
         let symbol = &mut self.symbols[id.0 as usize];
         symbol.stamp = stamp;
         let kind = symbol.watch.update(state, reason);
@@ -263,10 +316,33 @@ impl Board {
         if let Some(kind) = kind {
             self.signal(id, stamp, kind);
         }
+        self.change(id, stamp, |status| {
+            (status.state, status.reason) = (state, reason);
+            if state == TradingState::Trading {
+                status.collar = None;
+            }
+        });
     }
 
-    pub(super) fn bust(&mut self) {
-        self.busts += 1;
+    fn amend(&mut self, id: InstrumentId, stamp: Stamp, match_id: u64, kind: AmendmentKind) {
+        self.amendments += 1;
+        let integrity = self.integrity(id);
+        self.publisher.amendment(&Amendment {
+            instrument: id,
+            stamp,
+            match_id,
+            kind,
+            integrity,
+        });
+    }
+
+    fn change(&mut self, id: InstrumentId, stamp: Stamp, change: impl FnOnce(&mut SymbolStatus)) {
+        let integrity = self.integrity(id);
+        if let Some(status) = self.statuses.get_mut(id.0 as usize) {
+            change(status);
+            (status.stamp, status.integrity) = (stamp, integrity);
+            self.publisher.status(status);
+        }
     }
 
     /// Flags one symbol until the session ends.
@@ -328,6 +404,16 @@ impl Board {
         self.lasting = Integrity::Ok;
         self.has_gap = false;
         self.symbols.fill(Symbol::default());
+        for status in &mut self.statuses {
+            let instrument = status.instrument;
+            *status = SymbolStatus {
+                instrument,
+                ..SymbolStatus::default()
+            };
+            self.publisher.status(status);
+        }
+        self.venue = VenueStatus::default();
+        self.publisher.venue(&self.venue);
         self.clock.clear();
         self.bars.clear();
         self.vwap.clear();
@@ -382,8 +468,8 @@ impl Board {
         (self.bars.late(), self.vwap.late())
     }
 
-    pub(super) fn busts(&self) -> u64 {
-        self.busts
+    pub(super) fn amendments(&self) -> u64 {
+        self.amendments
     }
 
     pub(super) fn growths(&self) -> u64 {

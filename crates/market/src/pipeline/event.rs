@@ -369,10 +369,10 @@ impl EventPipeline {
         self.board.late()
     }
 
-    /// Prints that the venue cancelled; published windows stand.
+    /// Prints that the venue busted or corrected; published windows stand.
     #[must_use]
-    pub fn busts(&self) -> u64 {
-        self.board.busts()
+    pub fn amendments(&self) -> u64 {
+        self.board.amendments()
     }
 
     /// Lossless frames dropped because the reader was too slow.

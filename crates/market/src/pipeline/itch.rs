@@ -211,10 +211,10 @@ impl ItchPipeline {
         self.core.board.late()
     }
 
-    /// Prints that the venue cancelled; published windows stand.
+    /// Prints that the venue busted or corrected; published windows stand.
     #[must_use]
-    pub fn busts(&self) -> u64 {
-        self.core.board.busts()
+    pub fn amendments(&self) -> u64 {
+        self.core.board.amendments()
     }
 
     /// Lossless frames dropped because the reader was too slow.
@@ -377,6 +377,10 @@ impl Core {
             }) => {
                 self.listed(instrument);
                 self.board.observe(ts_event, ts_recv);
+            }
+            Ok(Meaning::Venue { stamp, event }) => {
+                self.board.observe(stamp.ts_event, ts_recv);
+                self.board.venue_fact(stamp, event);
             }
             Ok(Meaning::Nothing { ts_event }) => self.board.observe(ts_event, ts_recv),
             Err(fault) => {

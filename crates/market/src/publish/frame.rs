@@ -1,5 +1,6 @@
 //! The published records. All are `Copy`, so that they cross a ring without an allocation.
 
+use super::status::{Amendment, Lost, Refreshed, SymbolStatus, VenueStatus};
 use super::{ActivityBar, JoinedPrint, Measure};
 use crate::event::{Instrument, InstrumentId, Notional, Price, Qty, Side, Stamp, TradingState};
 
@@ -220,6 +221,8 @@ pub enum FeedState {
     Live,
     /// A gap is open.
     Recovering,
+    /// Messages were lost, or the feed was joined late: books are stale until a snapshot has come.
+    Refreshing,
     /// The venue said end of session.
     Ended,
 }
@@ -260,8 +263,18 @@ pub struct FeedStatus {
     pub requested: u64,
     /// Messages that came by retransmission.
     pub recovered: u64,
-    /// Messages given up: books are stale from there.
+    /// Messages given up: books are stale from there until they are refreshed.
     pub lost: u64,
+    /// Gaps that were none: what lay ahead was refuted by what the lines said later.
+    pub refuted: u64,
+    /// Snapshots asked for.
+    pub snapshots_asked: u64,
+    /// Snapshots that never came whole, or came too late to be joined to the feed.
+    pub snapshots_failed: u64,
+    /// Times the books were refreshed from a snapshot.
+    pub refreshed: u64,
+    /// Messages that could not be applied to stale books while a snapshot was on its way.
+    pub unresolved: u64,
     /// Messages that could not be decoded or applied.
     pub rejected: u64,
 }
@@ -293,6 +306,16 @@ pub enum Frame {
     Joined(JoinedPrint),
     /// Newest feed status, conflated.
     Feed(FeedStatus),
+    /// Newest trading status of a symbol, conflated.
+    Status(SymbolStatus),
+    /// Newest state of the whole market, conflated.
+    Venue(VenueStatus),
+    /// A print was busted or corrected, lossless. Windows and bars stand as published.
+    Amendment(Amendment),
+    /// Messages are gone for good, lossless: what follows is flagged.
+    Lost(Lost),
+    /// Books are whole again, lossless.
+    Refreshed(Refreshed),
     /// Lossless frames that found the ring full and were dropped since the last one got through.
     Dropped {
         /// How many.

@@ -3,6 +3,7 @@
 mod frame;
 mod measure;
 mod publisher;
+mod status;
 
 pub use frame::{
     Bar, BookTop, FeedState, FeedStatus, Frame, Integrity, Level, LineStatus, RuleName, Signal,
@@ -10,3 +11,4 @@ pub use frame::{
 };
 pub use measure::{ActivityBar, BarRule, JoinedPrint, Measure, Quote, SignRule};
 pub use publisher::{Published, Publisher, Sink};
+pub use status::{Amendment, AmendmentKind, Lost, Refreshed, SymbolStatus, VenueStatus};

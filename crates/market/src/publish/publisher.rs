@@ -3,7 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    ActivityBar, Bar, BookTop, FeedStatus, Frame, JoinedPrint, Measure, Signal, TradePrint, Vwap,
+    ActivityBar, Amendment, Bar, BookTop, FeedStatus, Frame, JoinedPrint, Lost, Measure, Refreshed,
+    Signal, SymbolStatus, TradePrint, VenueStatus, Vwap,
 };
 use crate::event::{Instrument, InstrumentId};
 
@@ -45,6 +46,9 @@ enum Queued {
     Activity(ActivityBar),
     Joined(JoinedPrint),
     Dropped(u64),
+    Amendment(Amendment),
+    Lost(Lost),
+    Refreshed(Refreshed),
 }
 
 /// Keeps what is still to be sent. Instruments, books, VWAPs and the feed are conflated: one entry
@@ -59,6 +63,10 @@ pub struct Publisher {
     /// Of no instrument until the first measure comes: most pipelines have none.
     measures: DirtySet,
     newest_measure: Vec<Option<Measure>>,
+    statuses: DirtySet,
+    newest_status: Vec<SymbolStatus>,
+    /// Not sent yet.
+    venue: Option<VenueStatus>,
     is_feed_dirty: bool,
     queue: VecDeque<Queued>,
     queue_limit: usize,
@@ -80,6 +88,9 @@ impl Publisher {
             newest_vwap: vec![None; instruments_limit],
             measures: DirtySet::new(0),
             newest_measure: Vec::new(),
+            statuses: DirtySet::new(instruments_limit),
+            newest_status: vec![SymbolStatus::default(); instruments_limit],
+            venue: None,
             is_feed_dirty: false,
             queue: VecDeque::with_capacity(queue_limit),
             queue_limit,
@@ -146,6 +157,20 @@ impl Publisher {
         self.enqueue(Queued::Joined(*joined));
     }
 
+    /// A symbol's newer trading status.
+    pub fn status(&mut self, status: &SymbolStatus) {
+        let idx = status.instrument.0 as usize;
+        if let Some(newest) = self.newest_status.get_mut(idx) {
+            *newest = *status;
+            self.statuses.mark(idx);
+        }
+    }
+
+    /// The market's newer state.
+    pub fn venue(&mut self, status: &VenueStatus) {
+        self.venue = Some(*status);
+    }
+
     /// A print, to be sent without loss.
     pub fn trade(&mut self, trade: &TradePrint) {
         self.enqueue(Queued::Trade(*trade));
@@ -161,12 +186,34 @@ impl Publisher {
         self.enqueue(Queued::Signal(*signal));
     }
 
+    /// An amended print, to be sent without loss.
+    pub fn amendment(&mut self, amendment: &Amendment) {
+        self.enqueue(Queued::Amendment(*amendment));
+    }
+
+    /// The mark of a loss, to be sent without loss.
+    pub fn lost(&mut self, lost: &Lost) {
+        self.enqueue(Queued::Lost(*lost));
+    }
+
+    /// The end of a loss, to be sent without loss.
+    pub fn refreshed(&mut self, refreshed: &Refreshed) {
+        self.enqueue(Queued::Refreshed(*refreshed));
+    }
+
     /// Makes room for one more instrument; true when that allocated.
     pub fn reserve(&mut self, instruments: usize) -> bool {
         let grows = instruments > self.newest_vwap.len();
         if grows {
             self.newest_vwap.resize(instruments, None);
-            for set in [&mut self.instruments, &mut self.books, &mut self.vwaps] {
+            self.newest_status
+                .resize(instruments, SymbolStatus::default());
+            for set in [
+                &mut self.instruments,
+                &mut self.books,
+                &mut self.vwaps,
+                &mut self.statuses,
+            ] {
                 set.words.resize(instruments.div_ceil(64), 0);
             }
         }
@@ -197,6 +244,13 @@ impl Publisher {
             sink.offer(&Frame::Dropped { count }).then_some(())?;
             self.dropped_unmarked = 0;
         }
+        if let Some(venue) = self.venue {
+            sink.offer(&Frame::Venue(venue)).then_some(())?;
+            self.venue = None;
+        }
+        let newest_status = &self.newest_status;
+        self.statuses
+            .drain(|id| taken(sink, &Frame::Status(newest_status[id.0 as usize])))?;
         if books_due {
             self.books.drain(|id| {
                 if state.is_whole(id) {
@@ -250,6 +304,9 @@ impl Queued {
             Self::Activity(bar) => Frame::Activity(bar),
             Self::Joined(joined) => Frame::Joined(joined),
             Self::Dropped(count) => Frame::Dropped { count },
+            Self::Amendment(amendment) => Frame::Amendment(amendment),
+            Self::Lost(lost) => Frame::Lost(lost),
+            Self::Refreshed(refreshed) => Frame::Refreshed(refreshed),
         }
     }
 }

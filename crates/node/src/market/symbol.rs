@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use market::event::{Instrument, Price, Qty};
-use market::publish::{Bar, BookTop, Integrity, TradePrint, Vwap};
+use market::publish::{Bar, BookTop, Integrity, SymbolStatus, TradePrint, Vwap};
 
 use super::wider::Wider;
 
@@ -22,6 +22,8 @@ pub struct SymbolView {
     pub name: Option<String>,
     /// Newest book.
     pub book: Option<BookTop>,
+    /// Newest trading status: auction, limits, short-sale test.
+    pub status: Option<SymbolStatus>,
     /// Newest print.
     pub last: Option<TradePrint>,
     /// First print of the session.
@@ -53,6 +55,7 @@ impl SymbolView {
             instrument,
             name,
             book: None,
+            status: None,
             last: None,
             open: None,
             open_at: None,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use engine::lane::Report;
 use market::event::InstrumentId;
-use market::publish::{FeedState, FeedStatus, Frame, Integrity, Signal};
+use market::publish::{FeedState, FeedStatus, Frame, Integrity, Signal, VenueStatus};
 
 use super::symbol::SymbolView;
 use crate::names::Names;
@@ -71,6 +71,10 @@ pub struct MarketView {
     newest_seq: u64,
     newest_event: Option<u64>,
     dropped: u64,
+    venue_status: VenueStatus,
+    amendments: u64,
+    losses: u64,
+    refreshes: u64,
     rejected: VecDeque<Rejected>,
     /// Company names by ticker.
     pub names: Names,
@@ -123,6 +127,13 @@ impl MarketView {
             Frame::Joined(joined) => {
                 self.with(lane, joined.print.instrument, |s| s.wider.joined(*joined));
             }
+            Frame::Status(status) => {
+                self.with(lane, status.instrument, |s| s.status = Some(*status));
+            }
+            Frame::Venue(status) => self.venue_status = *status,
+            Frame::Amendment(_) => self.amendments += 1,
+            Frame::Lost(_) => self.losses += 1,
+            Frame::Refreshed(_) => self.refreshes += 1,
         }
     }
 
@@ -278,6 +289,24 @@ impl MarketView {
             self.rejected.pop_front();
         }
         self.rejected.push_back(rejected);
+    }
+
+    /// Phase of the day and the market-wide circuit breaker, as the venue said last.
+    #[must_use]
+    pub fn venue_status(&self) -> &VenueStatus {
+        &self.venue_status
+    }
+
+    /// Prints that the venue busted or corrected; what was published stands.
+    #[must_use]
+    pub fn amendments(&self) -> u64 {
+        self.amendments
+    }
+
+    /// How often messages were lost for good, and how often books were refreshed after it.
+    #[must_use]
+    pub fn losses_and_refreshes(&self) -> (u64, u64) {
+        (self.losses, self.refreshes)
     }
 
     /// Lossless frames that a full ring dropped.

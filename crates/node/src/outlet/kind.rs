@@ -20,6 +20,14 @@ pub enum Kind {
     Signal,
     /// Feed status.
     Feed,
+    /// Trading status of a symbol.
+    Status,
+    /// State of the whole market.
+    Venue,
+    /// Busted and corrected prints.
+    Amendment,
+    /// Marks of messages that the feed lost, and of the books' refresh; always sent.
+    Loss,
     /// Marks of a hole; always sent.
     Dropped,
     /// Sliding measures.
@@ -42,6 +50,10 @@ impl Kind {
             Frame::Vwap(_) => Self::Vwap,
             Frame::Signal(_) => Self::Signal,
             Frame::Feed(_) => Self::Feed,
+            Frame::Status(_) => Self::Status,
+            Frame::Venue(_) => Self::Venue,
+            Frame::Amendment(_) => Self::Amendment,
+            Frame::Lost(_) | Frame::Refreshed(_) => Self::Loss,
             Frame::Dropped { .. } => Self::Dropped,
             Frame::Measure(_) => Self::Measure,
             Frame::Activity(_) => Self::Activity,
@@ -61,7 +73,7 @@ impl Kinds {
     /// These, and what is always sent.
     #[must_use]
     pub fn of(kinds: &[Kind]) -> Self {
-        let always = [Kind::Instrument, Kind::Dropped];
+        let always = [Kind::Instrument, Kind::Loss, Kind::Dropped];
         let bits = kinds.iter().chain(&always).map(|kind| 1 << *kind as u16);
         Self(bits.fold(0, |all, bit| all | bit))
     }
@@ -82,8 +94,8 @@ pub(super) struct Key {
     pub row: usize,
 }
 
-/// Instruments, books, VWAPs, feed, measures.
-pub(super) const TABLES: usize = 5;
+/// Instruments, books, VWAPs, feed, measures, trading statuses, the whole market.
+pub(super) const TABLES: usize = 7;
 
 impl Key {
     /// `None`: nothing replaces this frame, each one counts.
@@ -98,11 +110,16 @@ impl Key {
             Frame::Vwap(vwap) => key(2, vwap.instrument),
             Frame::Feed(_) => key(3, InstrumentId(0)),
             Frame::Measure(measure) => key(4, measure.instrument),
+            Frame::Status(status) => key(5, status.instrument),
+            Frame::Venue(_) => key(6, InstrumentId(0)),
             Frame::Trade(_)
             | Frame::Bar(_)
             | Frame::Signal(_)
             | Frame::Activity(_)
             | Frame::Joined(_)
+            | Frame::Amendment(_)
+            | Frame::Lost(_)
+            | Frame::Refreshed(_)
             | Frame::Dropped { .. } => None,
         }
     }

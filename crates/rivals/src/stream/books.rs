@@ -112,7 +112,7 @@ impl Books for Alone {
                         self.books.open();
                     }
                 }
-                Ok(Meaning::Nothing { .. }) => {}
+                Ok(Meaning::Venue { .. } | Meaning::Nothing { .. }) => {}
                 Err(_) => self.refused += 1,
             }
         }

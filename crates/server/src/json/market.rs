@@ -1,8 +1,12 @@
 //! Market records as people and browsers read them. Floats appear here and nowhere below.
 
 use market::event::{Instrument, Price, Side};
-use market::publish::{Bar, BookTop, FeedStatus, Level, Signal, SignalKind, TradePrint, Vwap};
-use node::market::words::{feed_state, integrity, trading_state};
+use market::publish::{
+    Bar, BookTop, FeedStatus, Level, Signal, SignalKind, SymbolStatus, TradePrint, Vwap,
+};
+use node::market::words::{
+    auction, feed_state, integrity, limit_state, short_sale, trading_state, venue_phase,
+};
 use node::market::{MarketView, SymbolView};
 use serde::Serialize;
 
@@ -88,6 +92,7 @@ pub struct BookRow {
     bids: Vec<LevelRow>,
     asks: Vec<LevelRow>,
     last: Option<LastPrint>,
+    status: Option<Box<StatusRow>>,
 }
 
 impl BookRow {
@@ -116,7 +121,78 @@ impl BookRow {
                 .last
                 .or(book.last)
                 .map(|print| last_print(&view.instrument, &print)),
+            status: view
+                .status
+                .as_ref()
+                .map(|s| Box::new(StatusRow::new(&view.instrument, s))),
         }
+    }
+}
+
+/// What the venue lets people do in a symbol, and what its next auction would do.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusRow {
+    state: &'static str,
+    reason: Option<String>,
+    operational_halt: bool,
+    short_sale: Option<&'static str>,
+    imbalance: Option<ImbalanceRow>,
+    /// Lowest and highest price of the auction that ends a pause.
+    collar: Option<[f64; 2]>,
+    /// Lowest and highest price at which trades may happen now.
+    band: Option<[Option<f64>; 2]>,
+    limit: &'static str,
+    integrity: &'static str,
+    ts_event: Instant,
+}
+
+/// What an auction would do if it were held now.
+#[derive(Clone, Debug, Serialize)]
+pub struct ImbalanceRow {
+    auction: Option<&'static str>,
+    paired: f64,
+    unpaired: f64,
+    side: Option<&'static str>,
+    reference: Option<f64>,
+    near: Option<f64>,
+    far: Option<f64>,
+}
+
+impl StatusRow {
+    fn new(instrument: &Instrument, status: &SymbolStatus) -> Self {
+        let reason = String::from_utf8_lossy(&status.reason);
+        let reason = reason.trim_matches(['\0', ' ']);
+        Self {
+            state: trading_state(status.state),
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            operational_halt: status.operational_halt,
+            short_sale: status.short_sale.map(short_sale),
+            imbalance: status.imbalance.map(|of| ImbalanceRow {
+                auction: of.auction.map(auction),
+                paired: qty(instrument, of.paired.0),
+                unpaired: qty(instrument, of.unpaired.0),
+                side: of.side.map(side_word),
+                reference: of.reference.map(Price::to_f64),
+                near: of.near.map(Price::to_f64),
+                far: of.far.map(Price::to_f64),
+            }),
+            collar: status
+                .collar
+                .map(|of| [of.lower.to_f64(), of.upper.to_f64()]),
+            band: status
+                .band
+                .map(|of| [of.lower.map(Price::to_f64), of.upper.map(Price::to_f64)]),
+            limit: limit_state(status.limit),
+            integrity: integrity(status.integrity),
+            ts_event: Instant(status.stamp.ts_event),
+        }
+    }
+}
+
+fn side_word(side: Side) -> &'static str {
+    match side {
+        Side::Bid => "buy",
+        Side::Ask => "sell",
     }
 }
 
@@ -133,10 +209,7 @@ fn last_print(instrument: &Instrument, print: &TradePrint) -> LastPrint {
     LastPrint {
         price: print.price.to_f64(),
         qty: qty(instrument, print.qty.0),
-        aggressor: print.aggressor.map(|side| match side {
-            Side::Bid => "buy",
-            Side::Ask => "sell",
-        }),
+        aggressor: print.aggressor.map(side_word),
         ts_event: Instant(print.stamp.ts_event),
     }
 }
@@ -324,8 +397,16 @@ pub struct FeedRow {
     requested: u64,
     recovered: u64,
     lost: u64,
+    refuted: u64,
+    snapshots_asked: u64,
+    snapshots_failed: u64,
+    refreshed: u64,
+    unresolved: u64,
     rejected: u64,
+    amendments: u64,
     dropped_frames: u64,
+    phase: Option<&'static str>,
+    breaker_breached: Option<u8>,
     lines: Vec<LineRow>,
     latency_ns: LatencyRow,
     venue: VenueRow,
@@ -345,8 +426,16 @@ impl FeedRow {
             requested: status.requested,
             recovered: status.recovered,
             lost: status.lost,
+            refuted: status.refuted,
+            snapshots_asked: status.snapshots_asked,
+            snapshots_failed: status.snapshots_failed,
+            refreshed: status.refreshed,
+            unresolved: status.unresolved,
             rejected: status.rejected,
+            amendments: view.amendments(),
             dropped_frames: view.dropped(),
+            phase: view.venue_status().phase.map(venue_phase),
+            breaker_breached: view.venue_status().breached,
             lines: lines(&status, &view.venue.groups),
             latency_ns: latency(view),
             venue: VenueRow {

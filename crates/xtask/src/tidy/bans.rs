@@ -10,6 +10,7 @@ const PURE: &[&str] = &[
     "embed",
     "market",
     "collection",
+    "fix",
     "rag",
     "venue",
 ];
@@ -23,6 +24,7 @@ const SILENT: &[&str] = &[
     "embed",
     "market",
     "collection",
+    "fix",
     "rag",
     "venue",
     "engine",

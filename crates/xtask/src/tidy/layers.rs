@@ -14,6 +14,7 @@ const LAYERS: &[(&str, Option<u8>)] = &[
     ("embed", Some(1)),
     ("market", Some(2)),
     ("collection", Some(2)),
+    ("fix", Some(2)),
     ("engine", Some(3)),
     ("venue", Some(3)),
     ("rag", Some(3)),

@@ -286,6 +286,7 @@ impl MoldFeed {
             recovered: self.lines[LINE_RECOVERY].status.wins,
             lost: self.lost,
             rejected: self.refused,
+            ..FeedStatus::default()
         }
     }
 
