@@ -153,6 +153,18 @@ impl Normaliser {
         self.locate(u16::from_be_bytes([high, low]))
     }
 
+    /// What a message says of the venue as a whole, if it does.
+    pub fn venue_fact(&self, seq: u64, ts_recv: u64, bytes: &[u8]) -> Option<(Stamp, VenueEvent)> {
+        let ts_event = self.event_time(bytes)?;
+        let event = venue_event(&itch50::decode(bytes).ok()?).ok()??;
+        let stamp = Stamp {
+            seq,
+            ts_event,
+            ts_recv,
+        };
+        Some((stamp, event))
+    }
+
     /// When a message that can be decoded happened, ns UTC.
     #[inline]
     pub fn event_time(&self, bytes: &[u8]) -> Option<u64> {

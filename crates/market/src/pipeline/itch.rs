@@ -246,7 +246,7 @@ impl Handler for Core {
     #[inline]
     fn message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]) {
         if self.shard.is_foreign(bytes) {
-            self.foreign_message(ts_recv, bytes);
+            self.foreign_message(seq, ts_recv, bytes);
         } else if let Some((id, ts_event, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
             let stamp = Stamp {
                 seq,
@@ -395,9 +395,15 @@ impl Core {
     }
 
     /// A message about another shard's symbol: it moves event time, and if it is at fault and
-    /// nobody can say whom it was about, it may have been one of ours.
+    /// nobody can say whom it was about, it may have been one of ours. What is about the whole
+    /// venue is everybody's.
     #[inline(never)]
-    fn foreign_message(&mut self, ts_recv: u64, bytes: &[u8]) {
+    fn foreign_message(&mut self, seq: u64, ts_recv: u64, bytes: &[u8]) {
+        if let Some((stamp, event)) = self.normaliser.venue_fact(seq, ts_recv, bytes) {
+            self.board.observe(stamp.ts_event, ts_recv);
+            self.board.venue_fact(stamp, event);
+            return;
+        }
         let listed =
             locate_of(bytes).and_then(|locate| self.listed_elsewhere.get_mut(usize::from(locate)));
         match (self.normaliser.event_time(bytes), listed) {

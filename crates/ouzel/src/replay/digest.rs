@@ -20,6 +20,8 @@ pub struct FrameDigest {
     symbols: BTreeMap<u32, ([u8; 16], u64)>,
     /// Over frames of no symbol.
     rest: u64,
+    /// Over the symbols of other lanes.
+    merged: u64,
     text: String,
 }
 
@@ -50,19 +52,27 @@ impl FrameDigest {
         }
     }
 
-    /// Adds what another lane published, whose symbols are others.
+    /// Adds what another lane published, whose symbols are others. Frames of no symbol are about
+    /// the venue: every lane says them, and one counts.
     pub fn merge(&mut self, other: &Self) {
-        self.rest = self.rest.wrapping_add(other.value());
+        self.merged = self
+            .merged
+            .wrapping_add(other.merged.wrapping_add(other.sum()));
     }
 
     /// The digest so far.
     #[must_use]
     pub fn value(&self) -> u64 {
+        self.rest.wrapping_add(self.merged).wrapping_add(self.sum())
+    }
+
+    /// Over our own symbols.
+    fn sum(&self) -> u64 {
         let hashes = self.symbols.values().map(|(symbol, hash)| {
             let bytes = symbol.iter().fold(*hash, |hash, &byte| step(hash, byte));
             bytes ^ bytes.rotate_left(29)
         });
-        hashes.fold(self.rest, u64::wrapping_add)
+        hashes.fold(0, u64::wrapping_add)
     }
 }
 

@@ -151,7 +151,7 @@ impl Books {
                     self.books.open();
                 }
             }
-            Ok(Meaning::Nothing { .. }) => {}
+            Ok(Meaning::Nothing { .. } | Meaning::Venue { .. }) => {}
             Err(_) => self.refused += 1,
         }
     }
