@@ -13,7 +13,7 @@ mod report;
 mod stream;
 mod vectors;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use engine::memory::HugeHeap;
 use machine::Machine;
@@ -23,27 +23,53 @@ use report::Report;
 #[global_allocator]
 static HEAP: HugeHeap = HugeHeap;
 
-const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick]
-Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.";
+const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick] [--only NAME]
+       rivals day FILE [MESSAGES]
+Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.
+--only takes one part of the stream suite: decode, books, receive, wire_to_publish.
+`day` writes the generated ITCH day of the stream suite, for engines that are run outside this program.";
 
-/// How much input a run takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Messages of a day that is written for others.
+const DAY_MESSAGES: usize = 20_000_000;
+
+/// How much input a run takes, and which figures it is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Size {
     quick: bool,
+    only: Option<String>,
 }
 
 impl Size {
     /// `full`, or a tenth of it.
-    fn of(self, full: usize) -> usize {
+    fn of(&self, full: usize) -> usize {
         if self.quick { full / 10 } else { full }
+    }
+
+    /// Whether the figures of this name are asked for.
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == name)
     }
 }
 
 fn main() -> Result<()> {
-    let (mut suite, mut quick) = (None, false);
-    for argument in std::env::args().skip(1) {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, path, rest @ ..] = words.as_slice()
+        && command == "day"
+    {
+        let messages = match rest {
+            [] => DAY_MESSAGES,
+            [count] => count.parse().context("the number of messages")?,
+            _ => bail!("{USAGE}"),
+        };
+        print!("{}", stream::write_day(path.as_ref(), messages)?);
+        return Ok(());
+    }
+    let (mut suite, mut size) = (None, Size::default());
+    let mut words = words.into_iter();
+    while let Some(argument) = words.next() {
         match argument.as_str() {
-            "--quick" => quick = true,
+            "--quick" => size.quick = true,
+            "--only" => size.only = Some(words.next().context(USAGE)?),
             "-h" | "--help" => {
                 println!("{USAGE}");
                 return Ok(());
@@ -52,18 +78,17 @@ fn main() -> Result<()> {
             other => bail!("`{other}` is not understood; {USAGE}"),
         }
     }
-    let size = Size { quick };
     let mut report = Report::new(Machine::here());
     match suite.as_deref() {
         None => {
-            stream::run(size, &mut report)?;
-            vectors::run(size, &mut report)?;
-            answers::run(size, &mut report)?;
+            stream::run(&size, &mut report)?;
+            vectors::run(&size, &mut report)?;
+            answers::run(&size, &mut report)?;
         }
-        Some("stream") => stream::run(size, &mut report)?,
-        Some("receive") => stream::receiving(size, &mut report)?,
-        Some("vector") => vectors::run(size, &mut report)?,
-        Some("answers") => answers::run(size, &mut report)?,
+        Some("stream") => stream::run(&size, &mut report)?,
+        Some("receive") => stream::receiving(&size, &mut report)?,
+        Some("vector") => vectors::run(&size, &mut report)?,
+        Some("answers") => answers::run(&size, &mut report)?,
         Some(other) => bail!("no suite named `{other}`; {USAGE}"),
     }
     println!("\n{}", report.table());

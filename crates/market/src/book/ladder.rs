@@ -120,14 +120,6 @@ impl<T: Copy + Default> Ladder<T> {
         })
     }
 
-    #[inline]
-    pub(super) fn best(&self) -> Option<(i64, T)> {
-        let slot = self.slots.last()?;
-        let chunk = &self.chunks[slot.chunk as usize];
-        let idx = slot.len as usize - 1;
-        Some((chunk.ranks[idx], chunk.levels[idx]))
-    }
-
     /// The place of a rank, or where it belongs.
     #[inline]
     pub(super) fn find(&self, rank: i64) -> Result<At, At> {
@@ -147,26 +139,6 @@ impl<T: Copy + Default> Ladder<T> {
                 ..at
             })
         }
-    }
-
-    /// The chunk where a rank belongs, for [`Ladder::read_level`], and something of both cache
-    /// lines of its ranks.
-    #[inline]
-    pub(super) fn read_ranks(&self, rank: i64) -> (u32, i64) {
-        let slot = self.firsts.partition_point(|&first| first <= rank);
-        let slot = self.slots.get(slot.saturating_sub(1));
-        let number = slot.map_or(0, |slot| slot.chunk);
-        let chunk = self.chunks.get(number as usize);
-        let lines = chunk.map_or(0, |chunk| chunk.ranks[0] ^ chunk.ranks[CHUNK / 2]);
-        (number, lines)
-    }
-
-    /// The level at the place of a rank in a chunk, whatever its rank is.
-    #[inline]
-    pub(super) fn read_level(&self, chunk: u32, rank: i64) -> Option<T> {
-        let chunk = self.chunks.get(chunk as usize)?;
-        let idx = chunk.ranks.partition_point(|&r| r < rank);
-        chunk.levels.get(idx).copied()
     }
 
     /// Whether fewer than `limit` levels are better than the one at `at`.
@@ -370,7 +342,10 @@ mod tests {
                 naive.insert(rank, level);
             }
             assert_eq!(ladder.len(), naive.len());
-            assert_eq!(ladder.best(), naive.last_key_value().map(|(&r, &l)| (r, l)));
+            assert_eq!(
+                ladder.best_first().next(),
+                naive.last_key_value().map(|(&r, &l)| (r, l))
+            );
             assert!(ladder.slots.len() <= naive.len() / (JOINED / 2) + 2);
         }
         assert!(

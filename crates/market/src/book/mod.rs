@@ -1,32 +1,39 @@
 //! Resting orders and price levels. No book here knows a protocol, a clock or a reader.
 //!
 //! ```text
-//! OrderStore   order reference -> price, quantity, instrument, side   one for all instruments
-//! OrderBook    two ladders of levels (L2 view of L3)                  one per instrument
-//! BookSet      the two together: applies L3 events
-//! LevelBook    two ladders for feeds that publish levels              one per instrument
+//! OrderStore   order reference -> quantity, level        one for all instruments
+//! LevelStore   level -> price, total, side, instrument   one for all instruments
+//! Sides        the sorted levels of each side            one for all instruments
+//! Queues       who trades first at a level, if wanted    one for all instruments
+//! BookSet      the four together: applies L3 events; OrderBook is its view of one instrument
+//! LevelBook    two ladders for feeds that publish levels, one per instrument
 //! ```
 //!
-//! A ladder is a sorted array with the best level at the end, cut into chunks so that a change far
-//! from the touch moves little. A price far away is one more entry at the other end; nothing is
-//! sized by the distance between prices.
+//! Sides and ladders are sorted arrays with the best level at the end, cut into chunks so that a
+//! change far from the touch moves little. A price far away is one more entry at the other end;
+//! nothing is sized by the distance between prices.
 
+mod book_set;
 mod digest;
 mod ladder;
 mod level_book;
+mod level_store;
 mod order_book;
 mod order_store;
+mod queue;
+mod sides;
 
 #[cfg(test)]
 mod naive;
 
+pub use book_set::{BookSet, Order, QueuePosition};
 pub use digest::{digest_of_ladders, symbol_key};
 pub use ladder::Ladder;
 pub use level_book::LevelBook;
-pub use order_book::{BookSet, OrderBook};
-pub use order_store::{Order, OrderStore};
+pub use order_book::OrderBook;
 
-pub(crate) use ladder::rank_of;
+pub(crate) use book_set::Ahead;
+use ladder::{price_of, rank_of};
 
 use crate::event::{Price, Side};
 

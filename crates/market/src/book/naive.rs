@@ -1,6 +1,6 @@
 //! The slow and obvious twins, and the proofs that the fast books equal them.
 
-use super::{BookSet, LevelBook, Reject};
+use super::{BookSet, LevelBook, QueuePosition, Reject};
 use crate::event::{Event, InstrumentId, OrderId, Price, Qty, Side};
 use crate::publish::Level;
 use proptest::prelude::*;
@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 struct NaiveBooks {
     orders: BTreeMap<u64, (u32, Side, i64, u64)>,
+    /// References in the order of their coming.
+    arrivals: Vec<u64>,
 }
 
 impl NaiveBooks {
@@ -27,8 +29,7 @@ impl NaiveBooks {
                 if self.orders.contains_key(&order_id.0) {
                     return Err(Reject::DuplicateOrder);
                 }
-                let order = (instrument.0, side, price.0, qty.0);
-                self.orders.insert(order_id.0, order);
+                self.insert(order_id, (instrument.0, side, price.0, qty.0));
             }
             Event::Reduce { order_id, qty } | Event::Execute { order_id, qty, .. } => {
                 let left = self.find(instrument, order_id)?.3;
@@ -57,25 +58,46 @@ impl NaiveBooks {
                     return Err(Reject::DuplicateOrder);
                 }
                 self.orders.remove(&old_order_id.0);
-                let order = (instrument.0, side, price.0, qty.0);
-                self.orders.insert(order_id.0, order);
+                self.insert(order_id, (instrument.0, side, price.0, qty.0));
             }
             Event::Amend {
                 order_id,
                 price,
                 qty,
             } => {
-                let (_, side, _, _) = self.find(instrument, order_id)?;
+                let (_, side, old_price, old_qty) = self.find(instrument, order_id)?;
                 if qty.0 == 0 {
                     return Err(Reject::ZeroQty);
                 }
                 let order = (instrument.0, side, price.0, qty.0);
-                self.orders.insert(order_id.0, order);
+                if old_price == price.0 && qty.0 <= old_qty {
+                    self.orders.insert(order_id.0, order);
+                } else {
+                    self.insert(order_id, order);
+                }
             }
             Event::Clear => self.orders.retain(|_, order| order.0 != instrument.0),
             _ => {}
         }
         Ok(())
+    }
+
+    fn insert(&mut self, id: OrderId, order: (u32, Side, i64, u64)) {
+        self.arrivals.retain(|&arrived| arrived != id.0);
+        self.arrivals.push(id.0);
+        self.orders.insert(id.0, order);
+    }
+
+    /// The orders at a price, first come first.
+    fn queue(&self, of: InstrumentId, side: Side, price: Price) -> Vec<(OrderId, Qty)> {
+        let orders = self
+            .arrivals
+            .iter()
+            .filter_map(|id| Some((id, self.orders.get(id)?)));
+        orders
+            .filter(|(_, order)| (order.0, order.1, order.2) == (of.0, side, price.0))
+            .map(|(&id, order)| (OrderId(id), Qty(order.3)))
+            .collect()
     }
 
     fn find(&self, of: InstrumentId, id: OrderId) -> Result<(u32, Side, i64, u64), Reject> {
@@ -124,7 +146,8 @@ fn price() -> impl Strategy<Value = Price> {
 }
 
 fn order_event() -> impl Strategy<Value = Event> {
-    let id = || (0u64..40).prop_map(OrderId);
+    // On more pages than a small store has.
+    let id = || (0u64..40).prop_map(|n| OrderId(n * 131));
     let qty = || (0u64..6).prop_map(Qty);
     prop_oneof![
         6 => (id(), side(), price(), qty()).prop_map(|(order_id, side, price, qty)| Event::Add {
@@ -150,7 +173,7 @@ proptest! {
     fn order_books_equal_the_naive_twin(
         steps in prop::collection::vec((0u32..2, order_event()), 0..300),
     ) {
-        let mut books = BookSet::new(2, 8, 2);
+        let mut books = BookSet::with_queues(2, 8, 2);
         let ids = [books.open(), books.open()];
         let mut naive = NaiveBooks::default();
         for (instrument, event) in steps {
@@ -164,6 +187,16 @@ proptest! {
                 let levels: Vec<Level> = book.levels(side).collect();
                 prop_assert_eq!(&levels, &naive.levels(id, side));
                 prop_assert_eq!(book.best(side), levels.first().copied());
+                prop_assert_eq!(book.best_price(side), levels.first().map(|level| level.price));
+                for level in levels {
+                    let queue: Vec<_> = books.queue(id, side, level.price).collect();
+                    prop_assert_eq!(&queue, &naive.queue(id, side, level.price));
+                    for (place, &(order, _)) in queue.iter().enumerate() {
+                        let ahead = queue[..place].iter().map(|(_, qty)| qty.0).sum();
+                        let position = QueuePosition { orders: place, qty: Qty(ahead) };
+                        prop_assert_eq!(books.queue_position(order), Some(position));
+                    }
+                }
             }
         }
         prop_assert_eq!(books.orders(), naive.orders.len());

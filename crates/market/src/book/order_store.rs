@@ -1,304 +1,414 @@
 //! Order reference to order: direct where references are dense, hashed where they are sparse.
 //!
-//! Venues number orders from a counter, so live references lie close together. The store maps
-//! `reference / 1024` through a directory to a page of 1024 records: two loads and no hashing.
-//! Pages come from a fixed pool and go back when their last order leaves. A reference beyond the
-//! directory, or one that finds the pool empty (few live orders spread over many pages), goes to
-//! an open-addressing table with linear probing and backward-shift deletion (Knuth, TAOCP 3, 6.4,
-//! algorithm R), so that no tombstones pile up over a day.
+//! Venues number orders from a counter, so the references of young orders lie close together, and
+//! most orders die young. The store maps `reference / 256` through a directory to a page of 256
+//! records: two loads and no hashing, and eight neighbours a cache line. Pages come from a fixed
+//! pool and go back when their last order leaves.
+//!
+//! Few orders live long, but each would hold a whole page. So when the pool is empty, the oldest
+//! page is *thinned*: its last orders move to single places, found through an open-addressing table
+//! with linear probing and backward-shift deletion (Knuth, TAOCP 3, 6.4, algorithm R), so that no
+//! tombstones pile up over a day. References beyond the directory start there.
+//!
+//! Every record has a *slot*, a number that names it while it stays where it is.
 
-use crate::event::{InstrumentId, OrderId, Qty, Side};
+use std::collections::HashMap;
 
-const PAGE_BITS: u32 = 10;
+use crate::event::OrderId;
+
+const PAGE_BITS: u32 = 8;
 const PAGE: usize = 1 << PAGE_BITS;
-/// References below this may live in pages; a directory entry costs 4 bytes per 1024 of them.
+/// References below this have a place in the directory.
 const DIRECT_IDS: u64 = 1 << 32;
+/// Set in the directory when orders of that page have moved to the table.
+const THINNED: u32 = 1 << 31;
+/// A quantity that does not fit a record stands beside it.
+const WIDE: u32 = u32::MAX;
+/// Wide quantities expected.
+const WIDE_EXPECTED: usize = 1_024;
 
-const QTY_BITS: u32 = 40;
-const QTY_MASK: u64 = (1 << QTY_BITS) - 1;
-const SIDE_BIT: u64 = 1 << QTY_BITS;
-const INSTRUMENT_SHIFT: u32 = QTY_BITS + 1;
-
-/// One resting order in 16 bytes; four share a cache line.
-///
-/// `rank` orders prices so that a larger rank is nearer the touch on both sides. Quantity (40
-/// bits), side (1) and instrument (23) share a word; a zero quantity marks a vacant record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub struct Order {
-    rank: i64,
-    word: u64,
+/// A resting order: what it shows, and its level. Eight to a cache line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Record {
+    /// 0: vacant.
+    qty: u32,
+    level: u32,
 }
 
-impl Order {
-    /// The largest quantity a record holds.
-    pub const QTY_MAX: Qty = Qty(QTY_MASK);
-    const VACANT: Self = Self { rank: 0, word: 0 };
+const VACANT: Record = Record { qty: 0, level: 0 };
 
-    /// `None` when the quantity is zero or above [`Order::QTY_MAX`], or the instrument above 2^23.
-    #[must_use]
-    pub fn new(instrument: InstrumentId, side: Side, rank: i64, qty: Qty) -> Option<Self> {
-        if qty.0 == 0 || qty.0 > QTY_MASK || instrument.0 >> (64 - INSTRUMENT_SHIFT) != 0 {
-            return None;
-        }
-        let side = if side == Side::Ask { SIDE_BIT } else { 0 };
-        Some(Self {
-            rank,
-            word: qty.0 | side | u64::from(instrument.0) << INSTRUMENT_SHIFT,
-        })
-    }
-
-    /// Position in its ladder: see [`Ladder`](super::Ladder).
-    #[must_use]
-    pub fn rank(self) -> i64 {
-        self.rank
-    }
-
-    /// What it shows.
-    #[must_use]
-    pub fn qty(self) -> Qty {
-        Qty(self.word & QTY_MASK)
-    }
-
-    /// Where it rests.
-    #[must_use]
-    pub fn side(self) -> Side {
-        if self.word & SIDE_BIT == 0 {
-            Side::Bid
-        } else {
-            Side::Ask
-        }
-    }
-
-    /// Whose book it rests in.
-    #[must_use]
-    pub fn instrument(self) -> InstrumentId {
-        InstrumentId((self.word >> INSTRUMENT_SHIFT) as u32)
-    }
-
-    fn is_vacant(self) -> bool {
-        self.word == 0
-    }
+/// Where a record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    /// The record.
+    pub(super) slot: u32,
+    /// What the order shows.
+    pub(super) qty: u64,
+    /// Its level.
+    pub(super) level: u32,
 }
 
-/// Where an order was found; valid until the next insert or remove.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Place {
-    Page { slot: usize, page: usize },
-    Table(usize),
+/// An order whose record moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub(super) from: u32,
+    pub(super) to: u32,
+    pub(super) level: u32,
 }
 
-/// All resting orders of all instruments of one feed session.
+/// Orders of all instruments by reference.
 #[derive(Debug)]
-pub struct OrderStore {
-    /// Page number plus one by `reference >> PAGE_BITS`; 0: no page.
+pub(super) struct OrderStore {
+    /// For each `reference / PAGE`: the page number plus one, 0 for none, and [`THINNED`].
     directory: Vec<u32>,
-    slots: Vec<Order>,
-    /// Live orders by page.
-    live: Vec<u32>,
-    free: Vec<u32>,
+    /// Pages, then single places.
+    records: Vec<Record>,
+    /// Orders in each page.
+    live: Vec<u16>,
+    /// The directory entry of each page.
+    owner: Vec<u32>,
+    free_pages: Vec<u32>,
+    /// The page to be thinned next.
+    hand: usize,
+    /// References of single places.
+    single_ids: Vec<u64>,
+    free_singles: Vec<u32>,
     table: Table,
+    /// By slot.
+    wide: HashMap<u32, u64>,
     count: usize,
+    growths: u64,
 }
 
 impl OrderStore {
-    /// Memory for `orders_limit` live orders, whatever their references look like: 64 bytes
-    /// an order in pages, since old orders leave pages thinly used, and about 48 in the hash
-    /// table, touched only if used.
-    #[must_use]
-    pub fn new(orders_limit: usize) -> Self {
+    /// For `orders_limit` live orders. Beyond it the single places grow, which allocates.
+    pub(super) fn new(orders_limit: usize) -> Self {
         let pages = (orders_limit * 4).div_ceil(PAGE).max(8);
-        let mut slots = vec![Order::VACANT; pages * PAGE];
+        let mut records = Vec::with_capacity(pages * PAGE + orders_limit);
+        records.resize(pages * PAGE, VACANT);
         // Zeroed memory is mapped on first touch; touch it now, not in the opening burst.
-        for slot in slots.iter_mut().step_by(4096 / size_of::<Order>()) {
-            *slot = std::hint::black_box(Order::VACANT);
+        for record in records.iter_mut().step_by(4096 / size_of::<Record>()) {
+            *record = std::hint::black_box(VACANT);
         }
         Self {
             directory: vec![0; (DIRECT_IDS >> PAGE_BITS) as usize],
-            slots,
+            records,
             live: vec![0; pages],
-            free: (0..pages as u32).rev().collect(),
+            owner: vec![0; pages],
+            free_pages: (0..pages as u32).rev().collect(),
+            hand: 0,
+            single_ids: Vec::with_capacity(orders_limit),
+            free_singles: Vec::with_capacity(orders_limit),
             table: Table::new(orders_limit),
+            wide: HashMap::with_capacity(WIDE_EXPECTED),
             count: 0,
+            growths: 0,
         }
     }
 
-    /// How many orders rest.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    /// Live orders.
+    pub(super) fn len(&self) -> usize {
         self.count
     }
 
-    /// True when nothing rests.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
+    /// How often memory had to grow after start.
+    pub(super) fn growths(&self) -> u64 {
+        self.growths + self.table.growths
     }
 
-    /// How often the store had to allocate after start.
-    #[must_use]
-    pub fn growths(&self) -> u64 {
-        self.table.growths
+    /// Slots are below this.
+    pub(super) fn slots(&self) -> usize {
+        self.records.len()
     }
 
     /// The order with this reference.
-    #[must_use]
-    pub fn get(&self, id: OrderId) -> Option<Order> {
-        self.find(id).map(|(_, order)| order)
-    }
-
-    /// Adds an order. False, and nothing changes, when the reference is taken.
-    pub fn insert(&mut self, id: OrderId, order: Order) -> bool {
-        if self.table.count > 0 && self.table.find(id.0).is_some() {
-            return false;
-        }
-        let Some(slot) = self.page_slot_for(id) else {
-            self.table.insert(id.0, order);
-            self.count += 1;
-            return true;
-        };
-        if !self.slots[slot].is_vacant() {
-            return false;
-        }
-        self.slots[slot] = order;
-        self.live[slot >> PAGE_BITS] += 1;
-        self.count += 1;
-        true
-    }
-
-    /// Forgets all orders of one instrument. O(capacity): for a refresh, not for every event.
-    pub fn remove_instrument(&mut self, instrument: InstrumentId) {
-        for page in 0..self.directory.len() {
-            if self.directory[page] == 0 {
-                continue;
+    #[inline]
+    pub(super) fn find(&self, id: OrderId) -> Option<Found> {
+        let entry = self.directory.get((id.0 >> PAGE_BITS) as usize).copied();
+        if let Some(page) = entry.and_then(page_of) {
+            let slot = slot_of(page, id);
+            let record = self.records[slot];
+            if record.qty != 0 {
+                return Some(self.found(slot, record));
             }
-            for offset in 0..PAGE {
-                let id = OrderId((page as u64) << PAGE_BITS | offset as u64);
-                self.remove_if_of(id, instrument);
-                if self.directory[page] == 0 {
-                    break;
+        }
+        if entry.is_some_and(|entry| entry & THINNED == 0) {
+            return None;
+        }
+        self.find_single(id)
+    }
+
+    /// The reference of the order in a slot.
+    pub(super) fn id_of(&self, slot: u32) -> OrderId {
+        let (page, offset) = (slot as usize / PAGE, slot as usize % PAGE);
+        OrderId(match self.owner.get(page) {
+            Some(&owner) => u64::from(owner) << PAGE_BITS | offset as u64,
+            None => self.single_ids[slot as usize - self.owner.len() * PAGE],
+        })
+    }
+
+    /// What the order in a slot shows.
+    pub(super) fn qty_of(&self, slot: u32) -> u64 {
+        self.found(slot as usize, self.records[slot as usize]).qty
+    }
+
+    /// Stores an order that must not be there yet; returns its slot. `moved` hears of every order
+    /// that had to make room.
+    ///
+    /// # Panics
+    /// When `qty` is zero: that means vacant.
+    #[inline]
+    pub(super) fn insert(
+        &mut self,
+        id: OrderId,
+        qty: u64,
+        level: u32,
+        moved: impl FnMut(Moved),
+    ) -> u32 {
+        assert!(qty > 0, "an order that shows nothing does not rest");
+        self.count += 1;
+        let slot = match self.directory.get((id.0 >> PAGE_BITS) as usize) {
+            None => self.insert_single(id),
+            Some(&entry) => {
+                let page = page_of(entry).unwrap_or_else(|| self.open_page(id, moved));
+                self.live[page] += 1;
+                slot_of(page, id)
+            }
+        };
+        self.records[slot] = Record {
+            qty: self.narrow(slot, qty),
+            level,
+        };
+        slot as u32
+    }
+
+    /// Sets what an order shows; at zero it is gone.
+    #[inline]
+    pub(super) fn set_qty(&mut self, found: Found, qty: u64) {
+        if qty == 0 {
+            self.remove(found);
+        } else {
+            let slot = found.slot as usize;
+            self.records[slot].qty = self.narrow(slot, qty);
+        }
+    }
+
+    /// Removes an order.
+    #[inline]
+    pub(super) fn remove(&mut self, found: Found) {
+        self.count -= 1;
+        let slot = found.slot as usize;
+        if self.records[slot].qty == WIDE {
+            self.wide.remove(&found.slot);
+        }
+        self.records[slot] = VACANT;
+        match self.live.get_mut(slot / PAGE) {
+            Some(live) => {
+                *live -= 1;
+                if *live == 0 {
+                    self.close_page(slot / PAGE);
                 }
             }
+            None => self.remove_single(found.slot),
         }
-        let mut idx = 0;
-        while idx < self.table.entries.len() {
-            let entry = self.table.entries[idx];
-            if !entry.order.is_vacant() && entry.order.instrument() == instrument {
-                self.table.remove(idx);
-                self.count -= 1;
-            } else {
-                idx += 1;
+    }
+
+    /// Removes every order whose level `of` names.
+    pub(super) fn remove_all(&mut self, of: impl Fn(u32) -> bool) {
+        for slot in 0..self.records.len() {
+            let record = self.records[slot];
+            if record.qty != 0 && of(record.level) {
+                self.remove(self.found(slot, record));
             }
         }
     }
 
-    /// Forgets everything, keeps the memory.
-    pub fn clear(&mut self) {
-        for page in self.directory.iter_mut().filter(|page| **page != 0) {
-            let number = *page - 1;
-            let start = number as usize * PAGE;
-            self.slots[start..start + PAGE].fill(Order::VACANT);
-            self.live[number as usize] = 0;
-            self.free.push(number);
-            *page = 0;
+    /// Removes every order. Time grows with what was stored, not with what could be.
+    pub(super) fn clear(&mut self) {
+        let pages = self.owner.len();
+        for page in 0..pages {
+            if self.live[page] > 0 {
+                let start = page * PAGE;
+                self.records[start..start + PAGE].fill(VACANT);
+                self.live[page] = 0;
+                self.directory[self.owner[page] as usize] = 0;
+                self.free_pages.push(page as u32);
+            }
         }
-        self.table.entries.fill(Entry::VACANT);
-        self.table.count = 0;
+        for id in self.single_ids.drain(..) {
+            if let Some(entry) = self.directory.get_mut((id >> PAGE_BITS) as usize) {
+                *entry = 0;
+            }
+        }
+        self.records.truncate(pages * PAGE);
+        self.free_singles.clear();
+        self.table.clear();
+        self.wide.clear();
         self.count = 0;
     }
 
+    /// For reading ahead: asks for the record of a reference and gives its slot.
     #[inline]
-    pub(super) fn find(&self, id: OrderId) -> Option<(Place, Order)> {
-        let page = id.0 >> PAGE_BITS;
-        if let Some(&number) = self.directory.get(page as usize)
-            && number != 0
-        {
-            let slot = (number as usize - 1) << PAGE_BITS | (id.0 as usize & (PAGE - 1));
-            let order = self.slots[slot];
-            if !order.is_vacant() {
-                let page = page as usize;
-                return Some((Place::Page { slot, page }, order));
+    pub(super) fn hint(&self, id: OrderId) -> u32 {
+        let entry = self.directory.get((id.0 >> PAGE_BITS) as usize);
+        let page = entry.copied().and_then(page_of).unwrap_or(0);
+        let slot = slot_of(page, id);
+        stdx::hint::soon(&self.records, slot);
+        slot as u32
+    }
+
+    /// For reading ahead: the level of whatever is in a slot.
+    #[inline]
+    pub(super) fn peek_level(&self, slot: u32) -> u32 {
+        let record = self.records.get(slot as usize);
+        record.map_or(0, |record| record.level)
+    }
+
+    #[inline]
+    fn found(&self, slot: usize, record: Record) -> Found {
+        let (slot, level) = (slot as u32, record.level);
+        let qty = if record.qty == WIDE {
+            self.wide.get(&slot).copied().unwrap_or(u64::from(WIDE))
+        } else {
+            u64::from(record.qty)
+        };
+        Found { slot, qty, level }
+    }
+
+    /// The quantity as a record holds it.
+    #[inline]
+    fn narrow(&mut self, slot: usize, qty: u64) -> u32 {
+        match u32::try_from(qty) {
+            Ok(qty) if qty != WIDE => qty,
+            _ => self.widen(slot, qty),
+        }
+    }
+
+    #[cold]
+    fn widen(&mut self, slot: usize, qty: u64) -> u32 {
+        self.growths += u64::from(self.wide.len() == self.wide.capacity());
+        self.wide.insert(slot as u32, qty);
+        WIDE
+    }
+
+    #[cold]
+    fn find_single(&self, id: OrderId) -> Option<Found> {
+        let slot = self.table.find(id.0)?;
+        Some(self.found(slot as usize, self.records[slot as usize]))
+    }
+
+    #[cold]
+    fn insert_single(&mut self, id: OrderId) -> usize {
+        let slot = self.take_single(id.0);
+        self.table.insert(id.0, slot);
+        slot as usize
+    }
+
+    #[cold]
+    fn remove_single(&mut self, slot: u32) {
+        let id = self.id_of(slot);
+        self.table.remove(id.0);
+        self.free_singles.push(slot);
+    }
+
+    fn take_single(&mut self, id: u64) -> u32 {
+        let first = self.owner.len() * PAGE;
+        if let Some(slot) = self.free_singles.pop() {
+            self.single_ids[slot as usize - first] = id;
+            return slot;
+        }
+        if self.records.len() == self.records.capacity() {
+            // Records, references and free places grow together.
+            self.growths += 3;
+            let more = self.single_ids.len().max(64);
+            self.records.reserve_exact(more);
+            self.single_ids.reserve_exact(more);
+            let total = self.single_ids.len() + more;
+            self.free_singles
+                .reserve_exact(total - self.free_singles.len());
+        }
+        self.records.push(VACANT);
+        self.single_ids.push(id);
+        self.records.len() as u32 - 1
+    }
+
+    /// A page for a reference that has none.
+    #[cold]
+    fn open_page(&mut self, id: OrderId, moved: impl FnMut(Moved)) -> usize {
+        if self.free_pages.is_empty() {
+            self.thin_oldest(moved);
+        }
+        let page = self
+            .free_pages
+            .pop()
+            .expect("a page that was thinned is free");
+        let entry = (id.0 >> PAGE_BITS) as usize;
+        self.directory[entry] = self.directory[entry] & THINNED | (page + 1);
+        self.owner[page as usize] = entry as u32;
+        page as usize
+    }
+
+    fn close_page(&mut self, page: usize) {
+        self.directory[self.owner[page] as usize] &= THINNED;
+        self.free_pages.push(page as u32);
+    }
+
+    /// Pages are taken in turn, so the hand goes over them in about the order of their age.
+    fn thin_oldest(&mut self, mut moved: impl FnMut(Moved)) {
+        let page = self.hand;
+        self.hand = (self.hand + 1) % self.owner.len();
+        let owner = self.owner[page];
+        for from in page * PAGE..(page + 1) * PAGE {
+            let record = self.records[from];
+            if record.qty == 0 {
+                continue;
             }
-        }
-        if self.table.count == 0 {
-            return None;
-        }
-        let idx = self.table.find(id.0)?;
-        Some((Place::Table(idx), self.table.entries[idx].order))
-    }
-
-    /// The record where a paged reference belongs, vacant or not, without a decision on its content.
-    #[inline]
-    pub(super) fn read(&self, id: OrderId) -> Order {
-        let page = self.directory.get((id.0 >> PAGE_BITS) as usize);
-        let number = page.map_or(0, |number| *number as usize).saturating_sub(1);
-        let slot = number << PAGE_BITS | (id.0 as usize & (PAGE - 1));
-        self.slots.get(slot).copied().unwrap_or_default()
-    }
-
-    /// Takes `qty` from the order at `place`; removes it at zero. `qty` must not exceed it.
-    #[inline]
-    pub(super) fn reduce(&mut self, place: Place, order: Order, qty: Qty) {
-        if qty >= order.qty() {
-            self.remove(place);
-            return;
-        }
-        let word = order.word - qty.0;
-        match place {
-            Place::Page { slot, .. } => self.slots[slot].word = word,
-            Place::Table(idx) => self.table.entries[idx].order.word = word,
-        }
-    }
-
-    #[inline]
-    pub(super) fn remove(&mut self, place: Place) {
-        self.count -= 1;
-        match place {
-            Place::Page { slot, page } => {
-                self.slots[slot] = Order::VACANT;
-                let number = slot >> PAGE_BITS;
-                self.live[number] -= 1;
-                if self.live[number] == 0 {
-                    self.directory[page] = 0;
-                    self.free.push(number as u32);
-                }
+            let id = u64::from(owner) << PAGE_BITS | (from % PAGE) as u64;
+            let to = self.take_single(id);
+            self.table.insert(id, to);
+            if record.qty == WIDE
+                && let Some(qty) = self.wide.remove(&(from as u32))
+            {
+                self.wide.insert(to, qty);
             }
-            Place::Table(idx) => self.table.remove(idx),
+            self.records[to as usize] = record;
+            self.records[from] = VACANT;
+            moved(Moved {
+                from: from as u32,
+                to,
+                level: record.level,
+            });
         }
+        self.live[page] = 0;
+        self.directory[owner as usize] = THINNED;
+        self.free_pages.push(page as u32);
     }
+}
 
-    fn remove_if_of(&mut self, id: OrderId, instrument: InstrumentId) {
-        if let Some((place @ Place::Page { .. }, order)) = self.find(id)
-            && order.instrument() == instrument
-        {
-            self.remove(place);
-        }
-    }
+#[inline]
+fn page_of(entry: u32) -> Option<usize> {
+    ((entry & !THINNED) as usize).checked_sub(1)
+}
 
-    /// The record for a reference in its page, with a page taken from the pool if need be.
-    #[inline]
-    fn page_slot_for(&mut self, id: OrderId) -> Option<usize> {
-        let entry = self.directory.get_mut((id.0 >> PAGE_BITS) as usize)?;
-        if *entry == 0 {
-            *entry = self.free.pop()? + 1;
-        }
-        Some((*entry as usize - 1) << PAGE_BITS | (id.0 as usize & (PAGE - 1)))
-    }
+#[inline]
+fn slot_of(page: usize, id: OrderId) -> usize {
+    page << PAGE_BITS | (id.0 as usize & (PAGE - 1))
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     id: u64,
-    order: Order,
+    slot: u32,
+    is_used: bool,
 }
 
-impl Entry {
-    const VACANT: Self = Self {
-        id: 0,
-        order: Order::VACANT,
-    };
-}
+const UNUSED: Entry = Entry {
+    id: 0,
+    slot: 0,
+    is_used: false,
+};
 
-/// Open addressing with linear probing, at most half full.
+/// References to slots; at most half full.
 #[derive(Debug)]
 struct Table {
     entries: Vec<Entry>,
@@ -311,24 +421,24 @@ impl Table {
     fn new(orders_limit: usize) -> Self {
         let size = (orders_limit * 2).next_power_of_two().max(16);
         Self {
-            entries: vec![Entry::VACANT; size],
+            entries: vec![UNUSED; size],
             shift: 64 - size.trailing_zeros(),
             count: 0,
             growths: 0,
         }
     }
 
-    /// Fibonacci hashing: the high bits of a product with 2^64 / golden ratio.
+    /// Fibonacci hashing (Knuth, TAOCP 3, 6.4): multiply by 2^64 / phi, take the top bits.
     fn home(&self, id: u64) -> usize {
         (id.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
     }
 
-    fn find(&self, id: u64) -> Option<usize> {
+    fn place(&self, id: u64) -> Option<usize> {
         let mask = self.entries.len() - 1;
         let mut idx = self.home(id);
         loop {
             let entry = self.entries[idx];
-            if entry.order.is_vacant() {
+            if !entry.is_used {
                 return None;
             }
             if entry.id == id {
@@ -338,28 +448,38 @@ impl Table {
         }
     }
 
-    /// The caller has checked that `id` is absent.
-    fn insert(&mut self, id: u64, order: Order) {
+    fn find(&self, id: u64) -> Option<u32> {
+        self.place(id).map(|idx| self.entries[idx].slot)
+    }
+
+    fn insert(&mut self, id: u64, slot: u32) {
         if (self.count + 1) * 2 > self.entries.len() {
             self.grow();
         }
         let mask = self.entries.len() - 1;
         let mut idx = self.home(id);
-        while !self.entries[idx].order.is_vacant() {
+        while self.entries[idx].is_used {
             idx = (idx + 1) & mask;
         }
-        self.entries[idx] = Entry { id, order };
+        self.entries[idx] = Entry {
+            id,
+            slot,
+            is_used: true,
+        };
         self.count += 1;
     }
 
-    /// Moves later members of the probe run into the hole while that brings them nearer home.
-    fn remove(&mut self, mut hole: usize) {
+    fn remove(&mut self, id: u64) {
+        let Some(mut hole) = self.place(id) else {
+            debug_assert!(false, "a single place has its reference in the table");
+            return;
+        };
         let mask = self.entries.len() - 1;
         let mut idx = hole;
         loop {
             idx = (idx + 1) & mask;
             let entry = self.entries[idx];
-            if entry.order.is_vacant() {
+            if !entry.is_used {
                 break;
             }
             let home = self.home(entry.id);
@@ -369,19 +489,24 @@ impl Table {
                 hole = idx;
             }
         }
-        self.entries[hole] = Entry::VACANT;
+        self.entries[hole] = UNUSED;
         self.count -= 1;
+    }
+
+    fn clear(&mut self) {
+        self.entries.fill(UNUSED);
+        self.count = 0;
     }
 
     #[cold]
     fn grow(&mut self) {
         self.growths += 1;
         let size = self.entries.len() * 2;
-        let old = std::mem::replace(&mut self.entries, vec![Entry::VACANT; size]);
+        let old = std::mem::replace(&mut self.entries, vec![UNUSED; size]);
         self.shift -= 1;
         self.count = 0;
-        for entry in old.into_iter().filter(|entry| !entry.order.is_vacant()) {
-            self.insert(entry.id, entry.order);
+        for entry in old.into_iter().filter(|entry| entry.is_used) {
+            self.insert(entry.id, entry.slot);
         }
     }
 }
@@ -390,81 +515,108 @@ impl Table {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::HashMap;
-
-    #[test]
-    fn an_order_is_sixteen_bytes() {
-        assert_eq!(size_of::<Order>(), 16);
-        let order = Order::new(InstrumentId(8_388_607), Side::Ask, -5, Order::QTY_MAX).unwrap();
-        assert_eq!(
-            (order.instrument(), order.side(), order.rank(), order.qty()),
-            (InstrumentId(8_388_607), Side::Ask, -5, Order::QTY_MAX)
-        );
-        assert_eq!(Order::new(InstrumentId(0), Side::Bid, 1, Qty(0)), None);
-    }
 
     #[derive(Clone, Debug)]
     enum Step {
         Insert(u64, u64),
         Remove(u64),
-        Reduce(u64, u64),
+        Set(u64, u64),
     }
 
-    /// Dense, page-crossing, beyond-the-directory and colliding references.
     fn id() -> impl Strategy<Value = u64> {
         prop_oneof![
             0u64..64,
-            4_090u64..4_100,
+            1_020u64..1_030,
             (0u64..40).prop_map(|page| page << PAGE_BITS),
             (0u64..64).prop_map(|n| DIRECT_IDS + n * 977),
             Just(u64::MAX),
         ]
     }
 
+    fn qty() -> impl Strategy<Value = u64> {
+        prop_oneof![1u64..9, (0u64..3).prop_map(|n| u64::from(WIDE) - 1 + n)]
+    }
+
     fn step() -> impl Strategy<Value = Step> {
         prop_oneof![
-            3 => (id(), 1u64..9).prop_map(|(id, qty)| Step::Insert(id, qty)),
+            3 => (id(), qty()).prop_map(|(id, qty)| Step::Insert(id, qty)),
             2 => id().prop_map(Step::Remove),
-            2 => (id(), 1u64..9).prop_map(|(id, qty)| Step::Reduce(id, qty)),
+            2 => (id(), qty()).prop_map(|(id, qty)| Step::Set(id, qty)),
         ]
+    }
+
+    /// A store, its twin, and where each order should be.
+    struct Pair {
+        store: OrderStore,
+        /// Quantity, level, slot.
+        naive: HashMap<u64, (u64, u32, u32)>,
+    }
+
+    impl Pair {
+        fn take(&mut self, step: &Step, number: u32) {
+            match *step {
+                Step::Insert(id, qty) => {
+                    if self.store.find(OrderId(id)).is_some() {
+                        return;
+                    }
+                    let mut moves = Vec::new();
+                    let slot = self
+                        .store
+                        .insert(OrderId(id), qty, number, |moved| moves.push(moved));
+                    for moved in moves {
+                        let order = self.naive.values_mut().find(|o| o.2 == moved.from);
+                        let order = order.expect("only what is there moves");
+                        assert_eq!(order.1, moved.level);
+                        order.2 = moved.to;
+                    }
+                    self.naive.insert(id, (qty, number, slot));
+                }
+                Step::Remove(id) => {
+                    let found = self.store.find(OrderId(id));
+                    assert_eq!(found.is_some(), self.naive.remove(&id).is_some());
+                    found.into_iter().for_each(|found| self.store.remove(found));
+                }
+                Step::Set(id, qty) => {
+                    if let Some(found) = self.store.find(OrderId(id)) {
+                        self.store.set_qty(found, qty - 1);
+                        match self.naive.get_mut(&id) {
+                            Some(order) if qty > 1 => order.0 = qty - 1,
+                            _ => drop(self.naive.remove(&id)),
+                        }
+                    }
+                }
+            }
+        }
+
+        fn check(&self) {
+            assert_eq!(self.store.len(), self.naive.len());
+            for (&id, &(qty, level, slot)) in &self.naive {
+                let found = self.store.find(OrderId(id));
+                assert_eq!(found, Some(Found { slot, qty, level }));
+                assert_eq!(self.store.id_of(slot), OrderId(id));
+            }
+        }
     }
 
     proptest! {
         #[test]
         fn equals_a_hash_map(steps in prop::collection::vec(step(), 0..400)) {
-            let mut store = OrderStore::new(4);
-            let mut naive: HashMap<u64, u64> = HashMap::new();
-            for step in steps {
-                match step {
-                    Step::Insert(id, qty) => {
-                        let order = Order::new(InstrumentId(3), Side::Bid, 7, Qty(qty)).unwrap();
-                        let fresh = !naive.contains_key(&id);
-                        prop_assert_eq!(store.insert(OrderId(id), order), fresh);
-                        naive.entry(id).or_insert(qty);
-                    }
-                    Step::Remove(id) => {
-                        let found = store.find(OrderId(id));
-                        prop_assert_eq!(found.is_some(), naive.remove(&id).is_some());
-                        if let Some((place, _)) = found {
-                            store.remove(place);
-                        }
-                    }
-                    Step::Reduce(id, qty) => {
-                        if let Some((place, order)) = store.find(OrderId(id)) {
-                            store.reduce(place, order, Qty(qty));
-                            let left = naive[&id].saturating_sub(qty);
-                            if left == 0 { naive.remove(&id); } else { naive.insert(id, left); }
-                        }
-                    }
-                }
-                prop_assert_eq!(store.len(), naive.len());
+            let mut pair = Pair { store: OrderStore::new(4), naive: HashMap::new() };
+            for (number, step) in steps.iter().enumerate() {
+                pair.take(step, number as u32);
             }
-            for (id, qty) in &naive {
-                prop_assert_eq!(store.get(OrderId(*id)).map(|o| o.qty()), Some(Qty(*qty)));
+            pair.check();
+            pair.store.remove_all(|level| level % 2 == 0);
+            pair.naive.retain(|_, order| order.1 % 2 == 1);
+            pair.check();
+            pair.store.clear();
+            prop_assert_eq!(pair.store.len(), 0);
+            prop_assert!(pair.naive.keys().all(|&id| pair.store.find(OrderId(id)).is_none()));
+            pair.naive.clear();
+            for (number, step) in steps.iter().enumerate() {
+                pair.take(step, number as u32);
             }
-            store.remove_instrument(InstrumentId(3));
-            prop_assert_eq!(store.len(), 0);
-            prop_assert!(naive.keys().all(|id| store.get(OrderId(*id)).is_none()));
+            pair.check();
         }
     }
 }

@@ -6,91 +6,57 @@
 //! all of them, a second the ranks around their prices, a third their levels. No pass decides anything by what it reads, so
 //! the processor waits for many of these reads at the same time.
 //!
-//! Nothing here changes a book, and a wrong guess (another message type, an order that the packet
-//! itself adds) costs one useless read.
+//! Nothing here changes a book, and a wrong guess (an order that the packet itself adds) costs one
+//! useless read.
 
-use std::hint::black_box;
-
+use wire::itch50::{BookFields, Scan};
 use wire::moldudp64::Messages;
 
-use crate::book::BookSet;
-use crate::event::{InstrumentId, OrderId, Price, Side};
+use super::itch_books::side_of;
+use crate::book::{Ahead, BookSet};
+use crate::event::{OrderId, Price};
 use crate::feed::itch::Normaliser;
 
 /// Messages looked at together: more than a full packet of short ones.
-const BATCH: usize = 80;
-/// Two bytes of length and the longest order message that matters here.
-const SEEN: usize = 38;
+pub(super) const BATCH: usize = 80;
 
-/// A level that a message will need.
-#[derive(Clone, Copy, Debug)]
-struct Need {
-    instrument: InstrumentId,
-    side: Side,
-    rank: i64,
-    chunk: u32,
-}
-
-/// Reads what the messages of a packet need.
-pub(super) fn read_ahead(books: &BookSet, normaliser: &Normaliser, mut messages: Messages<'_>) {
-    let mut needs = [Need {
-        instrument: InstrumentId(0),
-        side: Side::Bid,
-        rank: 0,
-        chunk: 0,
-    }; BATCH];
+/// Asks for what the messages of a packet need.
+pub(super) fn read_ahead(books: &BookSet, normaliser: &Normaliser, messages: Messages<'_>) {
+    let mut needs = [Ahead::default(); BATCH];
     let mut count = 0;
-    for need in &mut needs {
-        let here = messages.rest();
-        if !matches!(messages.next(), Some(Ok(_))) {
-            break;
+    for scanned in Scan::new(messages.rest()).take(BATCH) {
+        if let Some(need) = ahead_of(books, normaliser, &scanned.fields) {
+            needs[count] = need;
+            count += 1;
         }
-        // The last short message of a packet is read in vain, which is cheaper than a branch on
-        // the length of each.
-        let Some(seen) = here.first_chunk::<SEEN>() else {
-            break;
-        };
-        *need = need_of(books, normaliser, seen);
-        count += 1;
     }
-    let needs = &mut needs[..count];
-    let mut lines = 0;
-    for need in needs.iter_mut() {
-        let (chunk, line) = books.read_ranks(need.instrument, need.side, need.rank);
-        need.chunk = chunk;
-        lines ^= line;
-    }
-    let mut orders = 0;
-    for need in needs.iter() {
-        orders ^= books.read_level(need.instrument, need.side, need.chunk, need.rank);
-    }
-    black_box((lines, orders));
+    fetch(books, &mut needs[..count]);
 }
 
-/// All order messages have the reference at the same place; an add says the rest itself, the
-/// others leave it to the order.
-#[inline]
-fn need_of(books: &BookSet, normaliser: &Normaliser, seen: &[u8; SEEN]) -> Need {
-    let field =
-        |at: usize| u32::from_be_bytes([seen[at], seen[at + 1], seen[at + 2], seen[at + 3]]);
-    let reference = u64::from(field(13)) << 32 | u64::from(field(17));
-    let order = books.read_order(OrderId(reference));
-    let is_add = matches!(seen[2], b'A' | b'F');
-    let side = if seen[21] == b'S' {
-        Side::Ask
-    } else {
-        Side::Bid
-    };
-    let price = Price::from_e4(field(34));
-    let locate = u16::from_be_bytes([seen[3], seen[4]]);
-    Need {
-        instrument: normaliser.locate(locate).unwrap_or_default(),
-        side: if is_add { side } else { order.side() },
-        rank: if is_add {
-            crate::book::rank_of(side, price)
-        } else {
-            order.rank()
-        },
-        chunk: 0,
+/// The first step for one message; `None` when no order is concerned.
+#[inline(always)]
+pub(super) fn ahead_of(
+    books: &BookSet,
+    normaliser: &Normaliser,
+    fields: &BookFields,
+) -> Option<Ahead> {
+    let reference = OrderId(fields.reference);
+    match fields.kind {
+        b'A' | b'F' => {
+            let instrument = normaliser.locate(fields.locate)?;
+            let side = side_of(fields)?;
+            let price = Price::from_e4(fields.price);
+            Some(books.ahead_add(instrument, side, reference, price))
+        }
+        b'D' | b'E' | b'X' | b'C' | b'U' => Some(books.ahead_order(reference)),
+        _ => None,
     }
+}
+
+/// The steps that follow.
+#[inline(always)]
+pub(super) fn fetch(books: &BookSet, needs: &mut [Ahead]) {
+    needs.iter_mut().for_each(|need| books.ahead_second(need));
+    needs.iter_mut().for_each(|need| books.ahead_third(need));
+    needs.iter().for_each(|need| books.ahead_fourth(need));
 }

@@ -89,7 +89,7 @@ impl EventPipeline {
             instruments: Vec::with_capacity(limit),
             by_symbol: Vec::with_capacity(limit),
             markets: Vec::with_capacity(limit),
-            orders: BookSet::new(0, config.orders_limit, config.levels_reserve),
+            orders: BookSet::new(limit, config.orders_limit, config.levels_reserve),
             order_owners: Vec::with_capacity(limit),
             levels: Vec::with_capacity(limit),
             board: Board::new(config),
@@ -329,7 +329,7 @@ impl EventPipeline {
 
     /// An instrument's book, where it is told order by order.
     #[must_use]
-    pub fn order_book(&self, id: InstrumentId) -> Option<&OrderBook> {
+    pub fn order_book(&self, id: InstrumentId) -> Option<OrderBook<'_>> {
         match self.markets.get(id.0 as usize)?.place? {
             Place::Orders(id) => self.orders.book(id),
             Place::Levels(_) => None,
@@ -513,9 +513,12 @@ impl Published for View<'_> {
     fn book_top(&self, id: InstrumentId) -> BookTop {
         let symbol = &self.symbols[id.0 as usize];
         match self.markets[id.0 as usize].place {
-            Some(Place::Orders(book)) => {
-                top_of(id, symbol, self.feed_integrity, self.orders.book(book))
-            }
+            Some(Place::Orders(book)) => top_of(
+                id,
+                symbol,
+                self.feed_integrity,
+                self.orders.book(book).as_ref(),
+            ),
             Some(Place::Levels(idx)) => {
                 top_of(id, symbol, self.feed_integrity, self.levels.get(idx))
             }

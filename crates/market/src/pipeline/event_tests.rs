@@ -239,7 +239,7 @@ proptest! {
 fn a_change_in_parts_is_published_once_and_whole() {
     let mut pipeline = EventPipeline::new(&config());
     let id = pipeline.list("X", 0, 2);
-    let mut apply = |pipeline: &mut EventPipeline, seq, event: Event| {
+    let apply = |pipeline: &mut EventPipeline, seq, event: Event| {
         pipeline
             .apply_part(id, stamp(seq), &event)
             .expect("levels may always change");

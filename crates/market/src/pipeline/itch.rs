@@ -169,7 +169,7 @@ impl ItchPipeline {
 
     /// One instrument's book.
     #[must_use]
-    pub fn book(&self, id: InstrumentId) -> Option<&OrderBook> {
+    pub fn book(&self, id: InstrumentId) -> Option<OrderBook<'_>> {
         self.core.books.book(id)
     }
 
@@ -530,7 +530,12 @@ impl Published for View<'_> {
 
     fn book_top(&self, id: InstrumentId) -> BookTop {
         let symbol = &self.symbols[id.0 as usize];
-        top_of(id, symbol, self.feed_integrity, self.books.book(id))
+        top_of(
+            id,
+            symbol,
+            self.feed_integrity,
+            self.books.book(id).as_ref(),
+        )
     }
 
     fn feed_status(&self) -> FeedStatus {

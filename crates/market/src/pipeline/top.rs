@@ -42,17 +42,17 @@ pub(super) fn top_of(
     top
 }
 
-impl Touch for OrderBook {
+impl Touch for OrderBook<'_> {
     fn top(&self, side: Side, top: &mut [Level]) -> usize {
-        self.top(side, top)
+        OrderBook::top(*self, side, top)
     }
 
     fn is_locked(&self) -> bool {
-        self.is_locked()
+        OrderBook::is_locked(*self)
     }
 
     fn is_crossed(&self) -> bool {
-        self.is_crossed()
+        OrderBook::is_crossed(*self)
     }
 }
 

@@ -19,7 +19,7 @@ const SENTENCE: &str = "Net sales rose 4.2% to $1.31 billion as volume in the pa
 const MACS_PER_TOKEN: f64 = 10.617e6;
 
 /// Figures for a question of 12 tokens and a passage of 128.
-pub fn measure(size: Size) -> Result<Vec<Figure>> {
+pub fn measure(size: &Size) -> Result<Vec<Figure>> {
     let best = Embedder::packaged()?.with_max_tokens(128)?;
     let next = Kernel::available()
         .into_iter()

@@ -12,7 +12,7 @@ use crate::machine::held;
 use crate::report::Report;
 
 /// All figures of the suite.
-pub fn run(size: Size, report: &mut Report) -> Result<()> {
+pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     report.step("answers: embedding");
     let (is_held, figures) = held(1, || embedding::measure(size));
     report.scheduled(is_held);

@@ -40,7 +40,7 @@ struct Round {
 type Side = fn(&mut Round) -> &mut Vec<f64>;
 
 /// All rounds.
-pub fn run(size: Size, report: &mut Report) -> Result<()> {
+pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let clock = Arc::new(ManualClock::at(SystemClock.now_ns()));
     let settings = Settings {

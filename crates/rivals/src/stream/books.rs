@@ -1,8 +1,7 @@
 //! Decoding and books together, without and with everything behind them, beside the naive book.
 
-use market::book::{BookSet, symbol_key};
-use market::feed::itch::{Meaning, Normaliser};
-use market::pipeline::{ItchPipeline, PipelineConfig};
+use market::book::BookSet;
+use market::pipeline::{ItchBooks, ItchPipeline, PipelineConfig};
 use market::publish::{Frame, Sink};
 use wire::itch50;
 use wire::itchfile::Frames;
@@ -15,7 +14,7 @@ use crate::report::{Better, Figure};
 const ROUNDS: usize = 5;
 /// Above what rests at the end of the input: beyond it the order store hashes.
 const ORDERS_LIMIT: usize = 4_000_000;
-const LEVELS_RESERVE: usize = 64;
+const LEVELS_RESERVE: usize = 160;
 /// Messages in a full packet of a real feed: as often everything new is published.
 const PER_PACKET: usize = 38;
 
@@ -24,15 +23,16 @@ const PER_PACKET: usize = 38;
 /// # Panics
 /// When a contestant's books differ from the venue's.
 pub fn measure(input: &Input) -> Vec<Figure> {
-    let mut contestants: [Run<'_>; 5] = [
-        Box::new(|| timed(Alone::new(), input)),
+    let mut contestants: [Run<'_>; 6] = [
+        Box::new(|| timed(alone(), input)),
+        Box::new(|| timed(queued(), input)),
         Box::new(|| timed(Whole::new(), input)),
         Box::new(|| timed(NaiveBooks::default(), input)),
-        Box::new(|| directory(Alone::new(), input)),
+        Box::new(|| directory(alone(), input)),
         Box::new(|| directory(NaiveBooks::default(), input)),
     ];
     let values = interleave(ROUNDS, &mut contestants);
-    let [books, pipeline, naive, listing, naive_listing] = values.as_slice() else {
+    let [books, queues, pipeline, naive, listing, naive_listing] = values.as_slice() else {
         unreachable!("one list of values a contestant")
     };
     let figure = |name: &str, values: &[f64]| {
@@ -44,6 +44,9 @@ pub fn measure(input: &Input) -> Vec<Figure> {
         figure("decode_book", books).beside("naive: HashMap and BTreeMap, std", naive).note(
             format!("{words}; full L3 books of all symbols, digest equal to the venue's after every run; the naive book decodes with our decoder and checks nothing"),
         ),
+        figure("decode_book_queues", queues)
+            .beside("decode and book alone", books)
+            .note("as decode_book, and the queue of every level: each order's position can be asked for"),
         figure("pipeline", pipeline).beside("naive: HashMap and BTreeMap, std", naive).note(
             format!("as decode_book, and bars of 1 s and 60 s, 60 s VWAP each 100 ms, jump signals, statuses, frames published every {PER_PACKET} messages; the naive book does none of it"),
         ),
@@ -76,57 +79,31 @@ fn timed(mut books: impl Books, input: &Input) -> f64 {
     took
 }
 
-/// Decoder and books of the market crate, nothing behind them.
-struct Alone {
-    normaliser: Normaliser,
-    books: BookSet,
-    seq: u64,
-    refused: u64,
-}
-
-impl Alone {
-    fn new() -> Self {
-        let normaliser = Normaliser::new(MIDNIGHT, SYMBOLS);
-        let books = BookSet::new(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
-        Self {
-            normaliser,
-            books,
-            seq: 0,
-            refused: 0,
-        }
-    }
-}
-
-impl Books for Alone {
+impl Books for ItchBooks {
     fn take(&mut self, frames: &[u8]) {
-        for frame in Frames::new(frames).flatten() {
-            self.seq += 1;
-            match self.normaliser.translate(self.seq, 0, frame) {
-                Ok(Meaning::Event {
-                    instrument, event, ..
-                }) => {
-                    self.refused += u64::from(self.books.apply(instrument, &event).is_err());
-                }
-                Ok(Meaning::Listed { instrument, .. }) => {
-                    while self.books.len() <= instrument.0 as usize {
-                        self.books.open();
-                    }
-                }
-                Ok(Meaning::Venue { .. } | Meaning::Nothing { .. }) => {}
-                Err(_) => self.refused += 1,
-            }
-        }
+        Self::take(self, frames);
     }
 
     fn digest(&self) -> u64 {
         assert_eq!(
-            self.refused, 0,
+            self.rejected(),
+            0,
             "the venue says nothing that a book refuses"
         );
-        let instruments = self.normaliser.instruments();
-        self.books
-            .digest(|id| symbol_key(&instruments[id.0 as usize].symbol))
+        Self::digest(self)
     }
+}
+
+/// Decoder and books of the market crate, nothing behind them.
+fn alone() -> ItchBooks {
+    let books = BookSet::new(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
+    ItchBooks::new(MIDNIGHT, SYMBOLS, books)
+}
+
+/// The same with the queue of every level.
+fn queued() -> ItchBooks {
+    let books = BookSet::with_queues(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
+    ItchBooks::new(MIDNIGHT, SYMBOLS, books)
 }
 
 /// Takes every frame and keeps none.
@@ -218,7 +195,7 @@ mod tests {
     #[test]
     fn every_way_ends_with_the_venues_books() {
         let input = Input::generate(300_000);
-        assert!(timed(Alone::new(), &input) > 0.0);
+        assert!(timed(alone(), &input) > 0.0);
         assert!(timed(Whole::new(), &input) > 0.0);
         assert!(timed(NaiveBooks::default(), &input) > 0.0);
     }

@@ -1,10 +1,10 @@
 //! Decoding beside itch5, beside the bare walk over the frames, and beside reading the bytes.
 
 use itch5::Parser;
-use wire::itch50::{self, Message};
+use wire::itch50::{self, Message, Scan};
 use wire::itchfile::Frames;
 
-use super::fields::{Nothing, Theirs, of_ours};
+use super::fields::{Nothing, Theirs, of_ours, of_scan};
 use super::input::Input;
 use crate::measure::{Run, interleave, time_ns};
 use crate::report::{Better, Figure};
@@ -21,18 +21,33 @@ pub fn measure(input: &Input) -> Vec<Figure> {
     let (ours, theirs) = (book_fields(file), their_book_fields(file));
     assert_eq!(ours, theirs, "our decoder and itch5 read different values");
     let each = input.messages as f64;
-    let mut contestants: [Run<'_>; 6] = [
+    assert_eq!(
+        scanned(file),
+        ours,
+        "the scan and the views read different values"
+    );
+    let mut contestants: [Run<'_>; 7] = [
         Box::new(|| time_ns(|| sum_of_words(file)) / each),
         Box::new(|| time_ns(|| walk(file)) / each),
         Box::new(|| time_ns(|| kinds(file)) / each),
         Box::new(|| time_ns(|| Parser::new(file).parse_stream(&mut Nothing).is_ok()) / each),
         Box::new(|| time_ns(|| book_fields(file)) / each),
         Box::new(|| time_ns(|| their_book_fields(file)) / each),
+        Box::new(|| time_ns(|| scanned(file)) / each),
     ];
     let values = interleave(ROUNDS, &mut contestants);
-    let [read, walk, kinds, nothing, fields, their_fields] = values.as_slice() else {
+    let [read, walk, kinds, nothing, views, their_fields, fields] = values.as_slice() else {
         unreachable!("one list of values a contestant")
     };
+    let near = in_cache(file);
+    let near_values = interleave(
+        ROUNDS,
+        &mut [
+            Box::new(|| repeated(near.0, near.1, scanned)),
+            Box::new(|| repeated(near.0, near.1, their_book_fields)),
+            Box::new(|| repeated(near.0, near.1, |file| self::walk(file) as u64)),
+        ],
+    );
     let words = input.words();
     let less = |name: &str, values: &[f64]| {
         Figure::new(
@@ -48,6 +63,15 @@ pub fn measure(input: &Input) -> Vec<Figure> {
         less("book_fields", fields).beside(format!("{ITCH5}, same fields"), their_fields).note(
             format!("{words}; every field a book needs is read and summed, sums compared; both check length and type, neither checks values"),
         ),
+        less("book_fields_by_views", views).beside(format!("{ITCH5}, same fields"), their_fields).note(
+            "as book_fields, through the typed views: a switch on the type of each message",
+        ),
+        less("book_fields_near", &near_values[0]).beside(format!("{ITCH5}, same fields"), &near_values[1]).note(
+            "as book_fields, over messages that stay in the second cache: what decoding itself costs",
+        ),
+        less("book_fields_near_to_walk", &near_values[0])
+            .beside("walk over the frames, nothing read", &near_values[2])
+            .note("a limit, in the second cache"),
         less("views", kinds).beside(format!("{ITCH5}, no-op handler"), nothing).note(
             "length and type checked, a typed view given, no field read; itch5 has no iterator, its handler is called per message",
         ),
@@ -58,6 +82,24 @@ pub fn measure(input: &Input) -> Vec<Figure> {
             .beside("memory read (sum of u64)", &speed(read))
             .note("a limit: the same bytes, 8 at a time, one thread"),
     ]
+}
+
+/// Whole frames of the file's middle that fit the second cache, and how many.
+fn in_cache(file: &[u8]) -> (&[u8], usize) {
+    let mut scan = Scan::new(file);
+    let skipped: usize = scan.by_ref().take_while(|s| s.fields.kind == 0).count();
+    let start = file.len() - scan.rest().len();
+    let count = scan.by_ref().take(8_000).count();
+    let end = file.len() - scan.rest().len();
+    assert!(skipped + count > 0, "the input has orders");
+    (&file[start..end], count)
+}
+
+/// Nanoseconds a message of `work` done often enough to be timed.
+fn repeated(file: &[u8], count: usize, work: impl Fn(&[u8]) -> u64) -> f64 {
+    const TIMES: usize = 200;
+    let sums = || (0..TIMES).fold(0u64, |sum, _| sum ^ work(std::hint::black_box(file)));
+    time_ns(sums) / (TIMES * count) as f64
 }
 
 fn sum_of_words(file: &[u8]) -> u64 {
@@ -103,6 +145,13 @@ fn kinds(file: &[u8]) -> u64 {
 
 fn book_fields(file: &[u8]) -> u64 {
     sum_of(file, of_ours)
+}
+
+/// The same sum without a switch on the type.
+fn scanned(file: &[u8]) -> u64 {
+    Scan::new(file).fold(0, |sum: u64, scanned| {
+        sum.wrapping_add(of_scan(&scanned.fields))
+    })
 }
 
 fn their_book_fields(file: &[u8]) -> u64 {

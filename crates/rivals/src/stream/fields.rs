@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use itch5::MessageHandler;
 use itch5::messages as theirs;
-use wire::itch50::{Message, Side};
+use wire::itch50::{BookFields, Message, Side};
 
 /// Adds up what a book needs of one message: references, shares, prices, side, match numbers, time
 /// and locate code. 0 for messages that no book reads.
@@ -33,11 +33,27 @@ pub fn of_ours(message: &Message<'_>) -> u64 {
         Message::OrderReplace(m) => {
             m.original_order_reference() ^ order(m.new_order_reference(), m.shares(), m.price())
         }
-        Message::Trade(m) => order(m.match_number(), m.shares(), m.price()),
-        Message::CrossTrade(m) => m.shares() ^ u64::from(m.cross_price()),
+        Message::Trade(m) => {
+            order(m.match_number(), m.shares(), m.price()) ^ m.order_reference() ^ side(m.side())
+        }
+        Message::CrossTrade(m) => order(m.match_number(), 0, m.cross_price()) ^ m.shares(),
         _ => return 0,
     };
     fields ^ message.timestamp_ns() ^ u64::from(message.locate())
+}
+
+/// The same of a scanned message.
+#[inline(always)]
+pub fn of_scan(fields: &BookFields) -> u64 {
+    let is_add = matches!(fields.kind, b'A' | b'F' | b'P');
+    let side = u64::from(is_add & (fields.side == b'B'));
+    let numbers = fields.reference ^ fields.second ^ fields.shares ^ u64::from(fields.price) << 20;
+    let all = numbers ^ side ^ fields.timestamp_ns ^ u64::from(fields.locate);
+    if fields.kind == 0 || fields.kind == b'B' {
+        0
+    } else {
+        all
+    }
 }
 
 #[inline]
@@ -132,12 +148,16 @@ impl MessageHandler for Theirs {
     #[inline]
     fn on_trade(&mut self, m: &theirs::Trade) -> ControlFlow<()> {
         let fields = order(m.match_number(), m.shares(), m.price().into_u32());
-        self.take(fields, m.timestamp(), m.stock_locate())
+        self.take(
+            fields ^ m.order_reference_number() ^ their_side(m.buy_sell_indicator()),
+            m.timestamp(),
+            m.stock_locate(),
+        )
     }
 
     #[inline]
     fn on_cross_trade(&mut self, m: &theirs::CrossTrade) -> ControlFlow<()> {
-        let fields = m.shares() ^ u64::from(m.cross_price().into_u32());
+        let fields = order(m.match_number(), 0, m.cross_price().into_u32()) ^ m.shares();
         self.take(fields, m.timestamp(), m.stock_locate())
     }
 }

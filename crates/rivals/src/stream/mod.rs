@@ -1,6 +1,7 @@
 //! From bytes to books to frames: decoding, books, and the way over a socket.
 
 mod books;
+mod day;
 mod decode;
 mod fields;
 mod input;
@@ -16,26 +17,41 @@ use crate::machine::held;
 use crate::report::Report;
 use input::Input;
 
+pub use day::write as write_day;
+
 /// Messages of the decode and book figures.
 const MESSAGES: usize = 10_000_000;
 
 /// The figures of receiving alone.
-pub fn receiving(size: Size, report: &mut Report) -> Result<()> {
+pub fn receiving(size: &Size, report: &mut Report) -> Result<()> {
     receive::run(size, report)
 }
 
 /// All figures of the suite.
-pub fn run(size: Size, report: &mut Report) -> Result<()> {
-    let messages = size.of(MESSAGES);
-    report.step(&format!("stream: generating {messages} ITCH messages"));
-    let input = Input::generate(messages);
-    let (held, (decoded, booked)) = held(0, || (decode::measure(&input), books::measure(&input)));
-    report.scheduled(held);
-    decoded
-        .into_iter()
-        .chain(booked)
-        .for_each(|figure| report.add(figure));
-    drop(input);
-    receive::run(size, report)?;
-    wire_to_publish::run(size, report)
+pub fn run(size: &Size, report: &mut Report) -> Result<()> {
+    let wanted = [size.wants("decode"), size.wants("books")];
+    if wanted.contains(&true) {
+        let messages = size.of(MESSAGES);
+        report.step(&format!("stream: generating {messages} ITCH messages"));
+        let input = Input::generate(messages);
+        let (held, figures) = held(0, || {
+            let mut figures = Vec::new();
+            if wanted[0] {
+                figures.extend(decode::measure(&input));
+            }
+            if wanted[1] {
+                figures.extend(books::measure(&input));
+            }
+            figures
+        });
+        report.scheduled(held);
+        figures.into_iter().for_each(|figure| report.add(figure));
+    }
+    if size.wants("receive") {
+        receive::run(size, report)?;
+    }
+    if size.wants("wire_to_publish") {
+        wire_to_publish::run(size, report)?;
+    }
+    Ok(())
 }

@@ -14,8 +14,7 @@ use engine::relay::{RelayConfig, relay};
 use engine::source::Source;
 use engine::udp::{MulticastReceiver, Receive, ReceiverConfig, Sender, SenderConfig, UdpSource};
 use market::book::BookSet;
-use market::event::InstrumentId;
-use market::feed::itch::{Meaning, Normaliser};
+use market::pipeline::ItchBooks;
 use venue::{Packetiser, Venue, VenueConfig};
 use wire::moldudp64::Packet;
 
@@ -111,60 +110,28 @@ impl Load {
 }
 
 /// Decoder and books, packet by packet.
-struct Books {
-    normaliser: Normaliser,
-    books: BookSet,
-    refused: u64,
-}
+struct Books(ItchBooks);
 
 impl Books {
     fn new() -> Self {
-        Self {
-            normaliser: Normaliser::new(MIDNIGHT, SYMBOLS),
-            books: BookSet::new(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE),
-            refused: 0,
-        }
+        let books = BookSet::new(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
+        Self(ItchBooks::new(MIDNIGHT, SYMBOLS, books))
     }
 
     #[inline]
     fn packet(&mut self, bytes: &[u8]) {
-        let Ok(packet) = Packet::parse(bytes) else {
-            self.refused += 1;
-            return;
-        };
-        for message in packet.messages().flatten() {
-            match self.normaliser.pass(message, &mut self.books) {
-                Some((_, _, outcome)) => self.refused += u64::from(outcome.is_err()),
-                None => self.other(message),
-            }
-        }
-    }
-
-    #[inline(never)]
-    fn other(&mut self, message: &[u8]) {
-        match self.normaliser.translate(0, 0, message) {
-            Ok(Meaning::Event {
-                instrument, event, ..
-            }) => self.refused += u64::from(self.books.apply(instrument, &event).is_err()),
-            Ok(Meaning::Listed { instrument, .. }) => {
-                while self.books.len() <= instrument.0 as usize {
-                    self.books.open();
-                }
-            }
-            Ok(Meaning::Nothing { .. } | Meaning::Venue { .. }) => {}
-            Err(_) => self.refused += 1,
-        }
+        let packet = Packet::parse(bytes).expect("the load is whole packets");
+        self.0.take(packet.messages().rest());
     }
 
     fn check(&self, load: &Load) {
         assert_eq!(
-            self.refused, 0,
+            self.0.rejected(),
+            0,
             "the venue says nothing that a book refuses"
         );
-        let instruments = self.normaliser.instruments();
-        let key = |id: InstrumentId| market::book::symbol_key(&instruments[id.0 as usize].symbol);
         assert_eq!(
-            self.books.digest(key),
+            self.0.digest(),
             load.digest,
             "these are not the venue's books"
         );
@@ -223,7 +190,7 @@ impl Filled {
 }
 
 /// All figures of receiving.
-pub fn run(size: Size, report: &mut Report) -> Result<()> {
+pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let packets = size.of(PACKETS);
     report.step(&format!("stream: {packets} full packets out of a socket"));
     let load = Load::generate(packets);

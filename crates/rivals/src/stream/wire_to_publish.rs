@@ -44,7 +44,7 @@ const RECEIVER_CORE: usize = 1;
 type Side = fn(&Times) -> &Histogram;
 
 /// All loads, ours and bare in turns.
-pub fn run(size: Size, report: &mut Report) -> Result<()> {
+pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     for (rate, per_packet) in LOADS {
         report.step(&format!("stream: wire to publish at {rate} messages/s"));
         let seconds = if size.of(10) == 10 {

@@ -26,7 +26,7 @@ pub fn unit_rows(count: usize, rng: &mut Rng) -> Vec<f32> {
 }
 
 /// Top 10 of 100,000 rows of 384 floats on one thread.
-pub fn measure(size: Size) -> Vec<Figure> {
+pub fn measure(size: &Size) -> Vec<Figure> {
     let mut rng = Rng::new(7);
     let rows = unit_rows(size.of(ROWS), &mut rng);
     let queries = unit_rows(QUERIES, &mut rng);

@@ -15,7 +15,7 @@ use crate::report::Report;
 const CORE: usize = 1;
 
 /// All figures of the suite. Searches hold a core; writers wait for the disk and do not.
-pub fn run(size: Size, report: &mut Report) -> Result<()> {
+pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     report.step("vector: exact search");
     let (is_held, figures) = held(CORE, || exact::measure(size));
     report.scheduled(is_held);

@@ -73,7 +73,7 @@ fn fill(points: &Collection, rows: &[f32], texts: &[String]) -> Result<()> {
 }
 
 /// Dense and text searches over one collection that holds superseded versions.
-pub fn searches(size: Size) -> Result<Vec<Figure>> {
+pub fn searches(size: &Size) -> Result<Vec<Figure>> {
     let texts = texts::load(size.of(POINTS));
     let count = texts.texts.len();
     let mut rng = Rng::new(9);
@@ -163,7 +163,7 @@ const WRITES: usize = 1_200;
 const TEXT: &str = "Acme Industries cut its full-year forecast because of weak demand.";
 
 /// Points a second, each in a batch of its own and durable before it is acknowledged.
-pub fn writes(size: Size) -> Result<Vec<Figure>> {
+pub fn writes(size: &Size) -> Result<Vec<Figure>> {
     // Beside the program, on the disk it was built on: a temporary folder may be memory.
     let program = std::env::current_exe().context("where this program is")?;
     let beside = program.parent().context("the folder of this program")?;

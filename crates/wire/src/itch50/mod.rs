@@ -15,6 +15,7 @@
 
 mod field;
 mod orders;
+mod scan;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -27,6 +28,7 @@ pub use orders::{
     AddOrder, AddOrderMpid, OrderCancel, OrderDelete, OrderExecuted, OrderExecutedWithPrice,
     OrderReplace,
 };
+pub use scan::{BookFields, Scan, Scanned};
 pub use system::{
     IpoQuotingPeriodUpdate, IssueSubtype, LuldAuctionCollar, MarketParticipantPosition,
     MwcbDeclineLevel, MwcbStatus, OperationalHalt, Reason, RegShoRestriction, StockDirectory,
