@@ -77,7 +77,7 @@ impl Drop for Relay {
 /// Starts a thread that polls `source` for `lanes` lanes; one source for each.
 ///
 /// # Errors
-/// The system gives no thread.
+/// The system gives no thread, or not the core that it is to stay on.
 pub fn relay(
     config: RelayConfig,
     source: impl Source + 'static,
@@ -95,17 +95,24 @@ pub fn relay(
         shared: Arc::clone(&shared),
         idle: config.idle,
     };
+    let (tell, is_ready) = std::sync::mpsc::sync_channel(1);
     let thread = std::thread::Builder::new()
         .name(config.name)
         .spawn(move || {
             let shared = Arc::clone(&worker.shared);
-            let outcome = match config.core.map_or(Ok(()), pin) {
-                Ok(()) => worker.work(),
-                Err(error) => Err(error),
-            };
+            let pinned = config.core.map_or(Ok(()), pin);
+            let may_work = pinned.is_ok();
+            // Whoever started this waits for it.
+            let _ = tell.send(pinned);
+            let outcome = if may_work { worker.work() } else { Ok(()) };
             shared.ended.store(true, Ordering::Release);
             outcome
         })?;
+    // A caller that spins with real-time priority on the core where the new thread begins would
+    // never let it go to its own.
+    is_ready
+        .recv()
+        .map_err(|_| io::Error::other("the relay's thread ended at once"))??;
     let relay = Arc::new(Relay {
         shared: Arc::clone(&shared),
         thread: std::sync::Mutex::new(Some(thread)),
