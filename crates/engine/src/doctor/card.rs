@@ -36,7 +36,7 @@ fn describe(system: &System, name: &str) -> Check {
         system.number(&path).unwrap_or(0)
     };
     let (missed, fifo) = (count("rx_missed_errors"), count("rx_fifo_errors"));
-    let found = format!("{name}, {receiving} receive queues{node}");
+    let found = format!("{name}, receive queues: {receiving}{node}");
     if missed + fifo > 0 {
         return Check::warn(
             NAME,
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(check.status, Status::Ok);
         assert_eq!(
             check.found,
-            "eth9, 2 receive queues, on memory node 1, no packet lost in it"
+            "eth9, receive queues: 2, on memory node 1, no packet lost in it"
         );
         put("statistics/rx_missed_errors", "12");
         let check = describe(&system, "eth9");
