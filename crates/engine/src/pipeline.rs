@@ -1,7 +1,7 @@
 //! What a lane runs: the steps of `market` joined to one state machine.
 
 use crate::ring::FrameSender;
-use market::pipeline::{ItchPipeline, RejectRing};
+use market::pipeline::{ItchPipeline, RejectRing, RelayPipeline};
 use wire::moldudp64::Request;
 
 /// A pure state machine between payloads and frames. The lane drives it: payloads, then `tick`
@@ -70,6 +70,42 @@ impl Pipeline for ItchPipeline {
 
     fn take_digest(&mut self) -> Option<(u64, u64)> {
         Self::take_digest(self)
+    }
+
+    fn rejected(&self) -> Option<&RejectRing> {
+        Some(Self::rejected(self))
+    }
+}
+
+/// Frames have no digest of books: those belong to the sender.
+impl Pipeline for RelayPipeline {
+    fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) {
+        Self::packet(self, line, ts_recv, bytes);
+    }
+
+    /// Frames come in packets only.
+    fn message(&mut self, _ts_recv: u64, _bytes: &[u8]) {}
+
+    fn tick(&mut self, now_ns: u64) {
+        Self::tick(self, now_ns);
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        Self::next_request(self)
+    }
+
+    fn publish(&mut self, sink: &mut FrameSender) {
+        Self::publish(self, sink);
+    }
+
+    fn kernel_drops(&mut self, line: usize, total: u64) {
+        Self::kernel_drops(self, line, total);
+    }
+
+    fn digest_at(&mut self, _seq: u64) {}
+
+    fn take_digest(&mut self) -> Option<(u64, u64)> {
+        None
     }
 
     fn rejected(&self) -> Option<&RejectRing> {

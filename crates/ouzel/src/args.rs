@@ -40,6 +40,7 @@ impl Args {
             Command::Search(a) => a.json,
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
+            Command::Listen(a) => a.json,
         }
     }
 }
@@ -102,6 +103,13 @@ Examples:
     Ingest(IngestArgs),
     /// Say what on this machine limits speed, and how to mend it
     Doctor(DoctorArgs),
+    /// Follow what another Ouzel sends by multicast; print it, holes filled or marked
+    #[command(after_help = "\
+Examples:
+  ouzel serve --itch-a 233.54.12.111:26477 --multicast-out 239.9.9.9:9100 --multicast-retransmit 127.0.0.1:9101
+  ouzel listen --group 239.9.9.9:9100 --retransmit 127.0.0.1:9101
+  ouzel listen --group 239.9.9.9:9100 --json --for 10")]
+    Listen(ListenArgs),
 }
 
 /// Arguments of `demo`.
@@ -131,6 +139,9 @@ pub struct DemoArgs {
     /// Stop after this many seconds; without it, run until Ctrl-C
     #[arg(long = "for", value_name = "SECONDS")]
     pub for_s: Option<u64>,
+    /// Ways out beside HTTP
+    #[command(flatten)]
+    pub out: OutArgs,
     /// The writer of answers
     #[command(flatten)]
     pub model: ModelArgs,
@@ -223,6 +234,9 @@ pub struct ServeArgs {
     /// Day bars to store before serving (CSV)
     #[arg(long, value_name = "FILE")]
     pub days: Vec<PathBuf>,
+    /// Ways out beside HTTP
+    #[command(flatten)]
+    pub out: OutArgs,
     /// The writer of answers
     #[command(flatten)]
     pub model: ModelArgs,
@@ -398,6 +412,62 @@ pub struct IngestArgs {
     #[command(flatten)]
     pub target: TargetArgs,
     /// Print one JSON object: stored, chunks, rejected
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Ways out beside HTTP.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct OutArgs {
+    /// Send every published frame to this group, numbered; given twice, to lines A and B
+    #[arg(long, value_name = "GROUP:PORT")]
+    pub multicast_out: Vec<SocketAddr>,
+    /// Address of the interface to send from
+    #[arg(
+        long,
+        value_name = "IP",
+        default_value = "127.0.0.1",
+        requires = "multicast_out"
+    )]
+    pub multicast_interface: Ipv4Addr,
+    /// Routers that a packet may pass; 0 stays on this machine
+    #[arg(long, default_value_t = 0, requires = "multicast_out")]
+    pub multicast_ttl: u8,
+    /// Take requests for lost messages here (UDP; it answers whoever asks, so keep it inside)
+    #[arg(long, value_name = "ADDR", requires = "multicast_out")]
+    pub multicast_retransmit: Option<SocketAddr>,
+    /// MiB of messages kept for those who ask again
+    #[arg(long, default_value_t = 64, value_name = "MIB", requires = "multicast_out", value_parser = clap::value_parser!(u16).range(1..=4_000))]
+    pub multicast_store: u16,
+}
+
+/// Where another Ouzel's frames come from.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct RelayArgs {
+    /// Line A: GROUP:PORT, or a local address for unicast
+    #[arg(long, value_name = "GROUP:PORT")]
+    pub group: SocketAddr,
+    /// Line B
+    #[arg(long, value_name = "GROUP:PORT")]
+    pub group_b: Option<SocketAddr>,
+    /// Where to ask for lost messages
+    #[arg(long, value_name = "ADDR")]
+    pub retransmit: Option<SocketAddr>,
+    /// Address of the interface that joins the groups
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub interface: Ipv4Addr,
+}
+
+/// Arguments of `listen`.
+#[derive(Debug, ClapArgs)]
+pub struct ListenArgs {
+    /// Where the frames come from
+    #[command(flatten)]
+    pub relay: RelayArgs,
+    /// Stop after this many seconds; without it, run until Ctrl-C
+    #[arg(long = "for", value_name = "SECONDS")]
+    pub for_s: Option<u64>,
+    /// Print one JSON object a frame
     #[arg(long)]
     pub json: bool,
 }

@@ -13,6 +13,8 @@ mod compose;
 mod demo;
 mod doctor;
 mod ingest;
+mod listen;
+mod outputs;
 mod print;
 mod replay;
 mod search;
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Command::Search(search) => search::run(&search),
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Listen(listen) => listen::run(&listen),
     };
     match outcome {
         Ok(code) => code,

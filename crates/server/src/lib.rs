@@ -15,6 +15,7 @@ pub mod json;
 pub mod load;
 pub mod metrics;
 pub mod model;
+pub mod out;
 mod stream;
 
 pub use app::{App, Check, Probe};

@@ -23,5 +23,6 @@ pub mod json;
 pub mod kraken;
 pub mod moldudp64;
 pub mod okx;
+pub mod ouzel;
 pub mod pcap;
 pub mod soupbintcp;

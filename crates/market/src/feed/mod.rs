@@ -8,3 +8,4 @@ pub mod fast;
 pub mod itch;
 pub mod mold;
 pub mod refresh;
+pub mod ouzel;

@@ -25,6 +25,7 @@ mod itch_books;
 mod refresh;
 mod rejects;
 mod shard;
+mod relay;
 mod top;
 
 pub use config::{JumpPrice, PipelineConfig};
@@ -35,3 +36,4 @@ pub use itch_books::ItchBooks;
 pub use refresh::{FastPipeline, SecurityNames};
 pub use rejects::{Offender, RejectReason, RejectRing};
 pub use shard::Shard;
+pub use relay::{PACKET_LIMIT, RelayPipeline, Sequencer, Store, session_name};

@@ -201,6 +201,15 @@ impl Publisher {
         self.enqueue(Queued::Refreshed(*refreshed));
     }
 
+    /// Lossless frames were lost before they came here: the mark stands in order with the others.
+    pub fn hole(&mut self, count: u64) {
+        if self.dropped_unmarked == 0 && self.queue.len() < self.queue_limit {
+            self.queue.push_back(Queued::Dropped(count));
+        } else {
+            self.dropped_unmarked += count;
+        }
+    }
+
     /// Makes room for one more instrument; true when that allocated.
     pub fn reserve(&mut self, instruments: usize) -> bool {
         let grows = instruments > self.newest_vwap.len();

@@ -25,6 +25,7 @@ use stdx::{Clock, SystemClock};
 use tokio::net::TcpListener;
 
 use crate::args::DemoArgs;
+use crate::outputs::Outputs;
 use crate::{compose, print};
 use venue::VenueThread;
 use wires::Wires;
@@ -64,12 +65,14 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
         check,
         commander,
     };
+    let outputs = Outputs::start(&node, &args.out)?;
     let venue = VenueThread::spawn(Venue::new(config.clone()), outgoing, Arc::clone(&stop))?;
     let served = runtime.block_on(serve(&args, &node, &config, &wires, door, &folder));
     stop.store(true, Ordering::Release);
     drop(venue);
     drop(news);
     drop(pump);
+    drop(outputs);
     // Calls of a model that hangs must not hold up the end.
     runtime.shutdown_background();
     let summary = summary(&node);

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
+use crate::outputs::Outputs;
 use crate::{compose, ingest, print};
 
 const DEPTH_INSTRUMENTS_LIMIT: usize = 256;
@@ -52,6 +53,7 @@ async fn serve(
 ) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     let mut probes = vec![compose::memory_probe(node), compose::outputs_probe(node)];
+    let outputs = Outputs::start(node, &args.out)?;
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
     let app = Arc::new(App::new(
         Arc::clone(node),
@@ -70,6 +72,7 @@ async fn serve(
     // Connectors that have ended already do not need to be told.
     let _told = stop.send(true);
     drop(feeds);
+    drop(outputs);
     done.context("the server stopped")
 }
 
