@@ -7,5 +7,5 @@ pub mod binance;
 pub mod fast;
 pub mod itch;
 pub mod mold;
-pub mod refresh;
 pub mod ouzel;
+pub mod refresh;

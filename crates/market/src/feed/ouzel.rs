@@ -7,8 +7,8 @@ use wire::ouzel::{self as wire_frame, Head, MESSAGE_SIZE_MAX, Message};
 
 use crate::event::{Instrument, InstrumentId, Price, Qty, Side, Stamp, TradingState};
 use crate::publish::{
-    ActivityBar, Bar, BarRule, BookTop, FeedState, FeedStatus, Frame, Integrity, Level, LineStatus, RuleName, Signal, SignalKind,
-    TOP_LEVELS, TradePrint, Vwap,
+    ActivityBar, Bar, BarRule, BookTop, FeedState, FeedStatus, Frame, Integrity, Level, LineStatus,
+    RuleName, Signal, SignalKind, TOP_LEVELS, TradePrint, Vwap,
 };
 
 /// Room for one message.

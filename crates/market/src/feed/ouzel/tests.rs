@@ -121,10 +121,11 @@ fn any_signal(id: InstrumentId) -> impl Strategy<Value = Frame> {
             move_bp,
         });
     let halt = any::<[u8; 4]>().prop_map(|reason| SignalKind::Halt { reason });
-    let rule = ("[A-Za-z0-9_-]{1,24}", any::<i64>()).prop_map(|(name, value_e9)| SignalKind::Rule {
-        rule: RuleName::new(&name).expect("a name"),
-        value_e9,
-    });
+    let rule =
+        ("[A-Za-z0-9_-]{1,24}", any::<i64>()).prop_map(|(name, value_e9)| SignalKind::Rule {
+            rule: RuleName::new(&name).expect("a name"),
+            value_e9,
+        });
     let kind = prop_oneof![jump, halt, Just(SignalKind::Resume), rule];
     (any_stamp(), kind, integrity()).prop_map(move |(stamp, kind, integrity)| {
         Frame::Signal(Signal {
