@@ -10,7 +10,7 @@ use engine::udp::{ReceiverConfig, RecoveryClient, open_lines};
 use market::event::{Instrument, InstrumentId, Qty};
 use market::feed::mold::MoldConfig;
 use market::pipeline::RelayPipeline;
-use market::publish::{FeedState, FeedStatus, Frame, Integrity, SignalKind};
+use market::publish::{AmendmentKind, FeedState, FeedStatus, Frame, Integrity, SignalKind};
 use serde_json::{Value, json};
 
 use crate::args::{ListenArgs, RelayArgs};
@@ -155,7 +155,18 @@ impl Shown {
                 json!({"type": "signal", "symbol": name(signal.instrument),
                     "seq": signal.stamp.seq, "kind": kind, "integrity": word(signal.integrity)})
             }
-            Frame::Activity(_) | Frame::Measure(_) | Frame::Joined(_) => return None,
+            Frame::Lost(lost) => {
+                json!({"type": "lost", "from_seq": lost.from_seq, "to_seq": lost.to_seq})
+            }
+            Frame::Refreshed(fresh) => json!({"type": "refreshed", "seq": fresh.seq}),
+            Frame::Amendment(amended) => json!({"type": "amendment",
+                "symbol": name(amended.instrument), "match_id": amended.match_id,
+                "bust": amended.kind == AmendmentKind::Bust}),
+            Frame::Activity(_)
+            | Frame::Measure(_)
+            | Frame::Joined(_)
+            | Frame::Status(_)
+            | Frame::Venue(_) => return None,
             Frame::Dropped { count } => {
                 self.marked += count;
                 json!({"type": "dropped", "count": count})

@@ -7,8 +7,9 @@ use wire::ouzel::{self as wire_frame, Head, MESSAGE_SIZE_MAX, Message};
 
 use crate::event::{Instrument, InstrumentId, Price, Qty, Side, Stamp, TradingState};
 use crate::publish::{
-    ActivityBar, Bar, BarRule, BookTop, FeedState, FeedStatus, Frame, Integrity, Level, LineStatus,
-    RuleName, Signal, SignalKind, TOP_LEVELS, TradePrint, Vwap,
+    ActivityBar, Amendment, AmendmentKind, Bar, BarRule, BookTop, FeedState, FeedStatus, Frame,
+    Integrity, Level, LineStatus, Lost, Refreshed, RuleName, Signal, SignalKind, TOP_LEVELS,
+    TradePrint, Vwap,
 };
 
 /// Room for one message.
@@ -20,8 +21,8 @@ pub const fn buffer() -> Buffer {
     [0; MESSAGE_SIZE_MAX]
 }
 
-/// Writes `frame` of `lane` into `buffer`; the message. `None`: version 1 does not carry measures and
-/// joined prints.
+/// Writes `frame` of `lane` into `buffer`; the message. `None`: version 1 does not carry
+/// measures, joined prints and the trading status beside the book's state.
 pub fn write<'b>(lane: usize, frame: &Frame, buffer: &'b mut Buffer) -> Option<&'b [u8]> {
     let lane = u16::try_from(lane).unwrap_or(u16::MAX);
     Some(match frame {
@@ -47,7 +48,18 @@ pub fn write<'b>(lane: usize, frame: &Frame, buffer: &'b mut Buffer) -> Option<&
             put(wire_frame::Dropped { head, count }.bytes(), buffer)
         }
         Frame::Activity(activity) => put(activity_bar(lane, activity).bytes(), buffer),
-        Frame::Measure(_) | Frame::Joined(_) => return None,
+        Frame::Amendment(amended) => put(amendment(lane, amended).bytes(), buffer),
+        Frame::Lost(lost) => {
+            let (from, to) = (lost.from_seq, lost.to_seq);
+            let loss = loss(wire_frame::KIND_LOST, lane, from, to, lost.after_ns);
+            put(loss.bytes(), buffer)
+        }
+        Frame::Refreshed(fresh) => {
+            let (seq, until) = (fresh.seq, fresh.until_ns);
+            let loss = loss(wire_frame::KIND_REFRESHED, lane, seq, until, fresh.after_ns);
+            put(loss.bytes(), buffer)
+        }
+        Frame::Measure(_) | Frame::Joined(_) | Frame::Status(_) | Frame::Venue(_) => return None,
     })
 }
 
@@ -224,6 +236,34 @@ fn signal(lane: u16, signal: &Signal) -> wire_frame::Signal {
     message
 }
 
+fn amendment(lane: u16, amended: &Amendment) -> wire_frame::Amendment {
+    let (code, price, qty) = match amended.kind {
+        AmendmentKind::Bust => (1, 0, 0),
+        AmendmentKind::Correction { price, qty } => (2, price.0, qty.0),
+    };
+    let (integrity, id) = (amended.integrity, amended.instrument);
+    wire_frame::Amendment {
+        head: head(wire_frame::KIND_AMENDMENT, integrity, lane, id),
+        seq: amended.stamp.seq.into(),
+        ts_event: amended.stamp.ts_event.into(),
+        ts_recv: amended.stamp.ts_recv.into(),
+        match_id: amended.match_id.into(),
+        code,
+        reserved: [0; 7],
+        price: price.into(),
+        qty: qty.into(),
+    }
+}
+
+fn loss(kind: u8, lane: u16, from_seq: u64, to: u64, after_ns: u64) -> wire_frame::Loss {
+    wire_frame::Loss {
+        head: Head::new(kind, 0, lane, 0),
+        from_seq: from_seq.into(),
+        to: to.into(),
+        after_ns: after_ns.into(),
+    }
+}
+
 fn feed(lane: u16, status: &FeedStatus) -> wire_frame::Feed {
     let line = |line: &LineStatus| wire_frame::Line {
         packets: line.packets.into(),
@@ -241,6 +281,7 @@ fn feed(lane: u16, status: &FeedStatus) -> wire_frame::Feed {
             FeedState::Live => 1,
             FeedState::Recovering => 2,
             FeedState::Ended => 3,
+            FeedState::Refreshing => 4,
         },
         reserved: [0; 3],
         next_seq: status.next_seq.into(),
@@ -251,6 +292,11 @@ fn feed(lane: u16, status: &FeedStatus) -> wire_frame::Feed {
         recovered: status.recovered.into(),
         lost: status.lost.into(),
         rejected: status.rejected.into(),
+        refuted: status.refuted.into(),
+        snapshots_asked: status.snapshots_asked.into(),
+        snapshots_failed: status.snapshots_failed.into(),
+        refreshed: status.refreshed.into(),
+        unresolved: status.unresolved.into(),
     }
 }
 
@@ -284,6 +330,30 @@ pub fn read(message: &Message<'_>) -> Option<(usize, Frame)> {
         Message::Dropped(m) => Frame::Dropped {
             count: m.count.get(),
         },
+        Message::Amendment(m) => Frame::Amendment(Amendment {
+            instrument: id,
+            stamp: stamp(m.seq.get(), m.ts_event.get(), m.ts_recv.get()),
+            match_id: m.match_id.get(),
+            kind: match m.code {
+                1 => AmendmentKind::Bust,
+                2 => AmendmentKind::Correction {
+                    price: Price(m.price.get()),
+                    qty: Qty(m.qty.get()),
+                },
+                _ => return None,
+            },
+            integrity,
+        }),
+        Message::Lost(m) => Frame::Lost(Lost {
+            from_seq: m.from_seq.get(),
+            to_seq: m.to.get(),
+            after_ns: m.after_ns.get(),
+        }),
+        Message::Refreshed(m) => Frame::Refreshed(Refreshed {
+            seq: m.from_seq.get(),
+            after_ns: m.after_ns.get(),
+            until_ns: m.to.get(),
+        }),
         Message::Unknown(_) => return None,
     };
     Some((usize::from(head.lane.get()), frame))
@@ -436,6 +506,7 @@ fn read_feed(feed: &wire_frame::Feed) -> FeedStatus {
             1 => FeedState::Live,
             2 => FeedState::Recovering,
             3 => FeedState::Ended,
+            4 => FeedState::Refreshing,
             _ => FeedState::Joining,
         },
         next_seq: feed.next_seq.get(),
@@ -446,6 +517,11 @@ fn read_feed(feed: &wire_frame::Feed) -> FeedStatus {
         recovered: feed.recovered.get(),
         lost: feed.lost.get(),
         rejected: feed.rejected.get(),
+        refuted: feed.refuted.get(),
+        snapshots_asked: feed.snapshots_asked.get(),
+        snapshots_failed: feed.snapshots_failed.get(),
+        refreshed: feed.refreshed.get(),
+        unresolved: feed.unresolved.get(),
     }
 }
 

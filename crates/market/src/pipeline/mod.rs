@@ -24,8 +24,8 @@ mod itch;
 mod itch_books;
 mod refresh;
 mod rejects;
-mod shard;
 mod relay;
+mod shard;
 mod top;
 
 pub use config::{JumpPrice, PipelineConfig};
@@ -35,5 +35,5 @@ pub use itch::ItchPipeline;
 pub use itch_books::ItchBooks;
 pub use refresh::{FastPipeline, SecurityNames};
 pub use rejects::{Offender, RejectReason, RejectRing};
-pub use shard::Shard;
 pub use relay::{PACKET_LIMIT, RelayPipeline, Sequencer, Store, session_name};
+pub use shard::Shard;

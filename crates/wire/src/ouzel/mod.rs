@@ -30,8 +30,8 @@ mod tests;
 use zerocopy::FromBytes;
 
 pub use record::{
-    BOOK_CROSSED, BOOK_HAS_LAST, BOOK_LOCKED, Bar, Book, Dropped, Feed, Head, Last, Level, Line,
-    Print, Signal, Symbol, Trade, Vwap,
+    Amendment, BOOK_CROSSED, BOOK_HAS_LAST, BOOK_LOCKED, Bar, Book, Dropped, Feed, Head, Last,
+    Level, Line, Loss, Print, Signal, Symbol, Trade, Vwap,
 };
 
 /// First bytes of every session name: ours, version 1.
@@ -57,6 +57,12 @@ pub const KIND_SIGNAL: u8 = 6;
 pub const KIND_FEED: u8 = 7;
 /// Messages that were lost before they were numbered.
 pub const KIND_DROPPED: u8 = 8;
+/// A print was busted or corrected.
+pub const KIND_AMENDMENT: u8 = 9;
+/// Messages of the venue are gone for good.
+pub const KIND_LOST: u8 = 10;
+/// Books are whole again.
+pub const KIND_REFRESHED: u8 = 11;
 
 /// Why bytes are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,6 +106,12 @@ pub enum Message<'a> {
     Feed(&'a Feed),
     /// Messages lost before they were numbered.
     Dropped(&'a Dropped),
+    /// A print was busted or corrected.
+    Amendment(&'a Amendment),
+    /// Messages of the venue are gone for good.
+    Lost(&'a Loss),
+    /// Books are whole again.
+    Refreshed(&'a Loss),
     /// Of a later version: to be passed over.
     Unknown(&'a Head),
 }
@@ -135,6 +147,9 @@ impl<'a> Message<'a> {
             KIND_SIGNAL => Self::Signal(record(bytes, kind)?.0),
             KIND_FEED => Self::Feed(record(bytes, kind)?.0),
             KIND_DROPPED => Self::Dropped(record(bytes, kind)?.0),
+            KIND_AMENDMENT => Self::Amendment(record(bytes, kind)?.0),
+            KIND_LOST => Self::Lost(record(bytes, kind)?.0),
+            KIND_REFRESHED => Self::Refreshed(record(bytes, kind)?.0),
             _ => Self::Unknown(head),
         })
     }
@@ -151,6 +166,8 @@ impl<'a> Message<'a> {
             Self::Signal(m) => &m.head,
             Self::Feed(m) => &m.head,
             Self::Dropped(m) => &m.head,
+            Self::Amendment(m) => &m.head,
+            Self::Lost(m) | Self::Refreshed(m) => &m.head,
             Self::Unknown(head) => head,
         }
     }

@@ -222,10 +222,10 @@ records! {
     }
 
     /// Where a feed of the sender stands.
-    Feed: 180 {
+    Feed: 220 {
         /// Kind 7.
         head: Head,
-        /// 0 joining, 1 live, 2 recovering, 3 ended.
+        /// 0 joining, 1 live, 2 recovering, 3 ended, 4 refreshing.
         state: u8,
         /// Zero.
         reserved: [u8; 3],
@@ -245,6 +245,50 @@ records! {
         lost: U64,
         /// Messages that could not be decoded or applied.
         rejected: U64,
+        /// Gaps that were none.
+        refuted: U64,
+        /// Snapshots asked for.
+        snapshots_asked: U64,
+        /// Snapshots that never came whole or in time.
+        snapshots_failed: U64,
+        /// Times the books were refreshed from a snapshot.
+        refreshed: U64,
+        /// Messages not applied to stale books while a snapshot was on its way.
+        unresolved: U64,
+    }
+
+    /// An earlier print was busted or corrected; what was published of it stands.
+    Amendment: 64 {
+        /// Kind 9.
+        head: Head,
+        /// The venue's number of the message that amended it.
+        seq: U64,
+        /// Matching engine time, ns UTC.
+        ts_event: U64,
+        /// The sender's receive time, ns UTC.
+        ts_recv: U64,
+        /// The venue's number of the match.
+        match_id: U64,
+        /// 1 bust, 2 correction.
+        code: u8,
+        /// Zero.
+        reserved: [u8; 7],
+        /// In 1e-9: what it should have said; 0 for a bust.
+        price: I64,
+        /// What it should have said; 0 for a bust.
+        qty: U64,
+    }
+
+    /// Messages of the venue are gone for good, or the books are whole again after that.
+    Loss: 32 {
+        /// Kind 10, lost, or 11, refreshed.
+        head: Head,
+        /// Lost: the first number. Refreshed: the last number that the books reflect.
+        from_seq: U64,
+        /// Lost: one past the last number. Refreshed: end of the hole, event time, ns UTC.
+        to: U64,
+        /// Newest event time before the hole, ns UTC.
+        after_ns: U64,
     }
 
     /// Messages of a lane that were lost before they were numbered: the hole is here.

@@ -85,7 +85,7 @@ fn too_many_levels_are_refused() {
 proptest! {
     /// Any bytes are a message or a refusal, and a message shows only bytes that are there.
     #[test]
-    fn any_bytes_are_safe(kind in 0u8..12, rest in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn any_bytes_are_safe(kind in 0u8..14, rest in prop::collection::vec(any::<u8>(), 0..600)) {
         let bytes = [&[kind][..], &rest].concat();
         if let Ok(Message::Book(view)) = Message::parse(&bytes) {
             let levels = view.bids.len() + view.asks.len();

@@ -137,14 +137,34 @@ fn any_signal(id: InstrumentId) -> impl Strategy<Value = Frame> {
     })
 }
 
+fn any_amendment(id: InstrumentId) -> impl Strategy<Value = Frame> {
+    let correction = any::<(i64, u64)>().prop_map(|(price, qty)| AmendmentKind::Correction {
+        price: Price(price),
+        qty: Qty(qty),
+    });
+    let kind = prop_oneof![Just(AmendmentKind::Bust), correction];
+    (any_stamp(), any::<u64>(), kind, integrity()).prop_map(
+        move |(stamp, match_id, kind, integrity)| {
+            Frame::Amendment(Amendment {
+                instrument: id,
+                stamp,
+                match_id,
+                kind,
+                integrity,
+            })
+        },
+    )
+}
+
 fn any_feed() -> impl Strategy<Value = Frame> {
     let state = prop_oneof![
         Just(FeedState::Joining),
         Just(FeedState::Live),
         Just(FeedState::Recovering),
+        Just(FeedState::Refreshing),
         Just(FeedState::Ended)
     ];
-    (state, any::<[u64; 21]>()).prop_map(|(state, n)| {
+    (state, any::<[u64; 26]>()).prop_map(|(state, n)| {
         let line = |n: &[u64]| LineStatus {
             packets: n[0],
             wins: n[1],
@@ -164,6 +184,11 @@ fn any_feed() -> impl Strategy<Value = Frame> {
             recovered: n[18],
             lost: n[19],
             rejected: n[20],
+            refuted: n[21],
+            snapshots_asked: n[22],
+            snapshots_failed: n[23],
+            refreshed: n[24],
+            unresolved: n[25],
         })
     })
 }
@@ -200,6 +225,19 @@ fn any_frame() -> impl Strategy<Value = Frame> {
             vwap,
             any_signal(id),
             any_feed(),
+            any_amendment(id),
+            any::<(u64, u64, u64)>().prop_map(|(from_seq, to_seq, after_ns)| Frame::Lost(Lost {
+                from_seq,
+                to_seq,
+                after_ns,
+            })),
+            any::<(u64, u64, u64)>().prop_map(|(seq, after_ns, until_ns)| {
+                Frame::Refreshed(Refreshed {
+                    seq,
+                    after_ns,
+                    until_ns,
+                })
+            }),
             any::<u64>().prop_map(|count| Frame::Dropped { count }),
         ]
     })

@@ -270,9 +270,19 @@ impl Core {
                 activity.bar.instrument = self.own(lane, activity.bar.instrument)?;
                 self.publisher.activity(&activity);
             }
+            Frame::Amendment(mut amendment) => {
+                amendment.instrument = self.own(lane, amendment.instrument)?;
+                self.publisher.amendment(&amendment);
+            }
+            Frame::Lost(lost) => self.publisher.lost(&lost),
+            Frame::Refreshed(refreshed) => self.publisher.refreshed(&refreshed),
             Frame::Dropped { count } => self.publisher.hole(count),
             // The sender's own lines; ours are told instead. The others are not carried.
-            Frame::Feed(_) | Frame::Measure(_) | Frame::Joined(_) => {}
+            Frame::Feed(_)
+            | Frame::Measure(_)
+            | Frame::Joined(_)
+            | Frame::Status(_)
+            | Frame::Venue(_) => {}
         }
         Some(())
     }
