@@ -146,12 +146,7 @@ impl Shown {
             }
             Frame::Signal(signal) => {
                 self.counts[4] += 1;
-                let kind = match signal.kind {
-                    SignalKind::Jump { .. } => "jump",
-                    SignalKind::Halt { .. } => "halt",
-                    SignalKind::Resume => "resume",
-                    SignalKind::Rule { .. } => "rule",
-                };
+                let kind = kind_word(&signal.kind);
                 json!({"type": "signal", "symbol": name(signal.instrument),
                     "seq": signal.stamp.seq, "kind": kind, "integrity": word(signal.integrity)})
             }
@@ -180,6 +175,15 @@ impl Shown {
         json!({"type": "summary", "books": books, "trades": trades, "bars": bars, "vwaps": vwaps,
             "signals": signals, "gaps": self.status.gaps, "recovered": self.status.recovered,
             "lost": self.status.lost, "marked": self.marked, "instruments": self.instruments.len()})
+    }
+}
+
+fn kind_word(kind: &SignalKind) -> &'static str {
+    match kind {
+        SignalKind::Jump { .. } => "jump",
+        SignalKind::Halt { .. } => "halt",
+        SignalKind::Resume => "resume",
+        SignalKind::Rule { .. } => "rule",
     }
 }
 
