@@ -1,6 +1,7 @@
-//! Summaries over event time: bars and the sliding VWAP.
+//! Summaries over event time: bars by time and by activity, the sliding VWAP, measures of prices,
+//! spread and flow, and prints joined with the quote in force.
 //!
-//! Both live on the venue's clock. A [`EventClock`] turns the event times seen into a *watermark*:
+//! All live on the venue's clock. A [`EventClock`] turns the event times seen into a *watermark*:
 //! the promise that nothing earlier is expected. A bar closes and a window is emitted when the
 //! watermark reaches its end, so a replay gives the same values as the live run, however fast.
 //!
@@ -10,12 +11,21 @@
 //! ago, so they are counted and published figures stand, as on a consolidated tape before its
 //! end-of-day correction.
 
+mod activity;
 mod bar;
 mod event_clock;
+mod extreme;
+mod join;
+mod measure;
+mod stain;
 mod vwap;
+mod wide;
 
+pub use activity::ActivityBars;
 pub use bar::BarBuilder;
 pub use event_clock::EventClock;
+pub use join::{QUOTES_KEPT, QuoteJoin};
+pub use measure::{MeasureConfig, Measures};
 pub use vwap::SlidingVwap;
 
 use crate::event::{InstrumentId, Price, Qty};

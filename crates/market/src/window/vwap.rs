@@ -15,6 +15,7 @@
 //! The worst integrity of the prints in a window travels with it. Nothing is paid for that while
 //! all is well: one number says when a print was last not ok.
 
+use super::stain::Stains;
 use super::{LateCount, Print};
 use crate::event::{InstrumentId, Qty};
 use crate::publish::{Integrity, Vwap};
@@ -76,9 +77,7 @@ pub struct SlidingVwap {
     windows: Vec<Sums>,
     /// A bit an instrument that has something in its window or pending.
     active: Vec<u64>,
-    /// The newest step with a print of this integrity or worse, an instrument: suspect, recovering,
-    /// stale.
-    stains: Vec<[u64; 3]>,
+    stains: Vec<Stains>,
     /// The newest of all stains.
     stained_step: Option<u64>,
     /// Steps before this are complete.
@@ -105,7 +104,7 @@ impl SlidingVwap {
             newest: NONE,
             windows: vec![Sums::default(); width],
             active: vec![0; width.div_ceil(64)],
-            stains: vec![[0; 3]; width],
+            stains: vec![Stains::default(); width],
             stained_step: None,
             done_step: 0,
             late: LateCount::default(),
@@ -173,9 +172,7 @@ impl SlidingVwap {
         if integrity == Integrity::Ok {
             return;
         }
-        for stain in &mut self.stains[idx][..integrity as usize] {
-            *stain = (*stain).max(step);
-        }
+        self.stains[idx].add(step, integrity);
         self.stained_step = self.stained_step.max(Some(step));
     }
 
@@ -201,7 +198,7 @@ impl SlidingVwap {
         self.panes.fill(Sums::default());
         self.windows.fill(Sums::default());
         self.active.fill(0);
-        self.stains.fill([0; 3]);
+        self.stains.fill(Stains::default());
         self.stained_step = None;
         self.newest = NONE;
         self.done_step = 0;
@@ -220,7 +217,7 @@ impl SlidingVwap {
         (self.panes, self.width, self.newest) = (panes, instruments, NONE);
         self.windows.resize(instruments, Sums::default());
         self.active.resize(instruments.div_ceil(64), 0);
-        self.stains.resize(instruments, [0; 3]);
+        self.stains.resize(instruments, Stains::default());
         true
     }
 
@@ -266,7 +263,7 @@ impl SlidingVwap {
                 if sums.trades > 0 {
                     let mut vwap = self.vwap_of(idx, step, sums);
                     if self.stained_step.is_some_and(|at| at >= from_step) {
-                        vwap.integrity = worst(&self.stains[idx], from_step);
+                        vwap.integrity = self.stains[idx].worst(from_step);
                     }
                     emit(vwap);
                 } else if !self.is_pending(idx, step) {
@@ -309,13 +306,6 @@ fn one(print: &Print) -> Sums {
         trades: 1,
         worst: Integrity::Ok,
     }
-}
-
-/// The worst integrity among stains from `from_step` on. Step 0 is long before any event.
-fn worst(stains: &[u64; 3], from_step: u64) -> Integrity {
-    let levels = [Integrity::Suspect, Integrity::Recovering, Integrity::Stale];
-    let seen = stains.iter().rposition(|step| *step >= from_step.max(1));
-    seen.map_or(Integrity::Ok, |level| levels[level])
 }
 
 #[cfg(test)]
