@@ -7,9 +7,11 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use common::stream::{Stream, packet};
+use market::event::Qty;
 use market::feed::mold::LINE_RECOVERY;
 use market::pipeline::{DepthPipeline, ItchPipeline, PipelineConfig};
-use market::publish::{Frame, Sink};
+use market::publish::{BarRule, Frame, Sink};
+use market::window::MeasureConfig;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -55,6 +57,30 @@ impl Sink for Ring {
     }
 }
 
+/// All that a pipeline can be asked for.
+fn everything() -> PipelineConfig {
+    let rules = [
+        "spread-blowout",
+        "imbalance",
+        "wide: spread > 0.01 && ema(volume) >= 0",
+    ];
+    PipelineConfig {
+        measure: Some(MeasureConfig::default()),
+        activity: vec![
+            BarRule::Ticks(10),
+            BarRule::Volume(Qty(1_000)),
+            BarRule::Notional(1 << 50),
+            BarRule::Session(1_000_000_000),
+        ],
+        rules: rules
+            .map(|rule| rule.parse().expect("a sound rule"))
+            .to_vec(),
+        join_tolerance_ns: Some(u64::MAX),
+        has_reference: true,
+        ..PipelineConfig::default()
+    }
+}
+
 #[test]
 fn a_million_itch_messages_take_no_memory() {
     const WARM_UP: usize = 200_000;
@@ -64,7 +90,7 @@ fn a_million_itch_messages_take_no_memory() {
     let mut pipeline = ItchPipeline::new(&PipelineConfig {
         instruments_limit: 64,
         orders_limit: 1 << 16,
-        ..PipelineConfig::default()
+        ..everything()
     });
     let mut ring = Ring::default();
     let mut before = None;
@@ -119,7 +145,7 @@ fn a_million_itch_messages_take_no_memory() {
 fn depth_messages_take_no_memory() {
     let mut pipeline = DepthPipeline::new(&PipelineConfig {
         instruments_limit: 2,
-        ..PipelineConfig::default()
+        ..everything()
     });
     let snapshot = br#"{"lastUpdateId":10,"bids":[["100.0","1"]],"asks":[["101.0","1"]]}"#;
     let text = |id: u64| {

@@ -1,13 +1,17 @@
 //! What is known of every symbol beside its book, and the steps that read events: windows,
 //! signals, publisher.
 
+use std::sync::Arc;
+
 use super::config::{JumpPrice, PipelineConfig};
+use super::wider::{Around, Wider};
 use crate::book::Applied;
 use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, TradingState, VenueEvent};
 use crate::publish::{
-    Amendment, AmendmentKind, Integrity, Publisher, Signal, SignalKind, SymbolStatus, TradePrint,
+    Amendment, AmendmentKind, Integrity, Publisher, Quote, Signal, SignalKind, SymbolStatus, TradePrint,
     VenueStatus,
 };
+use crate::reference::Table;
 use crate::signal::{JumpDetector, TradingWatch};
 use crate::window::{BarBuilder, EventClock, LateCount, Print, SlidingVwap};
 
@@ -23,6 +27,11 @@ pub(super) struct Symbol {
 impl Symbol {
     pub(super) fn state(&self) -> TradingState {
         self.watch.state()
+    }
+
+    /// The symbol's own flag.
+    pub(super) fn flag(&self) -> Integrity {
+        self.flag
     }
 
     /// A crossed book in continuous trading cannot be right. Feeds without states trade always.
@@ -106,6 +115,8 @@ pub(super) struct Board {
     vwap: SlidingVwap,
     jumps: JumpDetector,
     jump_price: JumpPrice,
+    /// What a pipeline was asked for beyond bars, VWAP, jumps and halts.
+    wider: Option<Box<Wider>>,
     window_due_ns: u64,
     now_ns: u64,
     amendments: u64,
@@ -121,11 +132,13 @@ impl Board {
         let limit = config.instruments_limit;
         let lateness_ns = config.lateness_held_ns();
         let (length_ns, step_ns) = (config.vwap_length_ns, config.vwap_step_ns);
+        let mut publisher = Publisher::new(limit, config.queue_limit);
         Self {
             symbols: Vec::with_capacity(limit),
             statuses: Vec::with_capacity(limit),
             venue: VenueStatus::default(),
-            publisher: Publisher::new(limit, config.queue_limit),
+            wider: Wider::new(config, &mut publisher),
+            publisher,
             lasting: Integrity::Ok,
             has_gap: false,
             clock: EventClock::new(lateness_ns, config.quiet_ns),
@@ -146,7 +159,7 @@ impl Board {
 
     /// A new or renamed instrument.
     #[cold]
-    pub(super) fn listed(&mut self, id: InstrumentId) {
+    pub(super) fn listed(&mut self, id: InstrumentId, symbol: [u8; 16]) {
         let count = id.0 as usize + 1;
         if count > self.symbols.len() {
             self.growths += u64::from(count > self.symbols.capacity());
@@ -163,7 +176,17 @@ impl Board {
                 | self.jumps.reserve(count);
             self.growths += u64::from(grew);
         }
+        if let Some(wider) = &mut self.wider {
+            self.growths += u64::from(wider.listed(id, symbol, &mut self.publisher));
+        }
         self.publisher.mark_instrument(id);
+    }
+
+    /// Ignored where the configuration has no place for reference data.
+    pub(super) fn swap_reference(&mut self, table: Arc<Table>) {
+        if let Some(wider) = &mut self.wider {
+            wider.swap_reference(table);
+        }
     }
 
     /// Every event passes here once, in feed order.
@@ -208,17 +231,28 @@ impl Board {
         }
     }
 
-    /// The middle of a book that changed near the touch, where that is the price watched for jumps.
+    /// The touch of a book that changed near it, after what the same message printed: read only
+    /// where its middle is watched for jumps, or a window wants it.
     #[inline]
-    pub(super) fn middle(
+    pub(super) fn quoted(
         &mut self,
         id: InstrumentId,
         stamp: Stamp,
-        mid: impl FnOnce() -> Option<Price>,
+        quote: impl FnOnce() -> Option<Quote>,
     ) {
-        if self.jump_price == JumpPrice::Mid
-            && let Some(mid) = mid()
-        {
+        let is_watched = self.jump_price == JumpPrice::Mid;
+        if !is_watched && self.wider.is_none() {
+            return;
+        }
+        let Some(mut quote) = quote() else {
+            return;
+        };
+        quote.since_ns = stamp.ts_event;
+        let integrity = self.integrity(id);
+        if let Some(wider) = &mut self.wider {
+            wider.quote(id, &quote, integrity);
+        }
+        if let Some(mid) = quote.mid().filter(|_| is_watched) {
             self.price(id, stamp, mid);
         }
     }
@@ -238,6 +272,9 @@ impl Board {
         self.symbols[id.0 as usize].last = Some(print);
         self.publisher.trade(&print);
         self.publisher.mark_book(id);
+        if self.wider.is_some() {
+            self.wider_print(&print);
+        }
         let print = Print {
             instrument: id,
             ts_event: stamp.ts_event,
@@ -249,6 +286,23 @@ impl Board {
         self.bars.add(&print, integrity);
         self.vwap.add(&print, integrity);
         self.window_due_ns = self.window_due_ns.min(self.bars.next_end_ns());
+    }
+
+    fn wider_print(&mut self, print: &TradePrint) {
+        let feed = self.feed_integrity();
+        let Some(wider) = &mut self.wider else {
+            return;
+        };
+        wider.print(
+            print,
+            Around {
+                symbols: &self.symbols,
+                feed,
+                now_ns: self.now_ns,
+                publisher: &mut self.publisher,
+            },
+        );
+        self.window_due_ns = self.window_due_ns.min(wider.next_end_ns());
     }
 
     /// Looks whether a price jumped.
@@ -358,7 +412,14 @@ impl Board {
         if let Some(symbol) = self.symbols.get_mut(id.0 as usize)
             && symbol.flag != integrity
         {
-            symbol.flag = integrity;
+            let before = std::mem::replace(&mut symbol.flag, integrity);
+            // What windows missed meanwhile stays missed until they have left it behind.
+            if before > integrity {
+                self.vwap.stain_now(id, before);
+                if let Some(wider) = &mut self.wider {
+                    wider.stain(id, before);
+                }
+            }
             self.publisher.mark_book(id);
         }
     }
@@ -418,6 +479,9 @@ impl Board {
         self.bars.clear();
         self.vwap.clear();
         self.jumps.clear();
+        if let Some(wider) = &mut self.wider {
+            wider.clear();
+        }
         self.window_due_ns = 0;
         self.mark_all();
     }
@@ -431,6 +495,14 @@ impl Board {
             bar.integrity = bar.integrity.max(flag).max(feed);
             publisher.bar(&bar);
         });
+        if let Some(wider) = &mut self.wider {
+            wider.flush(&mut Around {
+                symbols: &self.symbols,
+                feed,
+                now_ns: self.now_ns,
+                publisher: &mut self.publisher,
+            });
+        }
     }
 
     pub(super) fn tick(&mut self, now_ns: u64) {
@@ -468,6 +540,14 @@ impl Board {
         (self.bars.late(), self.vwap.late())
     }
 
+    /// Prints and quotes that came too late for the measures.
+    pub(super) fn late_measures(&self) -> LateCount {
+        self.wider
+            .as_ref()
+            .map(|wider| wider.late())
+            .unwrap_or_default()
+    }
+
     pub(super) fn amendments(&self) -> u64 {
         self.amendments
     }
@@ -501,5 +581,15 @@ impl Board {
             publisher.vwap(&vwap);
         });
         self.window_due_ns = self.vwap.next_end_ns().min(self.bars.next_end_ns());
+        if let Some(wider) = &mut self.wider {
+            let mut around = Around {
+                symbols: &self.symbols,
+                feed,
+                now_ns: self.now_ns,
+                publisher: &mut self.publisher,
+            };
+            wider.advance(watermark, &mut around);
+            self.window_due_ns = self.window_due_ns.min(wider.next_end_ns());
+        }
     }
 }

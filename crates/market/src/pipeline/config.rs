@@ -3,7 +3,9 @@
 use super::shard::Shard;
 use crate::feed::binance::DepthConfig;
 use crate::feed::mold::MoldConfig;
-use crate::signal::JumpConfig;
+use crate::publish::BarRule;
+use crate::signal::{JumpConfig, RuleConfig};
+use crate::window::MeasureConfig;
 
 /// Which price is watched for jumps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -56,6 +58,18 @@ pub struct PipelineConfig {
     pub status_interval_ns: u64,
     /// Lossless frames kept for a reader that falls behind.
     pub queue_limit: usize,
+    /// The window that is measured (spread, flow, volatility, ...); `None`: nothing is, at no cost,
+    /// unless there are rules.
+    pub measure: Option<MeasureConfig>,
+    /// Bars that activity closes.
+    pub activity: Vec<BarRule>,
+    /// Users' signals over the measures.
+    pub rules: Vec<RuleConfig>,
+    /// Publishes each print with the quote and the reference row in force, where the quote is no
+    /// older than this before the print, ns; `None`: does not.
+    pub join_tolerance_ns: Option<u64>,
+    /// A table of reference data may be put in force.
+    pub has_reference: bool,
 }
 
 impl Default for PipelineConfig {
@@ -79,6 +93,11 @@ impl Default for PipelineConfig {
             book_interval_ns: 0,
             status_interval_ns: 100_000_000,
             queue_limit: 65_536,
+            measure: None,
+            activity: Vec::new(),
+            rules: Vec::new(),
+            join_tolerance_ns: None,
+            has_reference: false,
         }
     }
 }

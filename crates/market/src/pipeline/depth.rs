@@ -1,17 +1,19 @@
 //! Depth feeds in JSON: Binance spot and USD-M futures.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use wire::binance::{self, AggTrade, BookTicker, Depth, Message, Snapshot};
 
 use super::board::{Board, Trade};
 use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
-use super::top::top_of;
+use super::top::{quote_of, top_of};
 use crate::book::{LevelBook, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, Price, Qty, Side, Stamp};
 use crate::feed::binance::{DepthOutcome, DepthSync, SyncState};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, LineStatus, Published, Sink};
+use crate::reference::Table;
 use crate::window::LateCount;
 
 /// Best prices kept until the difference that reaches them.
@@ -123,6 +125,11 @@ impl DepthPipeline {
         self.board.tick(now_ns);
     }
 
+    /// Puts a table of reference data in force.
+    pub fn swap_reference(&mut self, table: Arc<Table>) {
+        self.board.swap_reference(table);
+    }
+
     /// Offers everything new to the sink.
     pub fn publish(&mut self, sink: &mut impl Sink) {
         let books_due = self.board.due();
@@ -223,6 +230,12 @@ impl DepthPipeline {
     #[must_use]
     pub fn late(&self) -> (LateCount, LateCount) {
         self.board.late()
+    }
+
+    /// Prints and quotes behind the watermark of the measures.
+    #[must_use]
+    pub fn late_measures(&self) -> LateCount {
+        self.board.late_measures()
     }
 
     /// Lossless frames dropped because the reader was too slow.
@@ -345,7 +358,7 @@ impl DepthPipeline {
         self.learn_decimals(id, change.price_digits);
         if change.near {
             let book = &self.markets[id.0 as usize].book;
-            self.board.middle(id, stamp, || book.mid());
+            self.board.quoted(id, stamp, || Some(quote_of(book)));
         }
     }
 
@@ -436,7 +449,7 @@ impl DepthPipeline {
             tickers: VecDeque::with_capacity(TICKERS),
             has_trades: false,
         });
-        self.board.listed(id);
+        self.board.listed(id, instrument.symbol);
         self.board.set_flag(id, Integrity::Recovering);
         id
     }

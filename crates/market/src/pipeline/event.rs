@@ -3,13 +3,16 @@
 //! The translator of a feed decodes, puts in sequence and recovers; it hands over plain events and
 //! says what it knows of the feed (status, gaps, flags). Nothing here knows a protocol.
 
+use std::sync::Arc;
+
 use super::board::{Board, Symbol};
 use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
-use super::top::top_of;
+use super::top::{quote_of, top_of};
 use crate::book::{Applied, BookSet, LevelBook, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, Side, Stamp};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
+use crate::reference::Table;
 use crate::window::LateCount;
 
 /// Longest name that an [`Instrument`] holds, bytes.
@@ -195,9 +198,9 @@ impl EventPipeline {
         self.board.touched(id, stamp, near);
         if near {
             let (orders, levels) = (&self.orders, &self.levels);
-            self.board.middle(id, stamp, || match place? {
-                Place::Orders(id) => orders.book(id).and_then(OrderBook::mid),
-                Place::Levels(idx) => levels[idx].mid(),
+            self.board.quoted(id, stamp, || match place? {
+                Place::Orders(id) => orders.book(id).map(quote_of),
+                Place::Levels(idx) => Some(quote_of(&levels[idx])),
             });
         }
     }
@@ -265,6 +268,11 @@ impl EventPipeline {
     /// Lets time pass: quiet windows, status.
     pub fn tick(&mut self, now_ns: u64) {
         self.board.tick(now_ns);
+    }
+
+    /// Puts a table of reference data in force.
+    pub fn swap_reference(&mut self, table: Arc<Table>) {
+        self.board.swap_reference(table);
     }
 
     /// Offers everything new to the sink.
@@ -369,6 +377,12 @@ impl EventPipeline {
         self.board.late()
     }
 
+    /// Prints and quotes behind the watermark of the measures.
+    #[must_use]
+    pub fn late_measures(&self) -> LateCount {
+        self.board.late_measures()
+    }
+
     /// Prints that the venue busted or corrected; published windows stand.
     #[must_use]
     pub fn amendments(&self) -> u64 {
@@ -466,7 +480,7 @@ impl EventPipeline {
         instrument.symbol = name;
         self.instruments.push(instrument);
         self.markets.push(Market::default());
-        self.board.listed(id);
+        self.board.listed(id, name);
         id
     }
 }

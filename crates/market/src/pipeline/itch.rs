@@ -1,6 +1,7 @@
 //! ITCH 5.0 over MoldUDP64, or as bare messages of a file.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use wire::moldudp64::Messages;
 
@@ -9,12 +10,13 @@ use super::board::Board;
 use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
 use super::shard::{Shard, locate_of};
-use super::top::top_of;
+use super::top::{quote_of, top_of};
 use crate::book::{BookSet, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp};
 use crate::feed::itch::{Meaning, Normaliser, Orders};
 use crate::feed::mold::{Handler, MoldFeed, Note};
 use crate::publish::{BookTop, FeedStatus, Integrity, Published, Sink};
+use crate::reference::Table;
 use crate::window::LateCount;
 
 /// Digests wanted or taken but not fetched, at most.
@@ -127,6 +129,11 @@ impl ItchPipeline {
         board.publisher.publish(&view, books_due, sink);
     }
 
+    /// Puts a table of reference data in force.
+    pub fn swap_reference(&mut self, table: Arc<Table>) {
+        self.core.board.swap_reference(table);
+    }
+
     /// Tells how many packets of a line the kernel has dropped in all.
     pub fn kernel_drops(&mut self, line: usize, total: u64) {
         self.feed.kernel_drops(line, total);
@@ -209,6 +216,12 @@ impl ItchPipeline {
     #[must_use]
     pub fn late(&self) -> (LateCount, LateCount) {
         self.core.board.late()
+    }
+
+    /// Prints and quotes behind the watermark of the measures.
+    #[must_use]
+    pub fn late_measures(&self) -> LateCount {
+        self.core.board.late_measures()
     }
 
     /// Prints that the venue busted or corrected; published windows stand.
@@ -437,8 +450,8 @@ impl Core {
     fn middle(&mut self, id: InstrumentId, stamp: Stamp, near: bool) {
         if near {
             let books = &self.books;
-            let mid = || books.book(id).and_then(OrderBook::mid);
-            self.board.middle(id, stamp, mid);
+            self.board
+                .quoted(id, stamp, || books.book(id).map(quote_of));
         }
     }
 
@@ -447,7 +460,8 @@ impl Core {
         while self.books.len() <= id.0 as usize {
             self.books.open();
         }
-        self.board.listed(id);
+        let symbol = self.normaliser.instruments()[id.0 as usize].symbol;
+        self.board.listed(id, symbol);
     }
 
     fn apply(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) -> Result<(), Reject> {

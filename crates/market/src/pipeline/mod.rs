@@ -27,6 +27,7 @@ mod rejects;
 mod relay;
 mod shard;
 mod top;
+mod wider;
 
 pub use config::{JumpPrice, PipelineConfig};
 pub use depth::{DepthPipeline, TickerCheck};

@@ -3,13 +3,27 @@
 use super::board::Symbol;
 use crate::book::{LevelBook, OrderBook};
 use crate::event::{InstrumentId, Side};
-use crate::publish::{BookTop, Integrity, Level, TOP_LEVELS};
+use crate::publish::{BookTop, Integrity, Level, Quote, TOP_LEVELS};
 
 /// What a published book reads of either kind of book.
 pub(super) trait Touch {
     fn top(&self, side: Side, top: &mut [Level]) -> usize;
     fn is_locked(&self) -> bool;
     fn is_crossed(&self) -> bool;
+}
+
+/// The best of both sides; since when is for the caller to say.
+#[inline]
+pub(super) fn quote_of(book: &impl Touch) -> Quote {
+    let best = |side| {
+        let mut level = [Level::default()];
+        (book.top(side, &mut level) > 0).then(|| (level[0].price, level[0].qty))
+    };
+    Quote {
+        since_ns: 0,
+        bid: best(Side::Bid),
+        ask: best(Side::Ask),
+    }
 }
 
 /// `None` where the instrument has no book yet.

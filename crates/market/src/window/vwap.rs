@@ -176,6 +176,13 @@ impl SlidingVwap {
         self.stained_step = self.stained_step.max(Some(step));
     }
 
+    /// Something unknown happened to an instrument in the step that is open now.
+    pub(crate) fn stain_now(&mut self, id: InstrumentId, integrity: Integrity) {
+        if (id.0 as usize) < self.width {
+            self.stain(id.0 as usize, self.done_step, integrity);
+        }
+    }
+
     /// Moves the watermark; for each step that passes, gives each window that has a print to
     /// `emit`, with the worst integrity of its prints. Steps come in order, and instruments within
     /// a step.

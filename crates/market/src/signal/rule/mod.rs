@@ -19,7 +19,7 @@ pub use config::{PRESETS, RuleConfig, RuleError};
 pub use field::{FIELDS, fields_text};
 
 use crate::publish::{Measure, RuleName};
-use field::{Field, FIELD_COUNT};
+use field::{FIELD_COUNT, Field};
 use program::{Input, Program};
 
 /// One rule, compiled.

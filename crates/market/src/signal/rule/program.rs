@@ -82,7 +82,9 @@ impl Program {
             return Err(bad("it names no field, so it never changes".to_owned()));
         }
         if names.len() > INPUTS_MAX {
-            return Err(bad(format!("it names more than {INPUTS_MAX} different fields")));
+            return Err(bad(format!(
+                "it names more than {INPUTS_MAX} different fields"
+            )));
         }
         let input = |name: &String| match name.strip_prefix(MEAN) {
             Some(field) => find(field).map(Input::Mean),
@@ -154,7 +156,10 @@ fn rewrite(text: &str) -> Result<String, RuleError> {
             written += field;
             done = close + 1;
         } else if !is_number && !is_operator && find(word).is_none() {
-            return Err(bad(at, format!("`{word}` is not known; fields are {}", fields_text())));
+            return Err(bad(
+                at,
+                format!("`{word}` is not known; fields are {}", fields_text()),
+            ));
         }
     }
     if nodes > NODES_MAX {

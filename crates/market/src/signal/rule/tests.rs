@@ -5,7 +5,10 @@ use crate::publish::{Integrity, Quote};
 const STEP: u64 = 500_000_000;
 
 fn rules(texts: &[&str]) -> Rules {
-    let configs: Vec<RuleConfig> = texts.iter().map(|t| t.parse().expect("a sound rule")).collect();
+    let configs: Vec<RuleConfig> = texts
+        .iter()
+        .map(|t| t.parse().expect("a sound rule"))
+        .collect();
     Rules::new(&configs, 1, 3)
 }
 
@@ -44,7 +47,9 @@ fn told(rules: &mut Rules, spreads: &[i64]) -> Vec<(usize, i64)> {
     let mut told = Vec::new();
     for (step, spread) in spreads.iter().enumerate() {
         let measure = measure(step as u64 + 100, *spread, 5);
-        rules.update(&measure, |_, value_e9| told.push((step, value_e9 / 10_000_000)));
+        rules.update(&measure, |_, value_e9| {
+            told.push((step, value_e9 / 10_000_000))
+        });
     }
     told
 }
@@ -69,7 +74,10 @@ fn fields_operators_and_presets_read() {
         ("imbalance == 0.5", true),
         ("abs(-imbalance) >= 0.5 && mid > price", true),
         ("not(spread > 0) || bid_qty / ask_qty == 3", true),
-        ("max(bid_qty, ask_qty) - min(bid_qty, ask_qty) * 2 < 10 ^ 1", false),
+        (
+            "max(bid_qty, ask_qty) - min(bid_qty, ask_qty) * 2 < 10 ^ 1",
+            false,
+        ),
         ("twap > 0 || twap <= 0", false),
         ("ema > 0", false),
         ("volume + 1 > 5 && trades < 13", true),
@@ -89,7 +97,10 @@ fn mistakes_are_told_with_their_place() {
     assert!(error("spread > 3").contains("has no usable name"));
     assert!(error("a b: spread > 3").contains("has no usable name"));
     let unknown = error("x: spread > 3 * eam(spread)");
-    assert!(unknown.contains("at character 14: `eam` is not known"), "{unknown}");
+    assert!(
+        unknown.contains("at character 14: `eam` is not known"),
+        "{unknown}"
+    );
     assert!(error("x: ema(spred) > 1").contains("ema(spred): a field is wanted: price, bid"));
     assert!(error("x: spread >").contains("is no expression"));
     assert!(error("x: 1 > 2").contains("names no field"));

@@ -9,7 +9,8 @@
 //! change of its touch it is put to sleep, and its panes, which are then all alike, are written anew
 //! when it wakes.
 //!
-//! Late policy: a print or quote before the watermark is left out and counted. What holds for a time
+//! Late policy: a print before the watermark's step is left out and counted; a quote is counted and
+//! holds from the start of that step on, since what holds now is worth knowing. What holds for a time
 //! never goes back: an event that comes after a later one of its instrument holds from where that
 //! one did.
 
@@ -121,7 +122,7 @@ impl Measures {
         grows
     }
 
-    /// Prints and quotes that came before the watermark: left out.
+    /// Prints that came too late and were left out; quotes that were, and were taken.
     #[must_use]
     pub fn late(&self) -> LateCount {
         self.late
@@ -145,11 +146,23 @@ impl Measures {
         if track.is_none_or(|track| track.is_quote(quote)) {
             return;
         }
-        let Some(step) = self.wake(id, quote.since_ns) else {
+        // What holds now is worth knowing however late it is told.
+        let start_ns = self.shape.start_ns(self.done_step);
+        self.late.applied += u64::from(quote.since_ns < start_ns);
+        let since_ns = quote.since_ns.max(start_ns);
+        let Some(step) = self.wake(id, since_ns) else {
             return;
         };
         let (shape, track, panes) = self.parts(id);
-        track.take_quote(shape, panes, step, quote, integrity);
+        let quote = Quote { since_ns, ..*quote };
+        track.take_quote(shape, panes, step, &quote, integrity);
+    }
+
+    /// Something unknown happened to an instrument in the step that is open now.
+    pub(crate) fn stain(&mut self, id: InstrumentId, integrity: Integrity) {
+        if let Some(track) = self.tracks.get_mut(id.0 as usize) {
+            track.stain(self.done_step, integrity);
+        }
     }
 
     /// Moves the watermark; for each step that passes, gives each instrument that is awake to

@@ -295,7 +295,13 @@ fn late_events_are_left_out_and_counted() {
     };
     measures.print(&print(999), None, Integrity::Ok);
     measures.quote(id, &quote_of(990, 5, 1, 1), Integrity::Ok);
-    assert_eq!(measures.late().dropped, 2);
+    assert_eq!(
+        measures.late(),
+        LateCount {
+            applied: 1,
+            dropped: 1
+        }
+    );
     measures.print(&print(1_000), None, Integrity::Ok);
     let mut trades = Vec::new();
     measures.advance(1_100, |measure| {

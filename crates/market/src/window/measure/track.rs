@@ -78,6 +78,10 @@ impl Track {
         (self.quote.bid, self.quote.ask) == (quote.bid, quote.ask)
     }
 
+    pub(super) fn stain(&mut self, step: u64, integrity: Integrity) {
+        self.stains.add(step, integrity);
+    }
+
     /// Whether the window after `step` holds no event: nothing it says can change any more.
     pub(super) fn is_quiet(&self, shape: &Shape, step: u64) -> bool {
         self.newest_step + shape.steps <= step
