@@ -23,10 +23,11 @@ use report::Report;
 #[global_allocator]
 static HEAP: HugeHeap = HugeHeap;
 
-const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick] [--only NAME]
+const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick] [--only NAME] [--peers]
        rivals day FILE [MESSAGES]
 Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.
---only takes one part of the stream suite: decode, books, receive, wire_to_publish.
+--only takes one part of the stream suite: decode, books, windows, receive, wire_to_publish.
+--peers installs engines from PyPI in target/peers-venv and measures `windows` beside them.
 `day` writes the generated ITCH day of the stream suite, for engines that are run outside this program.";
 
 /// Messages of a day that is written for others.
@@ -37,12 +38,18 @@ const DAY_MESSAGES: usize = 20_000_000;
 pub struct Size {
     quick: bool,
     only: Option<String>,
+    peers: bool,
 }
 
 impl Size {
     /// `full`, or a tenth of it.
     fn of(&self, full: usize) -> usize {
         if self.quick { full / 10 } else { full }
+    }
+
+    /// Whether engines from PyPI are to be installed and measured.
+    fn peers(&self) -> bool {
+        self.peers
     }
 
     /// Whether the figures of this name are asked for.
@@ -69,6 +76,7 @@ fn main() -> Result<()> {
     while let Some(argument) = words.next() {
         match argument.as_str() {
             "--quick" => size.quick = true,
+            "--peers" => size.peers = true,
             "--only" => size.only = Some(words.next().context(USAGE)?),
             "-h" | "--help" => {
                 println!("{USAGE}");

@@ -8,7 +8,10 @@ mod input;
 mod naive;
 mod plan;
 mod receive;
+mod vwap;
 mod wire_to_publish;
+
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -21,6 +24,8 @@ pub use day::write as write_day;
 
 /// Messages of the decode and book figures.
 const MESSAGES: usize = 10_000_000;
+/// Prints of the sliding VWAP.
+const PRINTS: usize = 10_000_000;
 
 /// The figures of receiving alone.
 pub fn receiving(size: &Size, report: &mut Report) -> Result<()> {
@@ -47,11 +52,25 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         report.scheduled(held);
         figures.into_iter().for_each(|figure| report.add(figure));
     }
+    if size.wants("windows") {
+        windows(size, report)?;
+    }
     if size.wants("receive") {
         receive::run(size, report)?;
     }
     if size.wants("wire_to_publish") {
         wire_to_publish::run(size, report)?;
     }
+    Ok(())
+}
+
+fn windows(size: &Size, report: &mut Report) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let peers = size.peers().then_some(root.as_path());
+    let prints = size.of(PRINTS);
+    report.step(&format!("stream: sliding VWAP of {prints} prints"));
+    let (held, figures) = held(0, || vwap::measure(prints, peers));
+    report.scheduled(held);
+    figures?.into_iter().for_each(|figure| report.add(figure));
     Ok(())
 }
