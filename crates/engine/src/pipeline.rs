@@ -1,7 +1,10 @@
 //! What a lane runs: the steps of `market` joined to one state machine.
 
+use std::sync::Arc;
+
 use crate::ring::FrameSender;
 use market::pipeline::{ItchPipeline, RejectRing, RelayPipeline};
+use market::reference::Table;
 use wire::moldudp64::Request;
 
 /// A pure state machine between payloads and frames. The lane drives it: payloads, then `tick`
@@ -30,6 +33,11 @@ pub trait Pipeline {
 
     /// A digest that was asked for and is ready: sequence number and digest.
     fn take_digest(&mut self) -> Option<(u64, u64)>;
+
+    /// Reference data to put in force; ignored where there is no use for it.
+    fn swap_reference(&mut self, table: Arc<Table>) {
+        drop(table);
+    }
 
     /// The last packets and messages that could not be used, if the pipeline keeps them.
     fn rejected(&self) -> Option<&RejectRing> {
@@ -70,6 +78,10 @@ impl Pipeline for ItchPipeline {
 
     fn take_digest(&mut self) -> Option<(u64, u64)> {
         Self::take_digest(self)
+    }
+
+    fn swap_reference(&mut self, table: Arc<Table>) {
+        Self::swap_reference(self, table);
     }
 
     fn rejected(&self) -> Option<&RejectRing> {

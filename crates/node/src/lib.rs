@@ -10,7 +10,9 @@ pub mod memory;
 mod names;
 mod node;
 pub mod outlet;
+pub mod reference;
 
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;
 pub use node::{Node, NodeError, Settings};
+pub use reference::ReferenceStore;

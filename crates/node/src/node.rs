@@ -17,6 +17,7 @@ use crate::market::MarketView;
 use crate::memory::{Days, Documents, day_settings, document_settings};
 use crate::names::Names;
 use crate::outlet::{Outlets, Registry};
+use crate::reference::ReferenceStore;
 
 /// Where and how a node keeps its data.
 #[derive(Clone, Debug)]
@@ -69,6 +70,7 @@ pub struct Node {
     embedder: Embedder,
     clock: Arc<dyn Clock>,
     names: Names,
+    reference: ReferenceStore,
     recovery: Vec<(&'static str, Recovery)>,
     /// Held for the life of the node: two writers of one log would destroy it.
     _lock: File,
@@ -101,6 +103,7 @@ impl Node {
             embedder,
             clock,
             names,
+            reference: ReferenceStore::default(),
             recovery: vec![("documents", recovered), ("days", recovered_days)],
             _lock: lock,
         })
@@ -131,6 +134,12 @@ impl Node {
     /// The market, for labels, reports and what else is not a frame.
     pub fn market_mut(&self) -> RwLockWriteGuard<'_, MarketView> {
         self.market.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reference data, for lanes and readers.
+    #[must_use]
+    pub fn reference(&self) -> &ReferenceStore {
+        &self.reference
     }
 
     /// Documents.

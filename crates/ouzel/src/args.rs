@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use engine::udp::Receive;
 
+use crate::windows::WindowArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// The address that every command agrees on.
@@ -66,6 +67,7 @@ Examples:
   ouzel serve --itch-a 233.54.12.111:26477 --itch-b 233.54.12.112:26477 --retransmit 10.1.1.5:18300
   ouzel serve --binance wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@trade \\
               --binance-rest https://api.binance.com/api/v3/depth
+  ouzel serve --signal spread-blowout --signal 'thin: bid_qty + ask_qty < 200; hold 3' --measures 10s/500ms
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
@@ -142,6 +144,9 @@ pub struct DemoArgs {
     /// Ways out beside HTTP
     #[command(flatten)]
     pub out: OutArgs,
+    /// Windows and signals
+    #[command(flatten)]
+    pub windows: WindowArgs,
     /// The writer of answers
     #[command(flatten)]
     pub model: ModelArgs,
@@ -237,6 +242,16 @@ pub struct ServeArgs {
     /// Ways out beside HTTP
     #[command(flatten)]
     pub out: OutArgs,
+    /// Reference data (CSV or JSON lines: symbol, name, sector, cik, currency, tick_size,
+    /// lot_size); loaded again at SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub reference: Option<PathBuf>,
+    /// Append every risk verdict to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub risk_record: Option<PathBuf>,
+    /// Windows and signals
+    #[command(flatten)]
+    pub windows: WindowArgs,
     /// The writer of answers
     #[command(flatten)]
     pub model: ModelArgs,
@@ -299,6 +314,9 @@ pub struct ReplayArgs {
     /// Rows of the summary
     #[arg(long, default_value_t = 10)]
     pub top: usize,
+    /// Windows and signals
+    #[command(flatten)]
+    pub windows: WindowArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

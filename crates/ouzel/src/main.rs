@@ -20,6 +20,7 @@ mod replay;
 mod search;
 mod serve;
 mod session_day;
+mod windows;
 
 use std::process::ExitCode;
 

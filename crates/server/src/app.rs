@@ -7,6 +7,7 @@ use rag::Model;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::Metrics;
+use crate::risk::Desk;
 
 /// Searches, reads and writes that may run at once; more wait, and many more are refused.
 const WORKERS: usize = 8;
@@ -23,6 +24,8 @@ pub struct App {
     pub node: Arc<Node>,
     /// The writer of answers, if one is configured.
     pub model: Option<Arc<dyn Model>>,
+    /// Pre-trade checks.
+    pub risk: Desk,
     /// Counters and histograms of the doors.
     pub metrics: Metrics,
     probes: Vec<Probe>,
@@ -95,6 +98,7 @@ impl App {
         Self {
             node,
             model,
+            risk: Desk::default(),
             metrics: Metrics::default(),
             probes,
             workers: Places::new(WORKERS),

@@ -16,6 +16,7 @@ pub mod load;
 pub mod metrics;
 pub mod model;
 pub mod out;
+pub mod risk;
 mod stream;
 
 pub use app::{App, Check, Probe};

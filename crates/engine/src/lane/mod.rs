@@ -23,6 +23,7 @@ use crate::ring::FrameSender;
 use crate::source::Source;
 use market::pipeline::Offender;
 use market::publish::Frame;
+use market::reference::Table;
 use rtrb::{Consumer, Producer, RingBuffer};
 use stdx::{Buckets, Clock, SystemClock};
 
@@ -109,7 +110,7 @@ pub fn lane_cores(count: usize, from: Option<usize>) -> Vec<Option<usize>> {
 }
 
 /// What the control side can ask of a running lane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Finish: publish what is there and end.
     Stop,
@@ -117,6 +118,9 @@ pub enum Command {
     DigestAt(u64),
     /// Change what to do when nothing comes.
     SetIdle(Idle),
+    /// Put reference data in force, between two payloads. Whoever sends it keeps a clone until the
+    /// lane has let go of it, so that the lane never frees memory.
+    Reference(Arc<Table>),
 }
 
 /// Where a lane is in its life.

@@ -216,6 +216,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
                 Command::Stop => self.stopping = true,
                 Command::SetIdle(idle) => self.idle = idle,
                 Command::DigestAt(seq) => self.pipeline.digest_at(seq),
+                Command::Reference(table) => self.pipeline.swap_reference(table),
             }
         }
     }

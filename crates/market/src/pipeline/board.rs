@@ -8,8 +8,8 @@ use super::wider::{Around, Wider};
 use crate::book::Applied;
 use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, TradingState, VenueEvent};
 use crate::publish::{
-    Amendment, AmendmentKind, Integrity, Publisher, Quote, Signal, SignalKind, SymbolStatus, TradePrint,
-    VenueStatus,
+    Amendment, AmendmentKind, Integrity, Publisher, Quote, Signal, SignalKind, SymbolStatus,
+    TradePrint, VenueStatus,
 };
 use crate::reference::Table;
 use crate::signal::{JumpDetector, TradingWatch};

@@ -199,7 +199,7 @@ impl EventPipeline {
         if near {
             let (orders, levels) = (&self.orders, &self.levels);
             self.board.quoted(id, stamp, || match place? {
-                Place::Orders(id) => orders.book(id).map(quote_of),
+                Place::Orders(id) => orders.book(id).map(|book| quote_of(&book)),
                 Place::Levels(idx) => Some(quote_of(&levels[idx])),
             });
         }

@@ -451,7 +451,7 @@ impl Core {
         if near {
             let books = &self.books;
             self.board
-                .quoted(id, stamp, || books.book(id).map(quote_of));
+                .quoted(id, stamp, || books.book(id).map(|book| quote_of(&book)));
         }
     }
 

@@ -39,7 +39,7 @@ fn each_check_refuses_for_its_own_reason() {
         reason(&mut gate, &buy(100, 5), 0),
         Some(Reason::NoReference)
     );
-    gate.mark(0, Price(100), 0).expect("known");
+    gate.mark(0, Price(100), 10).expect("known");
     assert_eq!(reason(&mut gate, &buy(100, 0), 1_000), Some(Reason::Size));
     assert_eq!(reason(&mut gate, &buy(100, 21), 1_000), Some(Reason::Size));
     assert_eq!(reason(&mut gate, &buy(106, 5), 1_000), Some(Reason::Collar));

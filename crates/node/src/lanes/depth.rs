@@ -17,6 +17,8 @@ pub struct DepthLane {
     frames: Vec<Frame>,
     /// The connection was lost, and no message has come since.
     is_interrupted: bool,
+    /// Of the reference data in force.
+    revision: u32,
 }
 
 impl DepthLane {
@@ -28,6 +30,7 @@ impl DepthLane {
             lane,
             frames: Vec::new(),
             is_interrupted: false,
+            revision: 0,
         }
     }
 
@@ -81,6 +84,11 @@ impl DepthLane {
     }
 
     fn publish(&mut self, node: &Node, at: u64, json: &[u8], refused: Option<String>) {
+        let loaded = node.reference().revision();
+        if loaded != self.revision {
+            self.revision = loaded;
+            self.pipeline.swap_reference(node.reference().table());
+        }
         self.pipeline.publish(&mut self.frames);
         if self.frames.is_empty() && refused.is_none() {
             return;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use engine::lane::{Lane, LaneState};
+use engine::lane::{Command, Lane, LaneState};
 use market::publish::Frame;
 
 use super::DigestCheck;
@@ -59,7 +59,9 @@ impl Drop for Pump {
 
 fn run(node: &Node, mut lanes: Vec<Lane>, first: usize, check: &DigestCheck, stop: &AtomicBool) {
     let mut batch = Vec::with_capacity(BATCH);
+    let mut revision = 0;
     loop {
+        hand_over_reference(node, &lanes, &mut revision);
         let stopping = stop.load(Ordering::Acquire);
         if stopping {
             for lane in &mut lanes {
@@ -78,6 +80,23 @@ fn run(node: &Node, mut lanes: Vec<Lane>, first: usize, check: &DigestCheck, sto
             }
             idle();
         }
+    }
+}
+
+/// Gives every lane a table that was loaded since. A lane whose commands are all waiting gets it in
+/// a later round.
+fn hand_over_reference(node: &Node, lanes: &[Lane], revision: &mut u32) {
+    let loaded = node.reference().revision();
+    if loaded == *revision {
+        return;
+    }
+    let table = node.reference().table();
+    let sent = lanes.iter().all(|lane| {
+        let command = Command::Reference(Arc::clone(&table));
+        lane.commander().send(command)
+    });
+    if sent {
+        *revision = loaded;
     }
 }
 

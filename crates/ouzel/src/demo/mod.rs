@@ -122,6 +122,7 @@ fn lane(args: &DemoArgs, config: &VenueConfig, wires: &Wires) -> Result<Lane> {
         orders_limit: ORDERS_LIMIT,
         ..PipelineConfig::default()
     };
+    args.windows.apply(&mut pipeline);
     pipeline.mold.join_from = Some(1);
     pipeline.jump.threshold_bp = JUMP_BP;
     let source = wires.source()?;

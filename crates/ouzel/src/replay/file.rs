@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use engine::tape::TapeReader;
 use market::pipeline::PipelineConfig;
 
+use crate::windows::WindowArgs;
 use crate::{compose, session_day};
 
 const INSTRUMENTS_LIMIT: usize = 12_000;
@@ -45,6 +46,8 @@ pub struct Capture {
     pub path: PathBuf,
     /// Midnight of the session's day, ns UTC, for ITCH.
     pub midnight_ns: u64,
+    /// What its pipeline is asked for.
+    pub windows: WindowArgs,
     bytes: u64,
     _unpacked: Option<Unpacked>,
 }
@@ -60,6 +63,7 @@ impl Capture {
             levels_reserve: 64,
             ..PipelineConfig::default()
         };
+        self.windows.apply(&mut config);
         // Nobody answers requests for the past.
         config.mold.has_retransmit = false;
         config.mold.far_ahead = u64::MAX;
@@ -83,6 +87,7 @@ fn open_tape(path: &Path, day: Option<&str>) -> Result<Capture> {
         kind: Kind::Tape,
         path: path.to_path_buf(),
         midnight_ns: session_day::midnight_ns(day, first)?,
+        windows: WindowArgs::default(),
         bytes,
         _unpacked: None,
     })
@@ -126,6 +131,7 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
         kind,
         path: path_now,
         midnight_ns,
+        windows: WindowArgs::default(),
         bytes,
         _unpacked: unpacked,
     })

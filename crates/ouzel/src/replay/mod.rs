@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use engine::capture::{ItchFileSource, PcapSource, Speed};
 use engine::source::Source;
 use engine::tape::{Recorder, TapeConfig, TapeSource};
-use market::pipeline::{DepthPipeline, PipelineConfig};
+use market::pipeline::DepthPipeline;
 use market::publish::{Frame, Sink};
 
 use crate::args::ReplayArgs;
@@ -21,7 +21,8 @@ use summary::Summary;
 
 /// Replays and prints.
 pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
-    let capture = file::open(&args.file, args.day.as_deref())?;
+    let mut capture = file::open(&args.file, args.day.as_deref())?;
+    capture.windows = args.windows.clone();
     let summary = match capture.kind {
         Kind::Pcap => {
             let source = PcapSource::open(&capture.path, &[], Speed::Max)?;
@@ -100,7 +101,7 @@ fn depth(args: &ReplayArgs, capture: &Capture) -> Result<Summary> {
         "--lanes and --tape are for packets and ITCH messages, not for recorded JSON"
     );
     let text = std::fs::read_to_string(&capture.path).context("the capture is not text")?;
-    let mut pipeline = DepthPipeline::new(&PipelineConfig::default());
+    let mut pipeline = DepthPipeline::new(&args.windows.config());
     let mut summary = Summary::new(capture);
     for (idx, line) in text.lines().enumerate() {
         if args.until.is_some_and(|until| idx as u64 >= until) {

@@ -34,7 +34,8 @@ pub enum Started {
 
 /// Starts playing `path` at the pace asked for.
 pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started> {
-    let capture = file::open(path, args.day.as_deref())?;
+    let mut capture = file::open(path, args.day.as_deref())?;
+    capture.windows = args.windows.clone();
     let speed = if args.speed > 0.0 {
         Speed::Times(args.speed)
     } else {
@@ -68,6 +69,7 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
             Ok(Started::Player(Player::spawn(
                 text,
                 args.speed,
+                args.windows.config(),
                 Arc::clone(node),
             )?))
         }
@@ -101,12 +103,17 @@ pub struct Player {
 }
 
 impl Player {
-    fn spawn(text: String, speed: f64, node: Arc<Node>) -> std::io::Result<Self> {
+    fn spawn(
+        text: String,
+        speed: f64,
+        config: PipelineConfig,
+        node: Arc<Node>,
+    ) -> std::io::Result<Self> {
         let progress = Arc::new(Progress::default());
         let shared = Arc::clone(&progress);
         let thread = std::thread::Builder::new()
             .name("capture".to_owned())
-            .spawn(move || play(&text, speed, &node, &shared))?;
+            .spawn(move || play(&text, speed, &config, &node, &shared))?;
         Ok(Self {
             progress,
             thread: Some(thread),
@@ -175,9 +182,9 @@ fn wait_for_readers(node: &Node, progress: &Progress) -> bool {
     !progress.stop.load(Ordering::Acquire)
 }
 
-fn play(text: &str, speed: f64, node: &Node, progress: &Progress) {
+fn play(text: &str, speed: f64, config: &PipelineConfig, node: &Node, progress: &Progress) {
     let _ending = Ending(progress);
-    let mut lane = DepthLane::new(&PipelineConfig::default(), 0);
+    let mut lane = DepthLane::new(config, 0);
     let began = Instant::now();
     let mut first = None;
     for (idx, line) in text.lines().enumerate() {

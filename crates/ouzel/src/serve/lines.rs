@@ -31,6 +31,7 @@ pub fn start(args: &ServeArgs, a: SocketAddr) -> Result<(Vec<Lane>, Option<Recor
         levels_reserve: 64,
         ..PipelineConfig::default()
     };
+    args.windows.apply(&mut pipeline);
     pipeline.mold.has_retransmit = args.retransmit.is_some();
     let opened = open(args, a)?;
     opened.notes.iter().for_each(|note| print::warning(note));

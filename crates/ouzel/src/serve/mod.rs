@@ -2,6 +2,7 @@
 
 mod capture;
 mod lines;
+mod reference;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -39,6 +40,9 @@ pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
     // A taken port is told at once, not after a million documents.
     let door = runtime.block_on(server::http::bind(args.listen))?;
     preload(&args, &node)?;
+    if let Some(path) = &args.reference {
+        reference::load(path, &node)?;
+    }
     let served = runtime.block_on(serve(&args, &node, door));
     // Calls of a model that hangs must not hold up the end.
     runtime.shutdown_background();
@@ -60,6 +64,13 @@ async fn serve(
         compose::chat_model(&args.model),
         probes,
     ));
+    if let Some(path) = &args.reference {
+        reference::follow(path, node)?;
+    }
+    if let Some(path) = &args.risk_record {
+        let opened = app.risk.record_to(path);
+        opened.with_context(|| format!("cannot append to {}", path.display()))?;
+    }
     greet(args, node, address);
     let watched = Arc::clone(node);
     let stop_asked = async move {
@@ -132,7 +143,7 @@ fn pump(node: &Arc<Node>, lanes: Vec<Lane>) -> Result<Pump> {
 fn start_binance(args: &ServeArgs, node: &Arc<Node>, stopped: &watch::Receiver<bool>) -> Probe {
     let config = PipelineConfig {
         instruments_limit: DEPTH_INSTRUMENTS_LIMIT,
-        ..PipelineConfig::default()
+        ..args.windows.config()
     };
     let first_free = match args.itch_a {
         Some(_) => usize::from(args.lanes.max(1)),

@@ -10,6 +10,8 @@ mod market;
 mod openapi;
 mod origin;
 mod outlets;
+mod reference;
+mod risk;
 mod timing;
 mod wider;
 
@@ -40,6 +42,15 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/measures", get(wider::measures))
         .route("/v1/activity/{symbol}", get(wider::activity))
         .route("/v1/joined/{symbol}", get(wider::joined))
+        .route("/v1/reference", get(reference::state).post(reference::load))
+        .route("/v1/reference/{symbol}", get(reference::find))
+        .route("/v1/risk", get(risk::state))
+        .route("/v1/risk/check", post(risk::check))
+        .route("/v1/risk/fill", post(risk::fill))
+        .route("/v1/risk/cancel", post(risk::cancel))
+        .route("/v1/risk/kill", post(risk::kill))
+        .route("/v1/risk/limits", post(risk::set_limits))
+        .route("/v1/risk/verdicts", get(risk::verdicts))
         .route("/v1/signals", get(market::signals))
         .route("/v1/feed", get(market::feed))
         .route("/v1/rejected", get(market::rejected))

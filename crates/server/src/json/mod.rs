@@ -4,6 +4,8 @@ pub mod answer;
 mod body;
 pub mod document;
 pub mod market;
+pub mod reference;
+pub mod risk;
 mod time;
 pub mod wider;
 
