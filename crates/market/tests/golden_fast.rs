@@ -6,9 +6,9 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use market::event::{InstrumentId, Price, Qty, Side};
-use market::feed::fast::{FastConfig, LINE_SNAPSHOT};
-use market::feed::refresh::{RefreshConfig, SnapshotCheck};
+use market::event::{Event, InstrumentId, Price, Qty, Side, Stamp};
+use market::feed::fast::{FastConfig, FastFeed, FixFeed, LINE_SNAPSHOT};
+use market::feed::refresh::{Handler, RefreshConfig, SnapshotCheck};
 use market::pipeline::{FastPipeline, PipelineConfig, SecurityNames};
 use market::publish::{Frame, Integrity};
 use stdx::Rng;
@@ -370,4 +370,95 @@ fn without_snapshots_books_are_never_called_good() {
         top.is_some_and(|top| top.integrity == Integrity::Stale)
     });
     assert_eq!(stale.count(), 9);
+}
+
+/// Everything that a feed says, as text.
+#[derive(Default)]
+struct Script(Vec<String>);
+
+impl Handler for Script {
+    fn listed(&mut self, id: InstrumentId, security_id: u64) {
+        self.0.push(format!("{id:?} is {security_id}"));
+    }
+    fn event(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) {
+        self.0.push(format!("{id:?} {stamp:?} {event:?}"));
+    }
+    fn integrity(&mut self, id: InstrumentId, integrity: Integrity) {
+        self.0.push(format!("{id:?} {integrity:?}"));
+    }
+}
+
+/// The same messages as FIX tag=value (derived from the captures by another decoder): the same
+/// events, times and flags.
+#[test]
+fn fix_messages_give_the_same_events() {
+    let fix = |name: &str| {
+        let file = common::shared(&format!("fix/{name}.fix"))?;
+        Some(std::fs::read(file).expect("it exists"))
+    };
+    let (Some(captures), Some(increments), Some(snapshots)) = (
+        captures(),
+        fix("forts_20130801_incremental_a_first3000"),
+        fix("forts_20130801_snapshot_first1000"),
+    ) else {
+        return;
+    };
+    let framed = |bytes| -> Vec<&[u8]> {
+        let frames = wire::fix::Frames::new(bytes, 65_536);
+        frames
+            .map(|message| message.expect("whole").bytes())
+            .collect()
+    };
+    let (increments, snapshots) = (framed(&increments), framed(&snapshots));
+    let books: Vec<_> = captures
+        .snapshots
+        .iter()
+        .filter(|datagram| datagram.book.is_some())
+        .collect();
+
+    let config = RefreshConfig::default();
+    let fast_config = FastConfig {
+        utc_offset_s: 14_400,
+        ..FastConfig::default()
+    };
+    let mut fast = FastFeed::new(Arc::clone(&captures.plan), &fast_config);
+    let mut tag_value = FixFeed::new(config, 14_400);
+    let (mut of_fast, mut of_fix) = (Script::default(), Script::default());
+    // Increments and snapshots in the order of the venue's numbers.
+    let mut next = 0;
+    for (at, snapshot) in snapshots.iter().enumerate() {
+        while next < increments.len() && captures.a[next].seq <= books[at].seq {
+            let increment = &captures.a[next].bytes;
+            fast.packet(0, 1, increment, &mut of_fast).expect("good");
+            tag_value
+                .message(0, 1, increments[next], &mut of_fix)
+                .expect("good");
+            next += 1;
+        }
+        fast.packet(LINE_SNAPSHOT, 1, &books[at].bytes, &mut of_fast)
+            .expect("good");
+        tag_value
+            .message(LINE_SNAPSHOT, 1, snapshot, &mut of_fix)
+            .expect("good");
+    }
+    assert!(
+        next > 500,
+        "only {next} increments before the last snapshot"
+    );
+    for (at, increment) in increments.iter().enumerate().skip(next) {
+        fast.packet(0, 1, &captures.a[at].bytes, &mut of_fast)
+            .expect("good");
+        tag_value
+            .message(0, 1, increment, &mut of_fix)
+            .expect("good");
+    }
+    assert!(of_fast.0.len() > 8_000, "{} events", of_fast.0.len());
+    assert_eq!(of_fast.0, of_fix.0);
+    let check = |feed: &market::feed::refresh::RefreshFeed| feed.check();
+    let (theirs, ours) = (
+        check(tag_value.channel().refresh()),
+        check(fast.channel().refresh()),
+    );
+    assert_eq!(theirs, ours);
+    println!("{} lines of script, {ours:?}", of_fast.0.len());
 }

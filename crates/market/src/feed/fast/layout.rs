@@ -2,7 +2,7 @@
 
 use wire::fast11::{Plan, Record, Records, Shape, Slot};
 
-use super::tags::{TAGS, Tag, TagFields};
+use super::tags::{TAGS, Tag, TagFault, TagFields};
 
 /// Slots of the tags that are read here, for one template or one group.
 type Slots = [Option<Slot>; TAGS.len()];
@@ -95,13 +95,15 @@ impl TagFields for FastFields<'_> {
         Some((date, time_ns))
     }
 
-    fn entries(self) -> impl Iterator<Item = Self> {
+    fn entries(self) -> impl Iterator<Item = Result<Self, TagFault>> {
         let slot = self.slots[Tag::NoMdEntries as usize];
         let records: Option<Records<'_>> = slot.map(|slot| self.record.records(slot));
-        records.into_iter().flatten().map(move |record| Self {
-            record,
-            slots: self.inner,
-            inner: NONE,
+        records.into_iter().flatten().map(move |record| {
+            Ok(Self {
+                record,
+                slots: self.inner,
+                inner: NONE,
+            })
         })
     }
 }

@@ -14,6 +14,7 @@
 //! hole.
 
 mod channel;
+mod fix;
 mod layout;
 pub mod tags;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use wire::fast11::{Decoder, Limits, Plan};
 
 use super::refresh::{Handler, RefreshConfig};
 pub use channel::TagChannel;
+pub use fix::{FixFault, FixFeed};
 use layout::{FastFields, Layout};
 use tags::TagFault;
 

@@ -70,8 +70,8 @@ pub trait TagFields: Copy {
     fn date(self, tag: Tag) -> Option<Date>;
     /// A date and a time of day, ns.
     fn date_time(self, tag: Tag) -> Option<(Date, u64)>;
-    /// The entries of group 268.
-    fn entries(self) -> impl Iterator<Item = Self>;
+    /// The entries of group 268; a fault where the group cannot be read to its end.
+    fn entries(self) -> impl Iterator<Item = Result<Self, TagFault>>;
 }
 
 /// A message that lacks what its kind needs, or has it out of range.
@@ -179,6 +179,7 @@ pub fn increment(
 ) -> Result<(), TagFault> {
     let sent = fields.date_time(Tag::SendingTime);
     for entry in fields.entries() {
+        let entry = entry?;
         let rpt_seq = entry.uint(Tag::RptSeq);
         let change = change_of(entry, rpt_seq.unwrap_or(0))?;
         entries.push(Entry {
@@ -235,6 +236,7 @@ pub fn snapshot<'c>(
     changes.clear();
     let mut depth = None;
     for entry in fields.entries() {
+        let entry = entry?;
         depth = depth.or(entry.uint(Tag::MarketDepth));
         if matches!(entry.text(Tag::MdEntryType), Some([b'0' | b'1'])) {
             changes.push(change_of(entry, 0)?);
