@@ -71,13 +71,15 @@ Examples:
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
-    /// Run a capture (pcap, pcapng, ITCH file, Binance lines; gzip too) through books and windows
+    /// Run a capture (pcap, pcapng, ITCH file, Binance lines, FAST datagrams; gzip too) through books and windows
     #[command(after_help = "\
 Examples:
   ouzel replay day.pcap
   ouzel replay tape/ --until 1000000 --digest --lanes 2
   ouzel replay 01302019.NASDAQ_ITCH50.gz --day 2019-01-30 --digest
-  ouzel replay btcusdt_20240808.gz --json")]
+  ouzel replay btcusdt_20240808.gz --json
+  ouzel replay increment_a.dat --line-b increment_b.dat --snapshots snapshot.dat --templates templates.xml \\
+               --utc-offset 14400")]
     Replay(ReplayArgs),
     /// Ask a question; the answer cites its evidence or says that there is none
     #[command(after_help = "\
@@ -299,6 +301,27 @@ pub struct ReplayArgs {
     /// packets' receive stamps, or from digits in the file's name]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub day: Option<String>,
+    /// The venue's FAST templates: the capture is FAST datagrams end to end, line A or the only one
+    #[arg(long, value_name = "XML")]
+    pub templates: Option<PathBuf>,
+    /// FAST: line B of the same feed
+    #[arg(long, value_name = "FILE", requires = "templates")]
+    pub line_b: Option<PathBuf>,
+    /// FAST: the snapshot line; without it books are never called good
+    #[arg(long, value_name = "FILE", requires = "templates")]
+    pub snapshots: Option<PathBuf>,
+    /// FAST: how far the venue's clock texts are ahead of UTC, seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        allow_hyphen_values = true,
+        requires = "templates"
+    )]
+    pub utc_offset: i64,
+    /// FAST: lines of a security number and a name
+    #[arg(long, value_name = "FILE", requires = "templates")]
+    pub names: Option<PathBuf>,
     /// Stop after the packet that brings this sequence number
     #[arg(long, value_name = "SEQ")]
     pub until: Option<u64>,

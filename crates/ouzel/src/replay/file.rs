@@ -36,6 +36,8 @@ pub enum Kind {
     Tape,
     /// One line a message: receive time in ns, a space, JSON.
     BinanceLines,
+    /// FAST datagrams end to end; told by `--templates`, not by its bytes.
+    Fast,
 }
 
 /// A capture, unpacked if it was gzip.
@@ -116,8 +118,8 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
         .with_context(named)?;
     let kind = kind_of(&start).with_context(|| {
         format!(
-            "{} is neither pcap, pcapng, length-framed ITCH 5.0 nor lines of `ns JSON`; \
-             `ouzel replay --help` shows examples",
+            "{} is neither pcap, pcapng, length-framed ITCH 5.0 nor lines of `ns JSON` \
+             (FAST needs --templates); `ouzel replay --help` shows examples",
             path.display()
         )
     })?;
@@ -125,13 +127,28 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
     let midnight_ns = match kind {
         Kind::Pcap => session_day::midnight_ns(day, first_stamp(&path_now).with_context(named)?)?,
         Kind::Itch => itch_midnight(path, day)?,
-        Kind::BinanceLines | Kind::Tape => 0,
+        Kind::BinanceLines | Kind::Tape | Kind::Fast => 0,
     };
     Ok(Capture {
         kind,
         path: path_now,
         midnight_ns,
         windows: WindowArgs::default(),
+        bytes,
+        _unpacked: unpacked,
+    })
+}
+
+/// A FAST capture: nothing in its bytes says so.
+pub fn fast(path: &Path) -> Result<Capture> {
+    let (path_now, unpacked) = unpack(path)?;
+    let bytes = std::fs::metadata(&path_now)
+        .with_context(|| path.display().to_string())?
+        .len();
+    Ok(Capture {
+        kind: Kind::Fast,
+        path: path_now,
+        midnight_ns: 0,
         bytes,
         _unpacked: unpacked,
     })

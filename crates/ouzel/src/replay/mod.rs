@@ -1,6 +1,7 @@
 //! `ouzel replay`: a capture through the same books and windows as a live feed, as fast as it goes.
 
 mod digest;
+mod fast;
 pub mod file;
 mod lanes;
 mod summary;
@@ -21,9 +22,15 @@ use summary::Summary;
 
 /// Replays and prints.
 pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
+    if let Some(templates) = &args.templates {
+        let capture = file::fast(&args.file)?;
+        print(args, &fast::replay(args, templates, &capture)?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut capture = file::open(&args.file, args.day.as_deref())?;
     capture.windows = args.windows.clone();
     let summary = match capture.kind {
+        Kind::Fast => anyhow::bail!("a FAST capture needs its --templates"),
         Kind::Pcap => {
             let source = PcapSource::open(&capture.path, &[], Speed::Max)?;
             let (mut summary, source) = itch(args, &capture, source)?;

@@ -63,6 +63,9 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
                 name, pipeline, source,
             )?)))
         }
+        Kind::Fast => {
+            anyhow::bail!("`ouzel replay --templates` plays FAST captures; `serve` does not")
+        }
         Kind::BinanceLines => {
             let text = std::fs::read_to_string(&capture.path)?;
             drop(capture);
