@@ -25,4 +25,5 @@ pub mod moldudp64;
 pub mod okx;
 pub mod ouzel;
 pub mod pcap;
+pub mod sbe;
 pub mod soupbintcp;
