@@ -39,6 +39,8 @@ fn three_lines_are_replayed_as_one_market() {
             "--names",
             arg(&names),
             "--json",
+            "--top",
+            "20",
         ])
     };
     let said = replay(&a, &b);

@@ -21,6 +21,7 @@ pub mod itch50;
 pub mod itchfile;
 pub mod json;
 pub mod kraken;
+pub mod mdp3;
 pub mod moldudp64;
 pub mod okx;
 pub mod ouzel;

@@ -6,6 +6,7 @@
 pub mod binance;
 pub mod fast;
 pub mod itch;
+pub mod mdp3;
 pub mod mold;
 pub mod ouzel;
 pub mod refresh;

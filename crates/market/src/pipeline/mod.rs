@@ -34,7 +34,7 @@ pub use depth::{DepthPipeline, TickerCheck};
 pub use event::{BookKind, EventPipeline};
 pub use itch::ItchPipeline;
 pub use itch_books::ItchBooks;
-pub use refresh::{FastPipeline, SecurityNames};
+pub use refresh::{FastPipeline, Mdp3Pipeline, SecurityNames};
 pub use rejects::{Offender, RejectReason, RejectRing};
 pub use relay::{PACKET_LIMIT, RelayPipeline, Sequencer, Store, session_name};
 pub use shard::Shard;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use wire::fast11::Plan;
+use wire::sbe::Schema;
 
 use super::config::PipelineConfig;
 use super::event::EventPipeline;
 use super::rejects::RejectReason;
 use crate::event::{Event, InstrumentId, Stamp};
 use crate::feed::fast::{FastConfig, FastFault, FastFeed};
+use crate::feed::mdp3::{LayoutFault, Mdp3Config, Mdp3Fault, Mdp3Feed};
 use crate::feed::refresh::{Handler, RefreshFeed};
 use crate::publish::{Integrity, Sink};
 
@@ -79,6 +81,72 @@ impl FastPipeline {
     }
 }
 
+/// MDP 3.0 market data to frames.
+#[derive(Debug)]
+pub struct Mdp3Pipeline {
+    feed: Mdp3Feed,
+    join: Join,
+}
+
+impl Mdp3Pipeline {
+    /// A pipeline by this schema; takes its memory. Names that the feed's definitions bring before
+    /// an instrument is first heard of are taken too.
+    ///
+    /// # Errors
+    /// When the schema lacks what is read.
+    pub fn new(
+        schema: Arc<Schema>,
+        feed: &Mdp3Config,
+        names: SecurityNames,
+        config: &PipelineConfig,
+    ) -> Result<Self, LayoutFault> {
+        Ok(Self {
+            feed: Mdp3Feed::new(schema, feed)?,
+            join: Join::new(names, config),
+        })
+    }
+
+    /// Takes one packet of a line: 0 (A), 1 (B) or
+    /// [`LINE_SNAPSHOT`](crate::feed::mdp3::LINE_SNAPSHOT).
+    ///
+    /// # Errors
+    /// When it, or a part of it, could not be used; it was counted and kept in
+    /// [`EventPipeline::rejected`].
+    pub fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) -> Result<(), Mdp3Fault> {
+        let outcome = self.feed.packet(line, ts_recv, bytes, &mut self.join);
+        if let Err(fault) = outcome {
+            let reason = RejectReason::Mdp3(fault);
+            self.join.events.record(ts_recv, line, reason, bytes);
+        }
+        self.join.settle(self.feed.refresh());
+        outcome
+    }
+
+    /// Lets time pass: holes, stale instruments, quiet windows, status.
+    pub fn tick(&mut self, now_ns: u64) {
+        self.feed.tick(now_ns, &mut self.join);
+        self.join.settle(self.feed.refresh());
+        self.join.events.tick(now_ns);
+    }
+
+    /// Offers everything new to the sink.
+    pub fn publish(&mut self, sink: &mut impl Sink) {
+        self.join.events.publish(sink);
+    }
+
+    /// The feed: sequence, recovery, books by rank.
+    #[must_use]
+    pub fn feed(&self) -> &Mdp3Feed {
+        &self.feed
+    }
+
+    /// Books, windows, signals and what was rejected.
+    #[must_use]
+    pub fn events(&self) -> &EventPipeline {
+        &self.join.events
+    }
+}
+
 /// What a feed's handler does with a pipeline.
 #[derive(Debug)]
 pub(super) struct Join {
@@ -121,6 +189,13 @@ impl Handler for Join {
         let ours = self.events.list(name, 0, 2);
         debug_assert_eq!(self.ids.len(), id.0 as usize, "ids are dense");
         self.ids.push(ours);
+    }
+
+    fn named(&mut self, security_id: u64, name: &str) {
+        if !name.is_empty() {
+            let known = self.names.entry(security_id);
+            known.or_insert_with(|| name.to_string());
+        }
     }
 
     fn event(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) {

@@ -4,6 +4,7 @@ use crate::book::Reject;
 use crate::feed::binance::SnapshotFault;
 use crate::feed::fast::FastFault;
 use crate::feed::itch::ItchFault;
+use crate::feed::mdp3::Mdp3Fault;
 use crate::feed::mold::PacketFault;
 
 /// Offenders kept.
@@ -32,6 +33,9 @@ pub enum RejectReason {
     /// A FAST datagram, or a part of it.
     #[error("FAST datagram refused")]
     Fast(#[from] FastFault),
+    /// An MDP packet, or a part of it.
+    #[error("MDP packet refused")]
+    Mdp3(#[from] Mdp3Fault),
     /// A well-formed message that contradicts the book.
     #[error("event contradicts the book")]
     Book(#[from] Reject),

@@ -63,6 +63,8 @@ pub fn replay(args: &ReplayArgs, templates: &Path, capture: &Capture) -> Result<
         );
     }
     datagrams.sort_by_key(|datagram| (datagram.sent_ns, datagram.line));
+    let mut config = PipelineConfig::default();
+    capture.windows.apply(&mut config);
     let mut pipeline = FastPipeline::new(
         plan,
         &FastConfig {
@@ -71,7 +73,7 @@ pub fn replay(args: &ReplayArgs, templates: &Path, capture: &Capture) -> Result<
             ..FastConfig::default()
         },
         names(args)?,
-        &PipelineConfig::default(),
+        &config,
     );
     for datagram in &datagrams {
         pipeline.tick(datagram.sent_ns);

@@ -149,6 +149,7 @@ pub fn fast(path: &Path) -> Result<Capture> {
         kind: Kind::Fast,
         path: path_now,
         midnight_ns: 0,
+        windows: WindowArgs::default(),
         bytes,
         _unpacked: unpacked,
     })

@@ -23,7 +23,8 @@ use summary::Summary;
 /// Replays and prints.
 pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
     if let Some(templates) = &args.templates {
-        let capture = file::fast(&args.file)?;
+        let mut capture = file::fast(&args.file)?;
+        capture.windows = args.windows.clone();
         print(args, &fast::replay(args, templates, &capture)?);
         return Ok(ExitCode::SUCCESS);
     }

@@ -154,7 +154,9 @@ impl Summary {
 
     fn messages(&self) -> u64 {
         match self.kind {
-            Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Fast => self.status.next_seq.saturating_sub(1),
+            Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Fast => {
+                self.status.next_seq.saturating_sub(1)
+            }
             Kind::BinanceLines => self.status.lines[0].packets,
         }
     }

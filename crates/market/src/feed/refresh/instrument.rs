@@ -67,6 +67,14 @@ impl Instrument {
         self.is_broken = false;
     }
 
+    /// The venue emptied the book at a channel sequence.
+    pub(super) fn void(&mut self, seq: u64) {
+        self.restart();
+        self.has_book = true;
+        self.rpt_seq = Some(0);
+        self.proven_seq = seq;
+    }
+
     /// Where an entry of channel sequence `seq` belongs. Number 1 starts a book from nothing.
     pub(super) fn place(&self, entry: &Entry, seq: u64) -> Place {
         match (entry.rpt_seq, self.rpt_seq) {
@@ -166,7 +174,7 @@ impl Instrument {
                 self.has_orders |= matches!(event, Event::Add { .. });
                 on_event(event);
             }
-            Change::Nothing => {}
+            Change::Nothing | Change::Void => {}
         }
     }
 }

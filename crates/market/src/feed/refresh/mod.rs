@@ -90,6 +90,8 @@ pub enum Change {
     Event(Event),
     /// A number of the instrument's sequence that changes nothing here.
     Nothing,
+    /// Every book of the channel is emptied and own numbers start again; no instrument is named.
+    Void,
 }
 
 /// One instrument's part of a message.
@@ -126,6 +128,8 @@ pub struct Snapshot<'a> {
 pub trait Handler {
     /// A new instrument; before anything else about it. `security_id` is the venue's number.
     fn listed(&mut self, id: InstrumentId, security_id: u64);
+    /// The venue's name of an instrument, where the feed tells names.
+    fn named(&mut self, _security_id: u64, _name: &str) {}
     /// A fact. [`Event::Clear`] goes before a book that is replaced.
     fn event(&mut self, id: InstrumentId, stamp: Stamp, event: &Event);
     /// How far the instrument can be trusted from here on.
@@ -413,6 +417,10 @@ impl RefreshFeed {
 
     fn apply_all(&mut self, seq: u64, ts_recv: u64, entries: &[Entry], handler: &mut impl Handler) {
         for entry in entries {
+            if entry.change == Change::Void {
+                self.void(seq, ts_recv, entry.ts_event, handler);
+                continue;
+            }
             let id = self.id_of(entry.security_id, handler);
             let waiting = Waiting {
                 id,
@@ -421,6 +429,22 @@ impl RefreshFeed {
                 entry: *entry,
             };
             self.apply(&waiting, false, handler);
+            self.judge(id, handler);
+        }
+    }
+
+    /// Every book is empty, and right so.
+    fn void(&mut self, seq: u64, ts_recv: u64, ts_event: u64, handler: &mut impl Handler) {
+        self.waiting.clear();
+        for idx in 0..self.instruments.len() {
+            let id = InstrumentId(idx as u32);
+            let stamp = Stamp {
+                seq,
+                ts_event,
+                ts_recv,
+            };
+            self.instruments[idx].void(seq);
+            handler.event(id, stamp, &Event::Clear);
             self.judge(id, handler);
         }
     }
