@@ -268,6 +268,7 @@ function barTime(times, at) {
 function markerLook(signal, c) {
   if (signal.kind === "halt") return { position: "aboveBar", shape: "square", color: c.warn, text: "Halt" };
   if (signal.kind === "resume") return { position: "aboveBar", shape: "circle", color: c.accent, text: "Resume" };
+  if (signal.kind === "rule") return { position: "aboveBar", shape: "circle", color: c.accent, text: signal.rule ?? "Rule" };
   const up = (signal.move_bp ?? 0) >= 0;
   const text = percent(signal.move_bp);
   return up

@@ -102,7 +102,8 @@ export function takeFeed(feed) {
   changed("feed");
 }
 
-export const signalKey = (signal) => `${signal.symbol}:${signal.seq}:${signal.kind}`;
+export const signalKey = (signal) =>
+  `${signal.symbol}:${signal.seq}:${signal.kind}${signal.rule ? `:${signal.rule}:${signal.at}` : ""}`;
 
 /** Takes signals in any order; keeps the newest, each once. */
 export function takeSignals(signals) {

@@ -76,13 +76,14 @@ function drawCover(count) {
 function kindOf(signal) {
   if (signal.kind === "halt") return { way: "halt", glyph: "halt", name: "Halt" };
   if (signal.kind === "resume") return { way: "resume", glyph: "resume", name: "Resume" };
+  if (signal.kind === "rule") return { way: "resume", glyph: "resume", name: signal.rule ?? "Rule" };
   return (signal.move_bp ?? 0) >= 0 ? { way: "up", glyph: "up", name: "Jump" } : { way: "down", glyph: "down", name: "Jump" };
 }
 
 function makeRow(signal) {
   const kind = kindOf(signal);
   const moved = typeof signal.from === "number" && typeof signal.to === "number";
-  const detail = moved ? `${price(signal.from)} → ${price(signal.to)}` : signal.reason ? `Reason ${signal.reason}` : "";
+  const detail = moved ? `${price(signal.from)} → ${price(signal.to)}` : signal.reason ? `Reason ${signal.reason}` : typeof signal.value === "number" ? String(signal.value) : "";
   const row = h(
     "div",
     { class: "signal", role: "listitem", dataset: { way: kind.way, symbol: signal.symbol } },
