@@ -78,7 +78,7 @@ fn fill_field(
         Kind::Scalar(primitive, presence) => {
             let value = bits(*primitive);
             let is_null = match presence {
-                Presence::Optional(null) => value == *null || next() % 8 == 0,
+                Presence::Optional(null) => value == *null || next().is_multiple_of(8),
                 _ => false,
             };
             elements.push((!is_null).then_some(value));

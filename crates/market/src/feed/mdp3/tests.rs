@@ -211,9 +211,9 @@ impl Venue {
     /// Puts the prices as sent into the true books, by replaying the packet on the books before it.
     fn fix_levels(&mut self, book: &OwnedBlock) {
         let before: Vec<u64> = self.number_at.last().expect("the start").clone();
-        for at in 0..INSTRUMENTS as usize {
+        for (at, number) in before.into_iter().enumerate() {
             let empty = RankedBook::new(10);
-            let known = self.by_number.get(&(at as u64 + 1, before[at]));
+            let known = self.by_number.get(&(at as u64 + 1, number));
             self.levels[at] = known.cloned().unwrap_or(empty);
         }
         for entry in &book.groups[0] {
