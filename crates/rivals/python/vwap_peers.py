@@ -55,7 +55,7 @@ def duckdb_peer(folder):
     count = 5_000_000
     prints, ours, last = load(folder, count)
     count = len(prints)
-    table = pyarrow.table({
+    arrow_prints = pyarrow.table({
         "step": pyarrow.array((prints["ts"] // STEP).astype("int64")),
         "symbol": pyarrow.array(prints["symbol"].astype("int32")),
         "notional": pyarrow.array(prints["price"].astype("int64") * prints["qty"].astype("int64")),
@@ -63,7 +63,7 @@ def duckdb_peer(folder):
     })
     base = duckdb.connect()
     base.execute("SET threads = 1")
-    base.execute("CREATE TABLE prints AS SELECT * FROM table")
+    base.execute("CREATE TABLE prints AS SELECT * FROM arrow_prints")
     plan = """
         WITH panes AS (SELECT step, symbol, sum(notional)::BIGINT n, sum(qty)::BIGINT v FROM prints GROUP BY ALL)
         SELECT (step + 1), symbol, sum(n) OVER w, sum(v) OVER w FROM panes
