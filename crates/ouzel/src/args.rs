@@ -42,6 +42,7 @@ impl Args {
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
             Command::Listen(a) => a.json,
+            Command::Profile(_) => false,
         }
     }
 }
@@ -114,6 +115,26 @@ Examples:
   ouzel listen --group 239.9.9.9:9100 --retransmit 127.0.0.1:9101
   ouzel listen --group 239.9.9.9:9100 --json --for 10")]
     Listen(ListenArgs),
+    /// Say where a running Ouzel spends its time (needs perf), and keep the stacks for a flame graph
+    #[command(after_help = "\
+Examples:
+  ouzel profile --pid $(pidof ouzel)
+  ouzel profile --pid 4711 --seconds 10 --out lane.folded")]
+    Profile(ProfileArgs),
+}
+
+/// Arguments of `profile`.
+#[derive(Debug, ClapArgs)]
+pub struct ProfileArgs {
+    /// The process to look at
+    #[arg(long)]
+    pub pid: u32,
+    /// For how long
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub seconds: u32,
+    /// Where the folded stacks go
+    #[arg(long, value_name = "FILE", default_value = "profile.folded")]
+    pub out: PathBuf,
 }
 
 /// Arguments of `demo`.

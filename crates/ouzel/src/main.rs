@@ -16,6 +16,7 @@ mod ingest;
 mod listen;
 mod outputs;
 mod print;
+mod profile;
 mod replay;
 mod search;
 mod serve;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Listen(listen) => listen::run(&listen),
+        Command::Profile(profile) => profile::run(&profile),
     };
     match outcome {
         Ok(code) => code,

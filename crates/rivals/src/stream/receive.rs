@@ -121,7 +121,11 @@ impl Books {
     #[inline]
     fn packet(&mut self, bytes: &[u8]) {
         let packet = Packet::parse(bytes).expect("the load is whole packets");
-        self.0.take(packet.messages().rest());
+        let mut messages = packet.messages();
+        let all = messages.rest();
+        // Only the packet's own messages: what stands behind them is filling.
+        while messages.next().is_some() {}
+        self.0.take(&all[..all.len() - messages.rest().len()]);
     }
 
     fn check(&self, load: &Load) {
