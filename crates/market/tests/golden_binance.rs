@@ -8,7 +8,7 @@ use std::io::Read;
 
 use market::event::{InstrumentId, Price, Side};
 use market::feed::binance::SyncState;
-use market::pipeline::{DepthPipeline, PipelineConfig};
+use market::pipeline::{DepthPipeline, DepthVenue, PipelineConfig};
 use market::publish::{Bar, Frame, Integrity, Vwap};
 
 const STEP_NS: u64 = 100_000_000;
@@ -55,7 +55,7 @@ struct Replay {
 
 fn replay(names: &[&str]) -> Option<Replay> {
     let mut replay = Replay {
-        pipeline: DepthPipeline::new(&config()),
+        pipeline: DepthPipeline::new(DepthVenue::Binance, &config()),
         bars: Vec::new(),
         vwaps: Vec::new(),
         trades: Vec::new(),
@@ -231,7 +231,7 @@ fn two_symbols_at_once() {
     };
     let mut merged: Vec<_> = btc.into_iter().chain(eth).collect();
     merged.sort_by_key(|line| line.0);
-    let mut pipeline = DepthPipeline::new(&config());
+    let mut pipeline = DepthPipeline::new(DepthVenue::Binance, &config());
     for (ts_recv, text) in merged {
         pipeline
             .message(ts_recv, &text)

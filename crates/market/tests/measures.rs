@@ -6,7 +6,7 @@ mod common;
 use std::io::Read;
 
 use market::event::{InstrumentId, Price, Qty, Side};
-use market::pipeline::{DepthPipeline, PipelineConfig};
+use market::pipeline::{DepthPipeline, DepthVenue, PipelineConfig};
 use market::publish::{ActivityBar, BarRule, Frame, JoinedPrint, Measure, Quote, SignRule};
 use market::window::MeasureConfig;
 use wire::binance::{Message, parse};
@@ -45,18 +45,21 @@ fn lines(name: &str) -> Option<String> {
 
 fn replay(name: &str) -> Option<Seen> {
     let text = lines(name)?;
-    let mut pipeline = DepthPipeline::new(&PipelineConfig {
-        instruments_limit: 1,
-        levels_reserve: 16_384,
-        measure: Some(MeasureConfig {
-            length_ns: LENGTH_NS,
-            step_ns: STEP_NS,
-            ema_steps: 20,
-        }),
-        activity: vec![BarRule::Ticks(100), BarRule::Volume(Qty(500_000_000))],
-        join_tolerance_ns: Some(u64::MAX),
-        ..PipelineConfig::default()
-    });
+    let mut pipeline = DepthPipeline::new(
+        DepthVenue::Binance,
+        &PipelineConfig {
+            instruments_limit: 1,
+            levels_reserve: 16_384,
+            measure: Some(MeasureConfig {
+                length_ns: LENGTH_NS,
+                step_ns: STEP_NS,
+                ema_steps: 20,
+            }),
+            activity: vec![BarRule::Ticks(100), BarRule::Volume(Qty(500_000_000))],
+            join_tolerance_ns: Some(u64::MAX),
+            ..PipelineConfig::default()
+        },
+    );
     let mut seen = Seen::default();
     for line in text.lines() {
         let (ts_recv, json) = line.split_once(' ').expect("time, space, text");

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use common::stream::{Stream, packet};
 use market::event::Qty;
 use market::feed::mold::LINE_RECOVERY;
-use market::pipeline::{DepthPipeline, ItchPipeline, PipelineConfig};
+use market::pipeline::{DepthPipeline, DepthVenue, ItchPipeline, PipelineConfig};
 use market::publish::{BarRule, Frame, Sink};
 use market::window::MeasureConfig;
 
@@ -143,10 +143,13 @@ fn a_million_itch_messages_take_no_memory() {
 
 #[test]
 fn depth_messages_take_no_memory() {
-    let mut pipeline = DepthPipeline::new(&PipelineConfig {
-        instruments_limit: 2,
-        ..everything()
-    });
+    let mut pipeline = DepthPipeline::new(
+        DepthVenue::Binance,
+        &PipelineConfig {
+            instruments_limit: 2,
+            ..everything()
+        },
+    );
     let snapshot = br#"{"lastUpdateId":10,"bids":[["100.0","1"]],"asks":[["101.0","1"]]}"#;
     let text = |id: u64| {
         let (bid, ask) = (90 + id % 10, 101 + id % 9);

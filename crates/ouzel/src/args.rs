@@ -66,13 +66,14 @@ Examples:
 Examples:
   ouzel serve --data ./ouzel-data
   ouzel serve --itch-a 233.54.12.111:26477 --itch-b 233.54.12.112:26477 --retransmit 10.1.1.5:18300
+  ouzel serve --binance BTCUSDT --binance-usdm BTCUSDT --kraken XBT/USD --coinbase BTC-USD --okx BTC-USDT
   ouzel serve --binance wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@trade \\
               --binance-rest https://api.binance.com/api/v3/depth
   ouzel serve --signal spread-blowout --signal 'thin: bid_qty + ask_qty < 200; hold 3' --measures 10s/500ms
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
-    /// Run a capture (pcap, pcapng, ITCH file, Binance lines, FAST datagrams; gzip too) through books and windows
+    /// Run a capture (pcap, pcapng, ITCH file, Binance lines, log of a WebSocket session, FAST datagrams; gzip too) through books and windows
     #[command(after_help = "\
 Examples:
   ouzel replay day.pcap
@@ -244,14 +245,11 @@ pub struct ServeArgs {
     /// Day of the ITCH session, whose clock counts from US Eastern midnight [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub day: Option<String>,
-    /// A Binance WebSocket address, raw or combined streams; may be given more than once
-    #[arg(long, value_name = "URL")]
-    pub binance: Vec<String>,
-    /// Where depth snapshots are fetched: GET URL?symbol=BTCUSDT&limit=1000
-    #[arg(long, value_name = "URL", requires = "binance")]
-    pub binance_rest: Option<String>,
+    /// Venues that speak WebSocket
+    #[command(flatten)]
+    pub venues: VenueArgs,
     /// Feed the market from a capture file instead of a socket
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["itch_a", "binance"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["itch_a", "venues"])]
     pub capture: Option<PathBuf>,
     /// Pace of --capture: 1 is as recorded, 10 is ten times that, 0 is as fast as possible
     #[arg(long, default_value_t = 1.0, requires = "capture")]
@@ -281,6 +279,72 @@ pub struct ServeArgs {
     /// Print machine-readable lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// Venues that speak WebSocket: their public feeds, or stand-ins at other addresses.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[group(id = "venues", multiple = true)]
+pub struct VenueArgs {
+    /// A Binance spot symbol (BTCUSDT), or a WebSocket address with its streams, raw or combined; may
+    /// be given more than once, as may each symbol below
+    #[arg(long, value_name = "SYMBOL|URL")]
+    pub binance: Vec<String>,
+    /// Where depth snapshots of Binance are fetched: GET URL?symbol=BTCUSDT&limit=1000
+    #[arg(long, value_name = "URL", requires = "binance")]
+    pub binance_rest: Option<String>,
+    /// A Binance USD-M futures symbol, or an address with its streams; where spot has the same
+    /// symbol it is shown as binance-usdm:BTCUSDT
+    #[arg(long, value_name = "SYMBOL|URL")]
+    pub binance_usdm: Vec<String>,
+    /// Where depth snapshots of USD-M futures are fetched
+    #[arg(long, value_name = "URL", requires = "binance_usdm")]
+    pub binance_usdm_rest: Option<String>,
+    /// A Kraken pair, as its WebSocket API version 1 names it: XBT/USD
+    #[arg(long, value_name = "PAIR")]
+    pub kraken: Vec<String>,
+    /// Kraken's address [default: wss://ws.kraken.com]
+    #[arg(long, value_name = "URL", requires = "kraken")]
+    pub kraken_url: Option<String>,
+    /// A Coinbase Exchange product: BTC-USD
+    #[arg(long, value_name = "PRODUCT")]
+    pub coinbase: Vec<String>,
+    /// Coinbase's address [default: wss://ws-feed.exchange.coinbase.com]
+    #[arg(long, value_name = "URL", requires = "coinbase")]
+    pub coinbase_url: Option<String>,
+    /// An OKX instrument: BTC-USDT, BTC-USDT-SWAP
+    #[arg(long, value_name = "INSTRUMENT")]
+    pub okx: Vec<String>,
+    /// OKX's address [default: wss://ws.okx.com:8443/ws/v5/public]
+    #[arg(long, value_name = "URL", requires = "okx")]
+    pub okx_url: Option<String>,
+    /// Take a venue for dead, and connect again, after this long without a word [default: each
+    /// venue's own, 10 s to 4 min]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub silence: Option<f64>,
+}
+
+impl VenueArgs {
+    /// Whether any venue was asked for.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        let all = [
+            &self.binance,
+            &self.binance_usdm,
+            &self.kraken,
+            &self.coinbase,
+            &self.okx,
+        ];
+        all.iter().any(|symbols| !symbols.is_empty())
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    if (0.1..=86_400.0).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err("between 0.1 and 86400 seconds".to_owned())
+    }
 }
 
 /// The writer of answers; without one, answers are put together from quotes.

@@ -12,8 +12,10 @@
 
 use std::collections::VecDeque;
 
-use wire::binance::{Depth, Levels, Snapshot};
+use wire::binance::{Depth, Snapshot};
 
+pub use super::SyncState;
+use super::{emit_side, level_of};
 use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp};
 
 /// When to ask for snapshots, and how much to keep meanwhile.
@@ -35,18 +37,6 @@ impl Default for DepthConfig {
             waiting_levels: 65_536,
         }
     }
-}
-
-/// How far a symbol's book is in step with the venue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum SyncState {
-    /// No snapshot yet, or the chain broke: the book is empty.
-    #[default]
-    Waiting,
-    /// Built from differences alone: stale.
-    DiffsOnly,
-    /// Snapshot and unbroken chain.
-    Synced,
 }
 
 /// What became of a difference.
@@ -154,6 +144,17 @@ impl DepthSync {
     pub fn is_synced(&self) -> bool {
         let mut symbols = self.symbols.iter();
         symbols.all(|symbol| symbol.state == SyncState::Synced)
+    }
+
+    /// Whether a symbol has waited for its snapshot for less than `limit_ns`.
+    #[must_use]
+    pub fn is_waiting(&self, now_ns: u64, limit_ns: u64) -> bool {
+        self.symbols.iter().any(|symbol| {
+            let since_ns = symbol
+                .since_ns
+                .filter(|_| symbol.state == SyncState::Waiting);
+            since_ns.is_some_and(|at| now_ns < at.saturating_add(limit_ns))
+        })
     }
 
     /// The next symbol that needs a snapshot now; it is not named again until the retry time.
@@ -420,16 +421,5 @@ impl Symbol {
             self.last_update_id = diff.last;
         }
         self.state = SyncState::DiffsOnly;
-    }
-}
-
-fn level_of(level: wire::binance::Level) -> (Price, Qty) {
-    let qty = u64::try_from(level.qty_e8).unwrap_or(0);
-    (Price(level.price_e9), Qty(qty))
-}
-
-fn emit_side(side: Side, levels: &Levels<'_>, stamp: Stamp, emit: &mut impl FnMut(Stamp, Event)) {
-    for (price, qty) in levels.iter().map(level_of) {
-        emit(stamp, Event::Level { side, price, qty });
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Symbol {
     pub(super) last: Option<TradePrint>,
     watch: TradingWatch,
     flag: Integrity,
+    /// Event time before which prints may be missing.
+    lost_until_ns: u64,
 }
 
 impl Symbol {
@@ -110,6 +112,10 @@ pub(super) struct Board {
     /// Lasting flag of the whole feed: ok, or stale after a loss.
     lasting: Integrity,
     has_gap: bool,
+    is_held: bool,
+    is_cut: bool,
+    /// Event time before which prints of any symbol may be missing.
+    lost_until_ns: u64,
     clock: EventClock,
     bars: BarBuilder,
     vwap: SlidingVwap,
@@ -141,6 +147,9 @@ impl Board {
             publisher,
             lasting: Integrity::Ok,
             has_gap: false,
+            is_held: false,
+            is_cut: false,
+            lost_until_ns: 0,
             clock: EventClock::new(lateness_ns, config.quiet_ns),
             bars: BarBuilder::new(limit, &config.bar_ns),
             vwap: SlidingVwap::new(limit, length_ns, step_ns, lateness_ns),
@@ -193,9 +202,35 @@ impl Board {
     #[inline]
     pub(super) fn observe(&mut self, ts_event: u64, ts_recv: u64) {
         self.now_ns = self.now_ns.max(ts_recv);
+        if self.is_cut {
+            self.mend(ts_event);
+        }
         let watermark = self.clock.observe(ts_event, ts_recv);
         if watermark >= self.window_due_ns {
             self.pass(watermark);
+        }
+    }
+
+    /// Event time stands still in silence while held.
+    pub(super) fn hold(&mut self, is_held: bool) {
+        self.is_held = is_held;
+    }
+
+    /// The line is cut: prints are missing from now to the next event.
+    pub(super) fn cut(&mut self) {
+        self.is_cut = true;
+    }
+
+    #[cold]
+    fn mend(&mut self, ts_event: u64) {
+        self.is_cut = false;
+        self.lost_until_ns = self.lost_until_ns.max(ts_event);
+    }
+
+    /// Prints of one symbol are missing before `until_ns`.
+    pub(super) fn lost(&mut self, id: InstrumentId, until_ns: u64) {
+        if let Some(symbol) = self.symbols.get_mut(id.0 as usize) {
+            symbol.lost_until_ns = symbol.lost_until_ns.max(until_ns);
         }
     }
 
@@ -464,6 +499,7 @@ impl Board {
         self.flush();
         self.lasting = Integrity::Ok;
         self.has_gap = false;
+        (self.is_held, self.is_cut, self.lost_until_ns) = (false, false, 0);
         self.symbols.fill(Symbol::default());
         for status in &mut self.statuses {
             let instrument = status.instrument;
@@ -507,7 +543,7 @@ impl Board {
 
     pub(super) fn tick(&mut self, now_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);
-        if !self.has_gap {
+        if !self.has_gap && !self.is_held {
             let watermark = self.clock.tick(now_ns);
             if watermark >= self.window_due_ns {
                 self.pass(watermark);
@@ -569,15 +605,25 @@ impl Board {
     /// Closes and emits what the watermark has reached.
     fn pass(&mut self, watermark: u64) {
         let feed = self.feed_integrity();
+        let lost_until_ns = self.lost_until_ns;
         let (symbols, publisher) = (&self.symbols, &mut self.publisher);
+        let of = |id: InstrumentId, start_ns: u64| {
+            let symbol = &symbols[id.0 as usize];
+            let reaches_back = start_ns < symbol.lost_until_ns.max(lost_until_ns);
+            let lost = if reaches_back {
+                Integrity::Suspect
+            } else {
+                Integrity::Ok
+            };
+            symbol.flag.max(feed).max(lost)
+        };
         self.bars.advance(watermark, |mut bar| {
-            let flag = symbols[bar.instrument.0 as usize].flag;
-            bar.integrity = bar.integrity.max(flag).max(feed);
+            bar.integrity = bar.integrity.max(of(bar.instrument, bar.start_ns));
             publisher.bar(&bar);
         });
         self.vwap.advance(watermark, |mut vwap| {
-            let flag = symbols[vwap.instrument.0 as usize].flag;
-            vwap.integrity = vwap.integrity.max(flag).max(feed);
+            let start_ns = vwap.end_ns.saturating_sub(vwap.length_ns);
+            vwap.integrity = vwap.integrity.max(of(vwap.instrument, start_ns));
             publisher.vwap(&vwap);
         });
         self.window_due_ns = self.vwap.next_end_ns().min(self.bars.next_end_ns());

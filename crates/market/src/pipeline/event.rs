@@ -122,6 +122,22 @@ impl EventPipeline {
         id
     }
 
+    /// The instrument of this name, if it was listed.
+    #[must_use]
+    pub fn find(&self, symbol: &str) -> Option<InstrumentId> {
+        let key = u128::from_be_bytes(name_of(symbol));
+        let found = self.by_symbol.binary_search_by_key(&key, |&(key, _)| key);
+        found.ok().map(|idx| InstrumentId(self.by_symbol[idx].1))
+    }
+
+    /// Shows an instrument's prices in so many decimals from now on.
+    pub fn show_decimals(&mut self, id: InstrumentId, price_decimals: u8) {
+        if let Some(instrument) = self.instruments.get_mut(id.0 as usize) {
+            instrument.price_decimals = price_decimals;
+            self.board.publisher.mark_instrument(id);
+        }
+    }
+
     /// [`EventPipeline::list`] for a feed that says beforehand how it tells its books.
     ///
     /// # Errors
@@ -234,6 +250,30 @@ impl EventPipeline {
     pub fn set_gap(&mut self, has_gap: bool) {
         self.board.set_gap(has_gap);
         self.board.mark_all();
+    }
+
+    /// While held, event time does not run on by itself in silence: what is awaited is not late.
+    /// Unlike an open gap this flags nothing.
+    pub fn hold(&mut self, is_held: bool) {
+        self.board.hold(is_held);
+    }
+
+    /// The line is cut: until the next event, what happens is unknown. Windows that reach into
+    /// that time are suspect, for prints may be missing in them.
+    pub fn cut(&mut self) {
+        self.board.cut();
+    }
+
+    /// Prints of one instrument are missing before `until_ns` of event time: windows that start
+    /// earlier and are not yet published are suspect.
+    pub fn lost(&mut self, id: InstrumentId, until_ns: u64) {
+        self.board.lost(id, until_ns);
+    }
+
+    /// The newest of our times that was handed in, ns UTC.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.board.now_ns()
     }
 
     /// What the translator knows of the feed; `rejected` is added to ours.

@@ -30,7 +30,7 @@ mod top;
 mod wider;
 
 pub use config::{JumpPrice, PipelineConfig};
-pub use depth::{DepthPipeline, TickerCheck};
+pub use depth::{DepthCheck, DepthPipeline, DepthVenue, TickerCheck};
 pub use event::{BookKind, EventPipeline};
 pub use itch::ItchPipeline;
 pub use itch_books::ItchBooks;

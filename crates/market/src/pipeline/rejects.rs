@@ -22,14 +22,24 @@ pub enum RejectReason {
     #[error("ITCH message refused")]
     Message(#[from] ItchFault),
     /// A JSON text.
-    #[error("Binance message refused")]
-    Text(#[from] wire::binance::Error),
+    #[error("text refused")]
+    Text(#[from] wire::json::Error),
     /// A depth snapshot.
     #[error("depth snapshot refused")]
     Snapshot(#[from] SnapshotFault),
     /// A snapshot that does not say its symbol while several symbols wait for one.
     #[error("depth snapshot without a symbol: say which instrument it belongs to")]
     SnapshotOwner,
+    /// A depth book differs from the venue's checksum: it was voided, and its symbol is to be
+    /// subscribed again.
+    #[error("the book differs from the venue's checksum: it waits for a new snapshot")]
+    Checksum,
+    /// A change of a depth book does not follow the one before: the book was voided.
+    #[error("change out of order or after a loss: the book waits for a new snapshot")]
+    OutOfOrder,
+    /// The venue has told trades that were not received: the book was voided.
+    #[error("messages are missing before this one: the book waits for a new snapshot")]
+    Missing,
     /// A FAST datagram, or a part of it.
     #[error("FAST datagram refused")]
     Fast(#[from] FastFault),

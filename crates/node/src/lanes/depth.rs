@@ -3,8 +3,8 @@
 //! It runs on whichever thread brings messages, since such feeds are hundreds of messages a second,
 //! not hundreds of thousands.
 
-use market::pipeline::{DepthPipeline, PipelineConfig};
-use market::publish::{FeedState, Frame};
+use market::pipeline::{DepthPipeline, DepthVenue, PipelineConfig};
+use market::publish::Frame;
 
 use super::pump::with_causes;
 use crate::market::Rejected;
@@ -13,30 +13,35 @@ use crate::node::Node;
 /// A depth feed's pipeline, publishing into the node's view as lane `lane`.
 pub struct DepthLane {
     pipeline: DepthPipeline,
+    name: String,
     lane: usize,
     frames: Vec<Frame>,
-    /// The connection was lost, and no message has come since.
-    is_interrupted: bool,
     /// Of the reference data in force.
     revision: u32,
 }
 
 impl DepthLane {
-    /// A lane with memory for what `config` expects.
+    /// A lane with memory for what `config` expects. `name` says whose it is, to people and before
+    /// symbols that two venues share: `kraken`, `binance-usdm`.
     #[must_use]
-    pub fn new(config: &PipelineConfig, lane: usize) -> Self {
+    pub fn new(venue: DepthVenue, name: &str, config: &PipelineConfig, lane: usize) -> Self {
         Self {
-            pipeline: DepthPipeline::new(config),
+            pipeline: DepthPipeline::new(venue, config),
+            name: name.to_owned(),
             lane,
             frames: Vec::new(),
-            is_interrupted: false,
             revision: 0,
         }
     }
 
+    /// Its place in the node's view.
+    #[must_use]
+    pub fn lane(&self) -> usize {
+        self.lane
+    }
+
     /// Takes one message of the venue.
     pub fn message(&mut self, node: &Node, ts_recv: u64, json: &[u8]) {
-        self.is_interrupted = false;
         let refused = self.pipeline.message(ts_recv, json).err();
         self.publish(
             node,
@@ -57,11 +62,17 @@ impl DepthLane {
         );
     }
 
-    /// The connection is lost: what happens meanwhile is unknown, and readers must see that. Each
-    /// book is taken back into order by its first change after it.
-    pub fn interrupt(&mut self, node: &Node) {
-        self.is_interrupted = true;
+    /// The connection is lost: what happens meanwhile is unknown, and readers must see that. A
+    /// Binance book is taken back into order by its first change after it, others by a snapshot.
+    pub fn interrupt(&mut self, node: &Node, now_ns: u64) {
+        self.pipeline.cut(now_ns);
         node.interrupt(self.lane);
+        self.publish(node, now_ns, &[], None);
+    }
+
+    /// The connection was made, or made again, and everything was subscribed.
+    pub fn connected(&mut self, now_ns: u64) {
+        self.pipeline.connected(now_ns);
     }
 
     /// Lets time pass.
@@ -74,6 +85,13 @@ impl DepthLane {
     pub fn next_snapshot(&mut self) -> Option<String> {
         self.pipeline
             .next_snapshot()
+            .map(|instrument| instrument.symbol().to_owned())
+    }
+
+    /// The next symbol to be unsubscribed and subscribed again.
+    pub fn next_resubscribe(&mut self) -> Option<String> {
+        self.pipeline
+            .next_resubscribe()
             .map(|instrument| instrument.symbol().to_owned())
     }
 
@@ -93,20 +111,13 @@ impl DepthLane {
         if self.frames.is_empty() && refused.is_none() {
             return;
         }
-        for frame in &mut self.frames {
-            if let Frame::Feed(status) = frame
-                && self.is_interrupted
-            {
-                status.state = FeedState::Recovering;
-            }
-        }
         node.publish(self.lane, &self.frames);
         self.frames.clear();
         if let Some(reason) = refused {
             let bytes = json[..json.len().min(256)].to_vec();
             node.market_mut().reject(Rejected {
                 at,
-                line: "binance".to_owned(),
+                line: self.name.clone(),
                 reason,
                 bytes,
             });

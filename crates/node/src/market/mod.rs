@@ -7,5 +7,5 @@ mod wider;
 pub mod words;
 
 pub use symbol::{BARS_LIMIT, SymbolView};
-pub use view::{LoggedSignal, MarketView, Rejected, VenueCheck, VenueLabel};
+pub use view::{LinkView, LoggedSignal, MarketView, Rejected, VenueCheck, VenueLabel};
 pub use wider::Wider;

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use engine::lane::Report;
 use market::event::InstrumentId;
+use market::pipeline::DepthCheck;
 use market::publish::{FeedState, FeedStatus, Frame, Integrity, Signal, VenueStatus};
 
 use super::symbol::SymbolView;
@@ -58,12 +59,37 @@ pub struct Rejected {
     pub bytes: Vec<u8>,
 }
 
+/// A connection to a venue, as its connector sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkView {
+    /// The lane that it feeds.
+    pub lane: usize,
+    /// `kraken`, `binance-usdm`; further connections of one venue get a number.
+    pub name: String,
+    /// Where it connects.
+    pub url: String,
+    /// It is up.
+    pub is_up: bool,
+    /// Messages received.
+    pub messages: u64,
+    /// How often it was lost, or could not be made.
+    pub failures: u64,
+    /// When the newest message came, ns UTC; `None` before the first.
+    pub last_recv_ns: Option<u64>,
+    /// The last trouble, in words.
+    pub trouble: Option<String>,
+    /// What the lane counted of its own trust.
+    pub check: DepthCheck,
+}
+
 /// Newest state per symbol. One writer applies frames; readers hold it briefly under a lock.
 #[derive(Default)]
 pub struct MarketView {
     symbols: Vec<SymbolView>,
     by_lane: HashMap<(usize, InstrumentId), usize>,
     by_symbol: HashMap<String, usize>,
+    lane_names: Vec<Option<String>>,
+    links: Vec<LinkView>,
     feeds: Vec<FeedStatus>,
     signals: VecDeque<LoggedSignal>,
     signal_count: u64,
@@ -180,20 +206,73 @@ impl MarketView {
         }
     }
 
+    /// Names a lane: its symbols are found as `name:symbol` too, and are shown so where another
+    /// lane has one of the same text.
+    pub fn name_lane(&mut self, lane: usize, name: &str) {
+        if self.lane_names.len() <= lane {
+            self.lane_names.resize(lane + 1, None);
+        }
+        self.lane_names[lane] = Some(name.to_owned());
+    }
+
+    /// The state of a connection; the one of the same name is replaced.
+    pub fn set_link(&mut self, link: LinkView) {
+        match self.links.iter_mut().find(|known| known.name == link.name) {
+            Some(known) => *known = link,
+            None => self.links.push(link),
+        }
+    }
+
+    /// Every connection to a venue that speaks WebSocket.
+    #[must_use]
+    pub fn links(&self) -> &[LinkView] {
+        &self.links
+    }
+
     fn instrument(&mut self, lane: usize, instrument: &market::event::Instrument) {
-        let symbol = instrument.symbol().to_owned();
-        if let Some(&idx) = self.by_lane.get(&(lane, instrument.id)) {
-            self.by_symbol.remove(&self.symbols[idx].symbol);
+        let text = instrument.symbol();
+        let known = self.by_lane.get(&(lane, instrument.id)).copied();
+        let qualified = self.lane_names.get(lane).and_then(Option::as_ref);
+        let qualified = qualified.map(|name| format!("{name}:{text}"));
+        // Whoever had the plain text first keeps it.
+        let is_taken = self
+            .by_symbol
+            .get(text)
+            .is_some_and(|&idx| Some(idx) != known && self.lane_of(idx) != Some(lane));
+        let symbol = match &qualified {
+            Some(qualified) if is_taken => qualified.clone(),
+            _ => text.to_owned(),
+        };
+        if let Some(idx) = known {
+            let old = &self.symbols[idx];
+            self.by_symbol.remove(&old.symbol);
+            if let Some(Some(name)) = self.lane_names.get(lane) {
+                let old = format!("{name}:{}", old.instrument.symbol());
+                self.by_symbol.remove(&old);
+            }
             self.symbols[idx].instrument = *instrument;
             self.symbols[idx].symbol.clone_from(&symbol);
-            self.by_symbol.insert(symbol, idx);
+            self.find_as(symbol, qualified, idx);
             return;
         }
-        let name = self.names.get(&symbol).map(str::to_owned);
+        let name = self.names.get(text).map(str::to_owned);
         let idx = self.symbols.len();
         self.symbols.push(SymbolView::new(*instrument, name));
+        self.symbols[idx].symbol.clone_from(&symbol);
         self.by_lane.insert((lane, instrument.id), idx);
+        self.find_as(symbol, qualified, idx);
+    }
+
+    fn find_as(&mut self, symbol: String, qualified: Option<String>, idx: usize) {
         self.by_symbol.insert(symbol, idx);
+        if let Some(qualified) = qualified {
+            self.by_symbol.insert(qualified, idx);
+        }
+    }
+
+    fn lane_of(&self, idx: usize) -> Option<usize> {
+        let mut all = self.by_lane.iter();
+        all.find(|(_, of)| **of == idx).map(|((lane, _), _)| *lane)
     }
 
     fn feed(&mut self, lane: usize, status: FeedStatus) {
@@ -364,6 +443,29 @@ mod tests {
             Some(Price(7))
         );
         assert_eq!(view.head(), Some((9, 90)));
+    }
+
+    #[test]
+    fn one_symbol_of_two_venues_is_two_symbols() {
+        let mut view = MarketView::new(Names::default());
+        for (lane, name) in ["binance", "binance-usdm"].into_iter().enumerate() {
+            view.name_lane(lane, name);
+            let instrument = Instrument::new(InstrumentId(0), "BTCUSDT", 8, 2);
+            view.apply(lane, &Frame::Instrument(instrument));
+        }
+        view.apply(0, &print(1, 100));
+        view.apply(1, &print(2, 107));
+        // Told again with other decimals, names stay.
+        let again = Instrument::new(InstrumentId(0), "BTCUSDT", 8, 4);
+        (0..2).for_each(|lane| view.apply(lane, &Frame::Instrument(again)));
+        let shown: Vec<&str> = view.symbols().iter().map(|s| s.symbol.as_str()).collect();
+        assert_eq!(shown, ["BTCUSDT", "binance-usdm:BTCUSDT"]);
+        let last = |name: &str| view.symbol(name)?.last.map(|print| print.price.0);
+        assert_eq!(
+            (last("BTCUSDT"), last("binance:BTCUSDT")),
+            (Some(100), Some(100))
+        );
+        assert_eq!(last("binance-usdm:BTCUSDT"), Some(107));
     }
 
     fn empty() -> BookTop {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use engine::tape::TapeReader;
-use market::pipeline::PipelineConfig;
+use market::pipeline::{DepthVenue, PipelineConfig};
 
 use crate::windows::WindowArgs;
 use crate::{compose, session_day};
@@ -38,6 +38,8 @@ pub enum Kind {
     BinanceLines,
     /// FAST datagrams end to end; told by `--templates`, not by its bytes.
     Fast,
+    /// A log of WebSocket sessions of one venue.
+    Recorded(DepthVenue),
 }
 
 /// A capture, unpacked if it was gzip.
@@ -118,8 +120,10 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
         .with_context(named)?;
     let kind = kind_of(&start).with_context(|| {
         format!(
-            "{} is neither pcap, pcapng, length-framed ITCH 5.0 nor lines of `ns JSON` \
-             (FAST needs --templates); `ouzel replay --help` shows examples",
+            "{} is neither pcap, pcapng, length-framed ITCH 5.0, lines of `ns JSON` nor a \
+             log of sessions of Binance, Kraken, Coinbase or OKX \
+             (FAST needs --templates); \
+             `ouzel replay --help` shows examples",
             path.display()
         )
     })?;
@@ -127,7 +131,7 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
     let midnight_ns = match kind {
         Kind::Pcap => session_day::midnight_ns(day, first_stamp(&path_now).with_context(named)?)?,
         Kind::Itch => itch_midnight(path, day)?,
-        Kind::BinanceLines | Kind::Tape | Kind::Fast => 0,
+        Kind::BinanceLines | Kind::Recorded(_) | Kind::Tape | Kind::Fast => 0,
     };
     Ok(Capture {
         kind,
@@ -187,6 +191,10 @@ fn kind_of(start: &[u8]) -> Option<Kind> {
     if is_line {
         return Some(Kind::BinanceLines);
     }
+    let said = std::str::from_utf8(&first_line[..first_line.len().min(512)]);
+    if let Some(venue) = said.ok().and_then(super::recorded::venue_of) {
+        return Some(Kind::Recorded(venue));
+    }
     let length = usize::from(u16::from_be_bytes([*start.first()?, *start.get(1)?]));
     let is_itch = wire::itch50::length_of(*start.get(2)?) == Some(length);
     is_itch.then_some(Kind::Itch)
@@ -215,12 +223,6 @@ fn itch_midnight(path: &Path, day: Option<&str>) -> Result<u64> {
     session_day::midnight_ns(Some(&day), 0)
 }
 
-/// A recorded line: receive time in ns, and the JSON as it came.
-pub fn binance_line(line: &str) -> Option<(u64, &str)> {
-    let (ns, json) = line.split_once(' ')?;
-    Some((ns.parse().ok()?, json))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,6 +236,10 @@ mod tests {
         );
         assert_eq!(kind_of(&[0, 12, b'S', 0]), Some(Kind::Itch));
         assert_eq!(kind_of(&[0, 13, b'S', 0]), None);
+        assert_eq!(
+            kind_of(b"wss://ws.okx.com:8443/ws/v5/public <-> 1652459224.5300605\n"),
+            Some(Kind::Recorded(DepthVenue::Okx))
+        );
         assert_eq!(kind_of(b""), None);
         assert_eq!(kind_of(b"hello world"), None);
     }

@@ -4,6 +4,7 @@ mod digest;
 mod fast;
 pub mod file;
 mod lanes;
+pub mod recorded;
 mod summary;
 
 use std::process::ExitCode;
@@ -12,7 +13,7 @@ use anyhow::{Context, Result};
 use engine::capture::{ItchFileSource, PcapSource, Speed};
 use engine::source::Source;
 use engine::tape::{Recorder, TapeConfig, TapeSource};
-use market::pipeline::DepthPipeline;
+use market::pipeline::DepthVenue;
 use market::publish::{Frame, Sink};
 
 use crate::args::ReplayArgs;
@@ -67,7 +68,7 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
             }));
             summary
         }
-        Kind::BinanceLines => depth(args, &capture)?,
+        Kind::BinanceLines | Kind::Recorded(_) => depth(args, &capture)?,
     };
     print(args, &summary);
     Ok(ExitCode::SUCCESS)
@@ -109,20 +110,19 @@ fn depth(args: &ReplayArgs, capture: &Capture) -> Result<Summary> {
         "--lanes and --tape are for packets and ITCH messages, not for recorded JSON"
     );
     let text = std::fs::read_to_string(&capture.path).context("the capture is not text")?;
-    let mut pipeline = DepthPipeline::new(&args.windows.config());
+    let mut pipeline = recorded::pipeline(capture.kind, &args.windows.config());
     let mut summary = Summary::new(capture);
-    for (idx, line) in text.lines().enumerate() {
-        if args.until.is_some_and(|until| idx as u64 >= until) {
-            break;
-        }
-        let (ts_recv, json) = file::binance_line(line)
-            .with_context(|| format!("line {}: no receive time before the JSON", idx + 1))?;
-        // A refused message is counted and kept by the pipeline, and reported at the end.
-        let _counted = pipeline.message(ts_recv, json.as_bytes());
-        pipeline.publish(&mut summary);
+    let (said, bad) = recorded::read(capture.kind, &text);
+    let until = args.until.map_or(usize::MAX, |until| until as usize);
+    for said in said.iter().take(until) {
+        recorded::feed(&mut pipeline, said, &mut summary);
     }
+    summary.note((bad > 0).then(|| format!("{bad} lines were no line of a recording")));
     let check = pipeline.check();
-    summary.ticker_check(check.checked, check.equal);
+    if matches!(recorded::venue(capture.kind), DepthVenue::Binance) {
+        summary.ticker_check(check.checked, check.equal);
+    }
+    summary.depth_check(pipeline.depth_check());
     summary.finish(
         pipeline.status(),
         pipeline.book_digest(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use market::pipeline::RejectRing;
+use market::pipeline::{DepthCheck, DepthVenue, RejectRing};
 use market::publish::{FeedStatus, Frame};
 use node::Names;
 use node::market::{MarketView, SymbolView};
@@ -29,6 +29,7 @@ pub struct Summary {
     rejected: u64,
     rejected_last: Vec<String>,
     tickers: Option<(u64, u64)>,
+    depth: Option<DepthCheck>,
     notes: Vec<String>,
     began: Instant,
     seconds: f64,
@@ -51,6 +52,7 @@ impl Summary {
             rejected: 0,
             rejected_last: Vec::new(),
             tickers: None,
+            depth: None,
             notes: Vec::new(),
             began: Instant::now(),
             seconds: 0.0,
@@ -108,6 +110,11 @@ impl Summary {
         self.tickers = Some((checked, equal));
     }
 
+    /// What a depth feed counted of its own trust.
+    pub fn depth_check(&mut self, check: DepthCheck) {
+        self.depth = Some(check);
+    }
+
     /// Something a reader should know.
     pub fn note(&mut self, note: Option<String>) {
         self.notes.extend(note);
@@ -146,6 +153,10 @@ impl Summary {
             "gaps": self.status.gaps, "lost": self.status.lost, "rejected": self.rejected,
             "rejected_last": self.rejected_last, "notes": self.notes,
             "ticker_check": self.tickers.map(|(checked, equal)| json!({"checked": checked, "equal": equal})),
+            "depth_check": self.depth.map(|check| json!({
+                "checksums": check.checksums, "checksums_unequal": check.checksums_unequal,
+                "breaks": check.breaks, "trades_old": check.trades_old,
+            })),
             "books_digest": format!("{:016x}", self.books),
             "frames_digest": format!("{:016x}", self.digest.value()),
             "digest": format!("{:016x}", self.digest()), "seconds": self.seconds,
@@ -157,7 +168,7 @@ impl Summary {
             Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Fast => {
                 self.status.next_seq.saturating_sub(1)
             }
-            Kind::BinanceLines => self.status.lines[0].packets,
+            Kind::BinanceLines | Kind::Recorded(_) => self.status.lines[0].packets,
         }
     }
 
@@ -193,6 +204,14 @@ impl Summary {
                 "  best prices equal to the venue's own: {equal} of {checked}"
             );
         }
+        if let Some(check) = self.depth.filter(|check| check.checksums > 0) {
+            let equal = check.checksums - check.checksums_unequal;
+            let _ = writeln!(
+                text,
+                "  checksums equal to the venue's own: {equal} of {}",
+                check.checksums
+            );
+        }
         for note in &self.notes {
             let _ = writeln!(text, "  note: {note}");
         }
@@ -220,7 +239,10 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Pcap => "pcap",
         Kind::Itch => "itch",
         Kind::Tape => "tape",
-        Kind::BinanceLines => "binance",
+        Kind::BinanceLines | Kind::Recorded(DepthVenue::Binance) => "binance",
+        Kind::Recorded(DepthVenue::Kraken) => "kraken",
+        Kind::Recorded(DepthVenue::Coinbase) => "coinbase",
+        Kind::Recorded(DepthVenue::Okx) => "okx",
         Kind::Fast => "fast",
     }
 }

@@ -16,6 +16,7 @@ use server::{Check, Probe};
 
 use crate::args::ServeArgs;
 use crate::replay::file::{self, Kind};
+use crate::replay::recorded;
 use crate::{compose, print};
 
 /// Longest sleep between two looks at whether to stop.
@@ -66,10 +67,12 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
         Kind::Fast => {
             anyhow::bail!("`ouzel replay --templates` plays FAST captures; `serve` does not")
         }
-        Kind::BinanceLines => {
+        Kind::BinanceLines | Kind::Recorded(_) => {
+            let kind = capture.kind;
             let text = std::fs::read_to_string(&capture.path)?;
             drop(capture);
             Ok(Started::Player(Player::spawn(
+                kind,
                 text,
                 args.speed,
                 args.windows.config(),
@@ -107,6 +110,7 @@ pub struct Player {
 
 impl Player {
     fn spawn(
+        kind: Kind,
         text: String,
         speed: f64,
         config: PipelineConfig,
@@ -116,7 +120,7 @@ impl Player {
         let shared = Arc::clone(&progress);
         let thread = std::thread::Builder::new()
             .name("capture".to_owned())
-            .spawn(move || play(&text, speed, &config, &node, &shared))?;
+            .spawn(move || play(kind, &text, speed, &config, &node, &shared))?;
         Ok(Self {
             progress,
             thread: Some(thread),
@@ -185,19 +189,25 @@ fn wait_for_readers(node: &Node, progress: &Progress) -> bool {
     !progress.stop.load(Ordering::Acquire)
 }
 
-fn play(text: &str, speed: f64, config: &PipelineConfig, node: &Node, progress: &Progress) {
+fn play(
+    kind: Kind,
+    text: &str,
+    speed: f64,
+    config: &PipelineConfig,
+    node: &Node,
+    progress: &Progress,
+) {
     let _ending = Ending(progress);
-    let mut lane = DepthLane::new(config, 0);
+    let venue = recorded::venue(kind);
+    let mut lane = DepthLane::new(venue, "capture", config, 0);
     let began = Instant::now();
     let mut first = None;
-    for (idx, line) in text.lines().enumerate() {
-        let Some((ts_recv, json)) = file::binance_line(line) else {
-            print::warning(&format!(
-                "line {}: no receive time before the JSON; skipped",
-                idx + 1
-            ));
-            continue;
-        };
+    let (all, bad) = recorded::read(kind, text);
+    if bad > 0 {
+        print::warning(&format!("{bad} lines are no line of a recording; skipped"));
+    }
+    for said in all {
+        let ts_recv = said.at_ns;
         let since_ns = ts_recv.saturating_sub(*first.get_or_insert(ts_recv)) as f64;
         let due = match speed > 0.0 {
             true => Duration::from_nanos((since_ns / speed) as u64),
@@ -209,7 +219,11 @@ fn play(text: &str, speed: f64, config: &PipelineConfig, node: &Node, progress: 
         if !wait_for_readers(node, progress) {
             return;
         }
-        lane.message(node, ts_recv, json.as_bytes());
+        let bytes = said.text.as_bytes();
+        match said.answer_of {
+            Some(symbol) => lane.snapshot(node, ts_recv, symbol, bytes),
+            None => lane.message(node, ts_recv, bytes),
+        }
         progress.lines.fetch_add(1, Ordering::Relaxed);
     }
     lane.tick(node, node.clock().now_ns());

@@ -3,6 +3,7 @@
 mod capture;
 mod lines;
 mod reference;
+mod venues;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -11,10 +12,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use engine::lane::Lane;
 use engine::tape::Recorder;
-use market::pipeline::PipelineConfig;
-use node::{DepthLane, DigestCheck, Node, Pump};
+use node::{DigestCheck, Node, Pump};
 use serde_json::json;
-use server::connect::binance;
 use server::{App, Probe};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -22,8 +21,6 @@ use tokio::sync::watch;
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
 use crate::outputs::Outputs;
 use crate::{compose, ingest, print};
-
-const DEPTH_INSTRUMENTS_LIMIT: usize = 256;
 
 /// Serves until Ctrl-C.
 pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
@@ -115,9 +112,11 @@ impl Feeds {
                 feeds._recorder = Some(recorder);
             }
         }
-        if !args.binance.is_empty() {
-            probes.push(start_binance(args, node, stopped));
-        }
+        let first_free = match args.itch_a {
+            Some(_) => usize::from(args.lanes.max(1)),
+            None => 0,
+        };
+        probes.extend(venues::start(args, first_free, node, stopped));
         if let Some(path) = &args.capture {
             node.market_mut().venue.label = format!("capture {}", path.display());
             match capture::start(path, args, node)? {
@@ -138,30 +137,6 @@ impl Feeds {
 fn pump(node: &Arc<Node>, lanes: Vec<Lane>) -> Result<Pump> {
     let check = Arc::new(DigestCheck::default());
     Pump::spawn(Arc::clone(node), lanes, 0, check).context("cannot start the pump's thread")
-}
-
-fn start_binance(args: &ServeArgs, node: &Arc<Node>, stopped: &watch::Receiver<bool>) -> Probe {
-    let config = PipelineConfig {
-        instruments_limit: DEPTH_INSTRUMENTS_LIMIT,
-        ..args.windows.config()
-    };
-    let first_free = match args.itch_a {
-        Some(_) => usize::from(args.lanes.max(1)),
-        None => 0,
-    };
-    let lane = DepthLane::new(&config, first_free);
-    let settings = binance::Settings {
-        urls: args.binance.clone(),
-        rest: args.binance_rest.clone(),
-    };
-    let status = Arc::new(binance::Status::default());
-    let probe = status.probe(settings.urls.len());
-    if first_free == 0 {
-        node.market_mut().venue.label = "Binance".to_owned();
-    }
-    let connector = binance::run(Arc::clone(node), lane, settings, status, stopped.clone());
-    tokio::spawn(connector);
-    probe
 }
 
 fn groups(args: &ServeArgs) -> Vec<String> {
@@ -222,7 +197,7 @@ fn greet(args: &ServeArgs, node: &Node, address: SocketAddr) {
         stats.points,
         node.days().count(),
     ));
-    let has_feed = args.itch_a.is_some() || !args.binance.is_empty() || args.capture.is_some();
+    let has_feed = args.itch_a.is_some() || args.venues.is_any() || args.capture.is_some();
     if !has_feed {
         print::line("  no feed is configured: see `ouzel serve --help`, or try `ouzel demo`");
     }

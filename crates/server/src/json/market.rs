@@ -7,7 +7,7 @@ use market::publish::{
 use node::market::words::{
     auction, feed_state, integrity, limit_state, short_sale, trading_state, venue_phase,
 };
-use node::market::{MarketView, SymbolView};
+use node::market::{LinkView, MarketView, SymbolView};
 use serde::Serialize;
 
 use super::Instant;
@@ -387,6 +387,41 @@ pub struct CheckRow {
     unequal: u64,
 }
 
+/// One connection to a venue that speaks WebSocket.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkRow {
+    name: String,
+    is_up: bool,
+    state: &'static str,
+    messages: u64,
+    failures: u64,
+    last_recv: Option<Instant>,
+    checksums: u64,
+    checksum_failures: u64,
+    breaks: u64,
+    resubscribes: u64,
+    trouble: Option<String>,
+}
+
+impl LinkRow {
+    fn new(link: &LinkView, view: &MarketView) -> Self {
+        let status = view.feeds().get(link.lane).copied().unwrap_or_default();
+        Self {
+            name: link.name.clone(),
+            is_up: link.is_up,
+            state: feed_state(status.state),
+            messages: link.messages,
+            failures: link.failures,
+            last_recv: link.last_recv_ns.map(Instant),
+            checksums: link.check.checksums,
+            checksum_failures: link.check.checksums_unequal,
+            breaks: link.check.breaks,
+            resubscribes: link.check.resubscribes,
+            trouble: link.trouble.clone(),
+        }
+    }
+}
+
 /// `/v1/feed`.
 #[derive(Clone, Debug, Serialize)]
 pub struct FeedRow {
@@ -411,6 +446,7 @@ pub struct FeedRow {
     latency_ns: LatencyRow,
     venue: VenueRow,
     check: CheckRow,
+    links: Vec<LinkRow>,
 }
 
 impl FeedRow {
@@ -448,6 +484,11 @@ impl FeedRow {
                 checked: view.check.checked,
                 unequal: view.check.unequal,
             },
+            links: view
+                .links()
+                .iter()
+                .map(|link| LinkRow::new(link, view))
+                .collect(),
         }
     }
 }

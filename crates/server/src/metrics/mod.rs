@@ -2,6 +2,7 @@
 //! when somebody scrapes.
 
 mod lanes;
+mod links;
 mod outlets;
 mod page;
 
@@ -111,6 +112,7 @@ impl Metrics {
         let mut page = Page::default();
         self.with(|inner| doors(inner, &mut page));
         lanes::lanes(&app.node.market(), &mut page);
+        links::links(&app.node.market(), app.node.clock().now_ns(), &mut page);
         outlets::outlets(&app.node, &mut page);
         lanes::clock(&mut page);
         memory(app, &mut page);
