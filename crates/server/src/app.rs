@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::metrics::Metrics;
 use crate::risk::Desk;
+use crate::stream::{CLIENTS_LIMIT, Doors, History};
 
 /// Searches, reads and writes that may run at once; more wait, and many more are refused.
 const WORKERS: usize = 8;
@@ -28,6 +29,10 @@ pub struct App {
     pub risk: Desk,
     /// Counters and histograms of the doors.
     pub metrics: Metrics,
+    /// Prints, bars and signals, numbered, for the stream's clients.
+    pub history: Arc<History>,
+    /// Who may connect to the stream.
+    pub(crate) doors: Doors,
     probes: Vec<Probe>,
     workers: Places,
     writers: Places,
@@ -96,6 +101,8 @@ impl App {
     #[must_use]
     pub fn new(node: Arc<Node>, model: Option<Arc<dyn Model>>, probes: Vec<Probe>) -> Self {
         Self {
+            history: Arc::new(History::new(node.clock().now_ns())),
+            doors: Doors::new(CLIENTS_LIMIT),
             node,
             model,
             risk: Desk::default(),

@@ -14,6 +14,8 @@ const VWAPS_LIMIT: usize = 3_000;
 /// Newest state and bounded history of one symbol.
 #[derive(Clone, Debug)]
 pub struct SymbolView {
+    /// Which lane publishes it.
+    pub lane: usize,
     /// What its numbers mean.
     pub instrument: Instrument,
     /// The venue's text.
@@ -51,6 +53,7 @@ pub struct SymbolView {
 impl SymbolView {
     pub(super) fn new(instrument: Instrument, name: Option<String>) -> Self {
         Self {
+            lane: 0,
             symbol: instrument.symbol().to_owned(),
             instrument,
             name,

@@ -257,8 +257,10 @@ impl MarketView {
         }
         let name = self.names.get(text).map(str::to_owned);
         let idx = self.symbols.len();
-        self.symbols.push(SymbolView::new(*instrument, name));
-        self.symbols[idx].symbol.clone_from(&symbol);
+        let mut new = SymbolView::new(*instrument, name);
+        new.lane = lane;
+        new.symbol.clone_from(&symbol);
+        self.symbols.push(new);
         self.by_lane.insert((lane, instrument.id), idx);
         self.find_as(symbol, qualified, idx);
     }
@@ -324,6 +326,12 @@ impl MarketView {
     #[must_use]
     pub fn symbol(&self, symbol: &str) -> Option<&SymbolView> {
         self.by_symbol.get(symbol).map(|&idx| &self.symbols[idx])
+    }
+
+    /// One symbol by its lane's number.
+    #[must_use]
+    pub fn of_lane(&self, lane: usize, id: InstrumentId) -> Option<&SymbolView> {
+        self.by_lane.get(&(lane, id)).map(|&idx| &self.symbols[idx])
     }
 
     /// Feed status by lane.

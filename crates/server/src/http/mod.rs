@@ -109,6 +109,8 @@ pub async fn serve(
     app: Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    let history = stream::history::follow(Arc::clone(&app.history), Arc::clone(&app.node));
+    let history = tokio::spawn(history);
     let router = router(app, listener.local_addr()?);
     let (tell, told) = tokio::sync::oneshot::channel::<()>();
     let stopped = async move {
@@ -121,10 +123,12 @@ pub async fn serve(
         tokio::time::sleep(GRACE).await;
     };
     let server = axum::serve(listener, router).with_graceful_shutdown(stopped);
-    tokio::select! {
+    let done = tokio::select! {
         done = server => done,
         () = grace => Ok(()),
-    }
+    };
+    history.abort();
+    done
 }
 
 async fn unknown(uri: axum::http::Uri) -> Refusal {

@@ -17,6 +17,40 @@ pub(super) fn qty(instrument: &Instrument, units: u64) -> f64 {
     units as f64 / 10f64.powi(i32::from(instrument.qty_decimals))
 }
 
+/// One print of the stream.
+#[derive(Clone, Debug, Serialize)]
+pub struct TradeRow {
+    symbol: String,
+    seq: u64,
+    ts_event: Instant,
+    price: f64,
+    price_e9: i64,
+    qty: f64,
+    aggressor: Option<&'static str>,
+    cross: bool,
+    match_id: u64,
+    integrity: &'static str,
+}
+
+impl TradeRow {
+    /// A print of `view`'s symbol.
+    #[must_use]
+    pub fn new(view: &SymbolView, print: &TradePrint) -> Self {
+        Self {
+            symbol: view.symbol.clone(),
+            seq: print.stamp.seq,
+            ts_event: Instant(print.stamp.ts_event),
+            price: print.price.to_f64(),
+            price_e9: print.price.0,
+            qty: qty(&view.instrument, print.qty.0),
+            aggressor: print.aggressor.map(side_word),
+            cross: print.cross,
+            match_id: print.match_id,
+            integrity: integrity(print.integrity),
+        }
+    }
+}
+
 /// A row of `/v1/symbols`.
 #[derive(Clone, Debug, Serialize)]
 pub struct SymbolRow {

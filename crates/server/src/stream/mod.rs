@@ -1,16 +1,20 @@
-//! `/v1/stream`: the newest state per topic and client, at the client's pace.
+//! `/v1/stream`: the newest state per topic and client, and the numbered stream, at the client's pace.
 //!
 //! Nothing is queued per client. Every interval, each topic's version is compared with the one
 //! last sent; a reader that was slow simply sees the newest state, and what it missed is counted.
+//! Prints, bars and signals are read from one bounded history, each client at its own place: none is
+//! skipped, and a client that comes back goes on where it was, or is told what it cannot have.
 
+pub mod history;
+mod socket;
+mod tape;
 mod topic;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Request, State};
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,7 +23,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::app::App;
 use crate::http::{Refusal, known};
 use crate::json::from_object;
+use socket::{Said, Socket};
+use tape::Tape;
 use topic::{Frame, Subscription, Topic};
+
+pub use history::History;
+pub use socket::Doors;
 
 const INTERVAL_MS_MIN: u64 = 20;
 const INTERVAL_MS_MAX: u64 = 60_000;
@@ -28,6 +37,16 @@ const INTERVAL_MS_DEFAULT: u64 = 100;
 const SILENCE_LIMIT: Duration = Duration::from_secs(1);
 const TOPICS_LIMIT: usize = 1_000;
 const MESSAGE_LIMIT: usize = 64 << 10;
+/// Clients at once.
+pub const CLIENTS_LIMIT: usize = 1_024;
+/// The subprotocol whose frames are `docs/formats/ouzel-frames.md`.
+const BINARY: &str = "ouzel.frames.v1";
+/// Between two questions whether the client is there.
+const PING: Duration = Duration::from_secs(15);
+/// A client that has said nothing for so long, not even that it is there, is gone.
+const PATIENCE: Duration = Duration::from_secs(45);
+/// Batches of the numbered stream sent in one turn; the client's own messages are heard in between.
+const ROUNDS: usize = 16;
 
 /// What a client may say.
 #[derive(Debug, Default, Deserialize)]
@@ -36,31 +55,39 @@ struct Wish {
     subscribe: Vec<String>,
     unsubscribe: Vec<String>,
     interval_ms: Option<u64>,
+    resume: Option<Resume>,
 }
 
-pub async fn upgrade(
-    State(app): State<Arc<App>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Refusal> {
-    let upgrade = upgrade.map_err(|e| {
-        let hint = "connect with a WebSocket client: ws://HOST/v1/stream";
-        Refusal::bad_request(e.body_text(), hint)
-    })?;
-    Ok(upgrade
-        .max_message_size(MESSAGE_LIMIT)
-        .on_upgrade(move |socket| async move {
-            app.metrics.stream_client(true);
+/// Where a client was before it lost its connection.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Resume {
+    /// As `hello` named it.
+    session: String,
+    /// The last number that it has.
+    after: u64,
+}
+
+pub async fn upgrade(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
+    let served = Arc::clone(&app);
+    app.doors
+        .open(request, &[BINARY], MESSAGE_LIMIT, |socket| async move {
+            served.metrics.stream_client(true);
             // A client that went away is the usual end of a stream, not a fault.
-            let _gone = Client::new(Arc::clone(&app)).run(socket).await;
-            app.metrics.stream_client(false);
-        }))
+            let _gone = Client::new(Arc::clone(&served)).run(socket).await;
+            served.metrics.stream_client(false);
+        })
 }
 
 struct Client {
     app: Arc<App>,
     subscriptions: Vec<Subscription>,
+    tape: Tape,
     interval: Duration,
     spoke: Instant,
+    is_binary: bool,
+    /// Instruments of which a binary client has heard the meaning.
+    named: usize,
 }
 
 impl Client {
@@ -69,45 +96,64 @@ impl Client {
         Self {
             app,
             subscriptions: Vec::new(),
+            tape: Tape::default(),
             interval,
             spoke: Instant::now(),
+            is_binary: false,
+            named: 0,
         }
     }
 
-    async fn run(mut self, mut socket: WebSocket) -> Result<(), axum::Error> {
-        let hello = json!({"type": "hello", "version": env!("CARGO_PKG_VERSION"), "conflated": 0});
-        send(&mut socket, &hello).await?;
+    async fn run(mut self, mut socket: Socket) -> io::Result<()> {
+        self.is_binary = socket.protocol() == Some(BINARY);
+        say(&mut socket, &self.hello());
+        socket.flush().await?;
         let mut ticks = ticks(self.interval);
+        let mut pings = self::ticks(PING);
+        let mut heard = Instant::now();
         loop {
             tokio::select! {
-                said = socket.recv() => {
-                    let Some(said) = said else { return Ok(()) };
+                said = socket.hear() => {
+                    heard = Instant::now();
                     let before = self.interval;
-                    for reply in self.hear(said?) {
-                        send(&mut socket, &reply).await?;
+                    match said? {
+                        None => return Ok(()),
+                        Some(Said::Close(code)) => return socket.close(code, "").await,
+                        Some(Said::Ping(bytes)) => socket.pong(&bytes),
+                        Some(Said::Pong) => {}
+                        Some(Said::Text(text)) => {
+                            self.hear(&text).iter().for_each(|reply| say(&mut socket, reply));
+                        }
+                        Some(Said::Binary(_)) => {
+                            say(&mut socket, &error("binary messages are not read", "send JSON text"));
+                        }
                     }
                     if self.interval != before {
                         ticks = self::ticks(self.interval);
                     }
                 }
-                _ = ticks.tick() => {
-                    for frame in self.news() {
-                        send(&mut socket, &frame).await?;
+                _ = ticks.tick() => self.tick(&mut socket).await?,
+                _ = pings.tick() => {
+                    if heard.elapsed() > PATIENCE {
+                        return socket.close(1008, "no answer to pings").await;
                     }
+                    socket.ping();
                 }
             }
+            socket.flush().await?;
         }
     }
 
+    fn hello(&self) -> Value {
+        let history = &self.app.history;
+        json!({
+            "type": "hello", "version": env!("CARGO_PKG_VERSION"), "conflated": 0,
+            "session": history.session_text(), "next": history.next_seq(),
+        })
+    }
+
     /// Takes a wish; answers what was wrong with it.
-    fn hear(&mut self, said: Message) -> Vec<Value> {
-        let text = match said {
-            Message::Text(text) => text,
-            Message::Binary(_) => {
-                return vec![error("binary messages are not read", "send JSON text")];
-            }
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Vec::new(),
-        };
+    fn hear(&mut self, text: &str) -> Vec<Value> {
         let wish = match from_object::<Wish>(text.as_bytes()) {
             Ok(wish) => wish,
             Err(e) => {
@@ -118,12 +164,25 @@ impl Client {
         if let Some(ms) = wish.interval_ms {
             self.interval = Duration::from_millis(ms.clamp(INTERVAL_MS_MIN, INTERVAL_MS_MAX));
         }
-        self.subscriptions
-            .retain(|s| !wish.unsubscribe.contains(&s.name));
+        self.unsubscribe(&wish.unsubscribe);
+        if let Some(resume) = &wish.resume {
+            self.tape
+                .resume(&resume.session, resume.after, &self.app.history);
+        }
         wish.subscribe
             .iter()
             .filter_map(|name| self.subscribe(name).err())
             .collect()
+    }
+
+    fn unsubscribe(&mut self, names: &[String]) {
+        let app = Arc::clone(&self.app);
+        let view = app.node.market();
+        let is_left = |s: &Subscription| names.contains(&s.name);
+        for left in self.subscriptions.iter().filter(|s| is_left(s)) {
+            self.tape.leave(&left.topic, &view);
+        }
+        self.subscriptions.retain(|s| !is_left(s));
     }
 
     fn subscribe(&mut self, name: &str) -> Result<(), Value> {
@@ -138,22 +197,62 @@ impl Client {
             ));
         }
         let mut topic = Topic::parse(name).ok_or_else(|| {
-            let hint = "topics: movers, feed, signals, book:SYMBOL, bars:SYMBOL, vwap:SYMBOL";
+            let hint = "topics: movers, feed, signals, trades, bars, book:SYMBOL, trades:SYMBOL, \
+                bars:SYMBOL, vwap:SYMBOL, measure:SYMBOL";
             error(&format!("topic {name:?} is not known"), hint)
         })?;
-        let view = self.app.node.market();
+        if self.is_binary && topic == Topic::Movers {
+            let hint = "connect without the subprotocol, or follow books and bars";
+            return Err(error("topic \"movers\" is JSON only", hint));
+        }
+        let app = Arc::clone(&self.app);
+        let view = app.node.market();
         if let Some(symbol) = topic.symbol_mut() {
             match known(&view, symbol) {
                 Ok(found) => symbol.clone_from(&found.symbol),
                 Err(refusal) => return Err(error(refusal.message(), refusal.hint())),
             }
         }
-        self.subscriptions
-            .push(Subscription::new(name, topic, &view));
+        self.tape.follow(&topic, &view, &app.history);
+        self.subscriptions.push(Subscription::new(name, topic));
         Ok(())
     }
 
-    /// Everything that changed since the last tick.
+    /// Sends what is new: newest states, then the numbered stream until the client has it all.
+    async fn tick(&mut self, socket: &mut Socket) -> io::Result<()> {
+        if self.is_binary {
+            self.binary_news()
+                .iter()
+                .for_each(|packet| socket.binary(packet));
+        } else {
+            self.news().iter().for_each(|frame| say(socket, frame));
+        }
+        for _ in 0..ROUNDS {
+            if !self.numbered(socket) {
+                break;
+            }
+            socket.flush().await?;
+        }
+        socket.flush().await
+    }
+
+    /// One batch of the numbered stream; whether more waits.
+    fn numbered(&mut self, socket: &mut Socket) -> bool {
+        let app = Arc::clone(&self.app);
+        if self.is_binary {
+            let mut packets = Vec::new();
+            let is_more = self.tape.packets(&app.history, &mut packets);
+            packets.iter().for_each(|packet| socket.binary(packet));
+            return is_more;
+        }
+        let node = Arc::clone(&app.node);
+        let show = |frames: &[_]| tape::rows(&node.market(), frames);
+        let (rows, is_more) = self.tape.rows(&app.history, show);
+        rows.iter().for_each(|row| say(socket, row));
+        is_more
+    }
+
+    /// Every state that changed since the last tick.
     fn news(&mut self) -> Vec<Frame> {
         let view = self.app.node.market();
         let mut frames: Vec<Frame> = self
@@ -166,16 +265,43 @@ impl Client {
             frames.extend(feed.map(|s| s.again(&view)));
         }
         drop(view);
+        self.count_conflated();
+        if !frames.is_empty() {
+            self.spoke = Instant::now();
+        }
+        frames
+    }
+
+    /// The same as messages, after the names that they need: at most one packet of each.
+    fn binary_news(&mut self) -> Vec<Vec<u8>> {
+        let session = self.app.history.session();
+        let view = self.app.node.market();
+        let mut packets = Vec::new();
+        if !self.subscriptions.is_empty() && self.named < view.symbols().len() {
+            let names = topic::names(&view, self.named);
+            self.named = view.symbols().len();
+            packets.push(tape::states(session, &names));
+        }
+        let states: Vec<Vec<u8>> = self
+            .subscriptions
+            .iter_mut()
+            .flat_map(|s| s.states(&view))
+            .collect();
+        drop(view);
+        if !states.is_empty() {
+            packets.push(tape::states(session, &states));
+        }
+        self.count_conflated();
+        packets
+    }
+
+    fn count_conflated(&mut self) {
         let conflated = self
             .subscriptions
             .iter_mut()
             .map(Subscription::take_conflated)
             .sum();
         self.app.metrics.stream_conflated(conflated);
-        if !frames.is_empty() {
-            self.spoke = Instant::now();
-        }
-        frames
     }
 }
 
@@ -189,7 +315,9 @@ fn error(message: &str, hint: &str) -> Value {
     json!({"type": "error", "message": message, "hint": hint})
 }
 
-async fn send(socket: &mut WebSocket, frame: &impl Serialize) -> Result<(), axum::Error> {
-    let text = serde_json::to_string(frame).map_err(axum::Error::new)?;
-    socket.send(Message::Text(text.into())).await
+/// Queues one JSON message.
+fn say(socket: &mut Socket, frame: &impl Serialize) {
+    // Rows of ours have no map keys or numbers that JSON cannot hold.
+    let text = serde_json::to_string(frame).expect("rows are JSON");
+    socket.text(&text);
 }

@@ -1,10 +1,14 @@
 //! One thing a client follows, and what of it the client has seen.
 
+use market::event::Instrument;
+use market::feed::ouzel;
+use market::publish::Frame as Published;
 use node::market::{MarketView, SymbolView};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::http::sort_by_move;
-use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, VwapRow};
+use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, TradeRow, VwapRow};
 use crate::json::wider::MeasureRow;
 
 /// Rows of the movers' topic.
@@ -21,8 +25,10 @@ pub enum Topic {
     Signals,
     /// One book.
     Book(String),
-    /// Closed bars of one symbol.
-    Bars(String),
+    /// Every print, of one symbol or of all.
+    Trades(Option<String>),
+    /// Closed bars, of one symbol or of all.
+    Bars(Option<String>),
     /// The sliding VWAP of one symbol.
     Vwap(String),
     /// The sliding measures of one symbol.
@@ -38,6 +44,8 @@ impl Topic {
                 "movers" => Some(Self::Movers),
                 "feed" => Some(Self::Feed),
                 "signals" => Some(Self::Signals),
+                "trades" => Some(Self::Trades(None)),
+                "bars" => Some(Self::Bars(None)),
                 _ => None,
             },
             Some((_, "")) => None,
@@ -45,7 +53,8 @@ impl Topic {
                 let symbol = symbol.to_owned();
                 match kind {
                     "book" => Some(Self::Book(symbol)),
-                    "bars" => Some(Self::Bars(symbol)),
+                    "trades" => Some(Self::Trades(Some(symbol))),
+                    "bars" => Some(Self::Bars(Some(symbol))),
                     "vwap" => Some(Self::Vwap(symbol)),
                     "measure" => Some(Self::Measure(symbol)),
                     _ => None,
@@ -58,10 +67,8 @@ impl Topic {
     pub fn symbol_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Movers | Self::Feed | Self::Signals => None,
-            Self::Book(symbol)
-            | Self::Bars(symbol)
-            | Self::Vwap(symbol)
-            | Self::Measure(symbol) => Some(symbol),
+            Self::Trades(symbol) | Self::Bars(symbol) => symbol.as_mut(),
+            Self::Book(symbol) | Self::Vwap(symbol) | Self::Measure(symbol) => Some(symbol),
         }
     }
 }
@@ -77,53 +84,32 @@ pub enum Frame {
     },
     /// The feed.
     Feed(Box<FeedRow>),
-    /// One signal.
-    Signal(SignalRow),
     /// One book.
     Book(BookRow),
     /// One window.
     Vwap(VwapRow),
     /// One window's measures.
     Measure(Box<MeasureRow>),
-    /// One closed bar.
-    Bar {
-        /// Whose.
-        symbol: String,
-        /// The bar.
-        bar: BarRow,
-    },
 }
 
 /// A topic that a client follows.
 pub struct Subscription {
     /// As the client wrote it.
     pub name: String,
-    topic: Topic,
-    /// Version, signal number or end of the newest bar that the client has.
+    /// What it is.
+    pub topic: Topic,
+    /// The version, or the end of the newest window, that the client has.
     seen: u64,
     conflated: u64,
 }
 
 impl Subscription {
     /// Follows `topic` from now on: current state at the first tick, history over HTTP.
-    pub fn new(name: &str, topic: Topic, view: &MarketView) -> Self {
-        let newest_bar = |symbol: &str| {
-            let bars = view.symbol(symbol).map(|s| s.bars.values());
-            bars.into_iter()
-                .flatten()
-                .filter_map(|b| b.back())
-                .map(|b| b.end_ns)
-                .max()
-        };
-        let seen = match &topic {
-            Topic::Signals => view.signal_count(),
-            Topic::Bars(symbol) => newest_bar(symbol).unwrap_or(0),
-            _ => 0,
-        };
+    pub fn new(name: &str, topic: Topic) -> Self {
         Self {
             name: name.to_owned(),
             topic,
-            seen,
+            seen: 0,
             conflated: 0,
         }
     }
@@ -148,23 +134,71 @@ impl Subscription {
         match self.topic.clone() {
             Topic::Movers => self.once(view.version(), || movers(view)),
             Topic::Feed => self.once(view.version(), || feed(view)),
-            Topic::Signals => self.signals(view),
             Topic::Book(symbol) => self.book(view, &symbol),
             Topic::Vwap(symbol) => self.vwap(view, &symbol),
-            Topic::Bars(symbol) => self.bars(view, &symbol),
             Topic::Measure(symbol) => self.measure(view, &symbol),
+            // Numbered: they come from the history.
+            Topic::Signals | Topic::Trades(_) | Topic::Bars(_) => Vec::new(),
+        }
+    }
+
+    /// What a binary client has not seen, as messages.
+    pub fn states(&mut self, view: &MarketView) -> Vec<Vec<u8>> {
+        let message = |lane: usize, frame: &Published| {
+            let mut buffer = ouzel::buffer();
+            ouzel::write(lane, frame, &mut buffer).map(<[u8]>::to_vec)
+        };
+        match self.topic.clone() {
+            Topic::Feed if self.is_new(view.version()) => {
+                let feeds = view.feeds().iter().enumerate();
+                feeds
+                    .filter_map(|(lane, status)| message(lane, &Published::Feed(*status)))
+                    .collect()
+            }
+            Topic::Book(symbol) => {
+                let found = view.symbol(&symbol).filter(|s| s.version != self.seen);
+                let Some(found) = found else {
+                    return Vec::new();
+                };
+                self.seen = found.version;
+                let book = found
+                    .book
+                    .and_then(|book| message(found.lane, &Published::Book(book)));
+                book.into_iter().collect()
+            }
+            Topic::Vwap(symbol) => {
+                let newest = view
+                    .symbol(&symbol)
+                    .and_then(|s| Some((s.lane, *s.vwaps.back()?)));
+                let Some((lane, newest)) = newest.filter(|(_, v)| v.end_ns > self.seen) else {
+                    return Vec::new();
+                };
+                self.seen = newest.end_ns;
+                message(lane, &Published::Vwap(newest))
+                    .into_iter()
+                    .collect()
+            }
+            _ => Vec::new(),
         }
     }
 
     fn once(&mut self, version: u64, frame: impl FnOnce() -> Frame) -> Vec<Frame> {
+        if self.is_new(version) {
+            vec![frame()]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn is_new(&mut self, version: u64) -> bool {
         if version == self.seen {
-            return Vec::new();
+            return false;
         }
         if self.seen > 0 {
             self.conflated += version - self.seen - 1;
         }
         self.seen = version;
-        vec![frame()]
+        true
     }
 
     fn book(&mut self, view: &MarketView, symbol: &str) -> Vec<Frame> {
@@ -212,37 +246,53 @@ impl Subscription {
         self.seen = newest.end_ns;
         vec![Frame::Measure(Box::new(MeasureRow::new(found, newest)))]
     }
+}
 
-    fn signals(&mut self, view: &MarketView) -> Vec<Frame> {
-        let from = std::mem::replace(&mut self.seen, view.signal_count());
-        let symbol = |idx: usize| view.symbols()[idx].symbol.as_str();
-        view.signals_from(from)
-            .map(|logged| {
-                let row = SignalRow::new(symbol(logged.symbol_idx), &logged.signal);
-                Frame::Signal(row)
-            })
-            .collect()
+/// A frame of the numbered stream as a client sees it; `None` for an instrument that the view does not
+/// know, and for names, which JSON does not need.
+pub fn numbered(view: &MarketView, n: u64, lane: usize, frame: &Published) -> Option<Value> {
+    let row = |value: Result<Value, serde_json::Error>, kind: &str| {
+        let mut value = value.ok()?;
+        let fields = value.as_object_mut()?;
+        fields.insert("type".to_owned(), kind.into());
+        fields.insert("n".to_owned(), n.into());
+        Some(value)
+    };
+    match frame {
+        Published::Trade(print) => {
+            let found = view.of_lane(lane, print.instrument)?;
+            row(serde_json::to_value(TradeRow::new(found, print)), "trade")
+        }
+        Published::Bar(bar) => {
+            let found = view.of_lane(lane, bar.instrument)?;
+            let bar = BarRow::new(&found.instrument, bar);
+            row(Ok(json!({"symbol": found.symbol, "bar": bar})), "bar")
+        }
+        Published::Signal(signal) => {
+            let found = view.of_lane(lane, signal.instrument)?;
+            row(
+                serde_json::to_value(SignalRow::new(&found.symbol, signal)),
+                "signal",
+            )
+        }
+        Published::Lost(lost) => row(
+            Ok(json!({"from_seq": lost.from_seq, "to_seq": lost.to_seq})),
+            "lost",
+        ),
+        Published::Refreshed(fresh) => row(Ok(json!({"seq": fresh.seq})), "refreshed"),
+        Published::Dropped { count } => row(Ok(json!({"count": count})), "dropped"),
+        _ => None,
     }
+}
 
-    /// Bars of every span that closed since, oldest first: none is skipped.
-    fn bars(&mut self, view: &MarketView, symbol: &str) -> Vec<Frame> {
-        let Some(found) = view.symbol(symbol) else {
-            return Vec::new();
-        };
-        let seen = self.seen;
-        let mut closed: Vec<_> = found
-            .bars
-            .values()
-            .flat_map(|bars| bars.iter().rev().take_while(|bar| bar.end_ns > seen))
-            .collect();
-        closed.sort_by_key(|bar| (bar.end_ns, bar.start_ns));
-        self.seen = closed.last().map_or(seen, |bar| bar.end_ns);
-        let row = |bar| Frame::Bar {
-            symbol: found.symbol.clone(),
-            bar: BarRow::new(&found.instrument, bar),
-        };
-        closed.into_iter().map(row).collect()
-    }
+/// The names of all symbols from the view's number `from` on, as messages.
+pub fn names(view: &MarketView, from: usize) -> Vec<Vec<u8>> {
+    let name = |lane: usize, instrument: Instrument| {
+        let mut buffer = ouzel::buffer();
+        ouzel::write(lane, &Published::Instrument(instrument), &mut buffer).map(<[u8]>::to_vec)
+    };
+    let new = view.symbols().iter().skip(from);
+    new.filter_map(|s| name(s.lane, s.instrument)).collect()
 }
 
 fn movers(view: &MarketView) -> Frame {
@@ -268,6 +318,11 @@ mod tests {
         assert_eq!(
             Topic::parse("book:BRK.B"),
             Some(Topic::Book("BRK.B".into()))
+        );
+        assert_eq!(Topic::parse("bars"), Some(Topic::Bars(None)));
+        assert_eq!(
+            Topic::parse("trades:A"),
+            Some(Topic::Trades(Some("A".into())))
         );
         for bad in ["", "book", "book:", "depth:A", ":A", "movers:A"] {
             assert_eq!(Topic::parse(bad), None, "{bad}");

@@ -14,6 +14,7 @@ use crate::steps::{Outcome, Step};
 use crate::tools::{Found, Tools};
 use crate::workspace::Workspace;
 
+const STREAM_TEST: &str = "testdata/stream/stream_test.py";
 const CONSOLE_TEST: &str = "testdata/console/console_test.py";
 /// The exit status by which a script says that it could not run.
 const SKIP_STATUS: i32 = 77;
@@ -43,6 +44,11 @@ pub fn steps<'a>(
         "console",
         "the console of a running demo, in headless Chromium",
         move || console(workspace, tools, demo),
+    ));
+    steps.push(Step::new(
+        "stream",
+        "the stream of a running demo through another WebSocket library, packed and not",
+        move || stream(workspace, tools, demo),
     ));
     steps.push(Step::new(
         "metrics",
@@ -86,6 +92,16 @@ fn console(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -
                     .env("CHROMIUM", &chromium)
                     .current_dir(&workspace.root),
             )
+        })
+    })
+}
+
+fn stream(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -> Result<Outcome> {
+    with_tool(tools.python(), |python| {
+        with_demo(workspace, demo, |demo| {
+            let mut command = Command::new(&python);
+            command.args([STREAM_TEST, "--url", &demo.url()]);
+            run_script(command.current_dir(&workspace.root))
         })
     })
 }
