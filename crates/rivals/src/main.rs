@@ -25,10 +25,12 @@ static HEAP: HugeHeap = HugeHeap;
 
 const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick] [--only NAME] [--peers]
        rivals day FILE [MESSAGES]
+       rivals books FILE [--queues]
 Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.
 --only takes one part of the stream suite: decode, books, windows, receive, wire_to_publish.
 --peers installs engines from PyPI in target/peers-venv and measures `windows` beside them.
-`day` writes the generated ITCH day of the stream suite, for engines that are run outside this program.";
+`day` writes the generated ITCH day of the stream suite, for engines that are run outside this program;
+`books` reads it as they do: from memory, one core, decoding and books of all symbols.";
 
 /// Messages of a day that is written for others.
 const DAY_MESSAGES: usize = 20_000_000;
@@ -69,6 +71,16 @@ fn main() -> Result<()> {
             _ => bail!("{USAGE}"),
         };
         print!("{}", stream::write_day(path.as_ref(), messages)?);
+        return Ok(());
+    }
+    if let [command, path, rest @ ..] = words.as_slice()
+        && command == "books"
+    {
+        let books = stream::read_day(path.as_ref(), rest.first().is_some_and(|w| w == "--queues"))?;
+        println!(
+            "{} messages {:.2} ns/message checksum {:016x} levels {}",
+            books.messages, books.ns_per_message, books.checksum, books.levels
+        );
         return Ok(());
     }
     let (mut suite, mut size) = (None, Size::default());

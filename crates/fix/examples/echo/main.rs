@@ -2,6 +2,7 @@
 //!
 //! Listens on 127.0.0.1:PORT. `DICTIONARIES` is a folder with FIX44.xml, FIXT11.xml and FIX50SP2.xml in
 //! QuickFIX's format. One thread a connection: this is for tests, not for a market.
+#![allow(clippy::disallowed_methods, reason = "sessions run in real time here")]
 
 mod app;
 mod sessions;

@@ -33,6 +33,9 @@ fn the_table_speaks_before_the_feed_and_the_old_one_for_the_past() {
     assert_eq!(reference.at(InstrumentId(1), 10), None);
 }
 
+/// Rows by symbol.
+type Rows = Vec<([u8; 16], Row)>;
+
 proptest! {
     /// Swaps and look-ups in any order give what a list of all tables would.
     #[test]
@@ -42,7 +45,7 @@ proptest! {
         let symbol = |n: u32| padded(&format!("S{n}"));
         let mut reference = Reference::new(4);
         (0..6).for_each(|n| { reference.list(InstrumentId(n), symbol(n), None); });
-        let mut tables: Vec<(u64, Vec<([u8; 16], Row)>)> = vec![(0, vec![]), (0, vec![])];
+        let mut tables: Vec<(u64, Rows)> = vec![(0, vec![]), (0, vec![])];
         for (n, (is_swap, pick, time)) in steps.into_iter().enumerate() {
             if is_swap {
                 let rows: Vec<_> = (0..pick).map(|k| (symbol(k % 4), row(n as u32 * 10 + k))).collect();

@@ -1,6 +1,7 @@
 //! Decoding and books together, without and with everything behind them, beside the naive book.
 
 use market::book::BookSet;
+use market::event::{InstrumentId, Side};
 use market::pipeline::{ItchBooks, ItchPipeline, PipelineConfig};
 use market::publish::{Frame, Sink};
 use wire::itch50;
@@ -104,6 +105,69 @@ fn alone() -> ItchBooks {
 fn queued() -> ItchBooks {
     let books = BookSet::with_queues(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
     ItchBooks::new(MIDNIGHT, SYMBOLS, books)
+}
+
+/// What [`read_day`] found.
+pub struct DayBooks {
+    /// Messages from the first order on.
+    pub messages: usize,
+    /// What each took.
+    pub ns_per_message: f64,
+    /// Price levels at the end.
+    pub levels: usize,
+    /// The sum of a hash of every level's book, price and total: see `docs/benchmarks.md`.
+    pub checksum: u64,
+}
+
+/// Times decoder and books over a day that [`write_day`](super::write_day) wrote, to stand beside
+/// an engine outside this program that reads the same file.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read_day(path: &std::path::Path, with_queues: bool) -> anyhow::Result<DayBooks> {
+    let file = std::fs::read(path)?;
+    let mut books = if with_queues { queued() } else { alone() };
+    let kind = |frame: &[u8]| matches!(frame.first(), Some(b'A' | b'F'));
+    let mut start = 0;
+    for frame in Frames::new(&file)
+        .flatten()
+        .take_while(|frame| !kind(frame))
+    {
+        start += 2 + frame.len();
+    }
+    let (directory, orders) = file.split_at(start);
+    books.take(directory);
+    let mut messages = 0;
+    let ns = time_ns(|| messages = books.take(orders));
+    let (mut levels, mut checksum) = (0, 0u64);
+    for id in 0..books.books().len() as u32 {
+        let Some(book) = books.books().book(InstrumentId(id)) else {
+            continue;
+        };
+        for side in [Side::Bid, Side::Ask] {
+            for level in book.levels(side) {
+                let units = (level.price.0 / 100_000) as i32;
+                let signed = if side == Side::Bid { units } else { -units };
+                let place = u64::from(id + 1) << 48 ^ u64::from(signed as u32) << 8;
+                checksum = checksum.wrapping_add(mix(place ^ mix(level.qty.0)));
+                levels += 1;
+            }
+        }
+    }
+    Ok(DayBooks {
+        messages,
+        ns_per_message: ns / messages as f64,
+        levels,
+        checksum,
+    })
+}
+
+/// The finaliser of MurmurHash3.
+fn mix(mut x: u64) -> u64 {
+    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
+        x = (x ^ x >> 33).wrapping_mul(factor);
+    }
+    x ^ x >> 33
 }
 
 /// Takes every frame and keeps none.

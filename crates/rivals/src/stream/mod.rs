@@ -20,10 +20,11 @@ use crate::machine::held;
 use crate::report::Report;
 use input::Input;
 
+pub use books::read_day;
 pub use day::write as write_day;
 
 /// Messages of the decode and book figures.
-const MESSAGES: usize = 10_000_000;
+const MESSAGES: usize = 20_000_000;
 /// Prints of the sliding VWAP.
 const PRINTS: usize = 10_000_000;
 

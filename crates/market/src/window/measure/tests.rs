@@ -174,7 +174,7 @@ fn weighted<T>(
 }
 
 fn quote_of(since_ns: u64, bid: i64, width: i64, qty: u64) -> Quote {
-    let side = |price: i64, qty: u64| (qty % 7 > 0).then_some((Price(price), Qty(qty)));
+    let side = |price: i64, qty: u64| (!qty.is_multiple_of(7)).then_some((Price(price), Qty(qty)));
     Quote {
         since_ns,
         bid: side(bid, qty),
