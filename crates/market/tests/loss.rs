@@ -176,7 +176,7 @@ fn run(seed: u64, has_retransmit: bool) -> (Run, ItchPipeline) {
         run.publish();
     }
     let end = run.messages.len() as u64 + 1;
-    for n in 0..4_000 {
+    for n in 0..8_000 {
         run.now_ns += GAP_NS;
         let last = if n < 10 {
             heartbeat(SESSION, end)

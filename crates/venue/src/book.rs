@@ -234,6 +234,18 @@ impl Books {
         self.books[listing].ladder(side).0.iter().rev()
     }
 
+    /// Resting orders of one side, best price first and oldest first at each price.
+    pub fn by_priority(&self, listing: usize, side: Side) -> impl Iterator<Item = &Order> {
+        self.levels(listing, side).flat_map(move |level| {
+            let mut slot = level.head;
+            std::iter::from_fn(move || {
+                let order = self.orders.get(slot as usize)?;
+                slot = order.next;
+                Some(order)
+            })
+        })
+    }
+
     /// How many price levels a side has.
     pub fn depth(&self, listing: usize, side: Side) -> usize {
         self.books[listing].ladder(side).0.len()

@@ -17,6 +17,7 @@ mod placement;
 mod retransmitter;
 mod script;
 mod shock;
+mod snapshot;
 mod venue;
 
 pub use listing::{Listing, Sector, listings};

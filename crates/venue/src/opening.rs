@@ -85,25 +85,7 @@ impl Venue {
         for listing in 0..self.listings.len() {
             self.now_ns += 1_000;
             let (header, stock) = (self.header(listing), self.quoted[listing].stock);
-            let fund = self.listings[listing].sector == Sector::Fund;
-            let (class, subtype) = if fund { (b'Q', "E") } else { (b'C', "Z") };
-            let directory = StockDirectory::new(
-                header,
-                stock,
-                b'Q',
-                b'N',
-                100,
-                b'N',
-                class,
-                Alpha::new(subtype).expect("one letter fits"),
-                b'P',
-                b'N',
-                b'N',
-                b'1',
-                if fund { b'Y' } else { b'N' },
-                0,
-                b'N',
-            );
+            let directory = self.directory(listing);
             self.say(directory.as_bytes(), out);
             let reason = Reason::from_wire(*b"    ");
             let action = StockTradingAction::new(header, stock, b'T', b' ', reason);
@@ -116,6 +98,29 @@ impl Venue {
             }
         }
         self.system_event(b'S', out);
+    }
+
+    pub(crate) fn directory(&self, listing: usize) -> StockDirectory {
+        let (header, stock) = (self.header(listing), self.quoted[listing].stock);
+        let fund = self.listings[listing].sector == Sector::Fund;
+        let (class, subtype) = if fund { (b'Q', "E") } else { (b'C', "Z") };
+        StockDirectory::new(
+            header,
+            stock,
+            b'Q',
+            b'N',
+            100,
+            b'N',
+            class,
+            Alpha::new(subtype).expect("one letter fits"),
+            b'P',
+            b'N',
+            b'N',
+            b'1',
+            if fund { b'Y' } else { b'N' },
+            0,
+            b'N',
+        )
     }
 
     /// The book that the opening hits is already full: touch first, then orders all over.

@@ -4,12 +4,15 @@
 use std::sync::Arc;
 
 use super::config::{JumpPrice, PipelineConfig};
+use super::snapshot::{Holes, over, told_idx};
 use super::wider::{Around, Wider};
 use crate::book::Applied;
-use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, TradingState, VenueEvent};
+use crate::event::{
+    Event, InstrumentId, LimitState, Price, Qty, Side, Stamp, TradingState, VenueEvent,
+};
 use crate::publish::{
-    Amendment, AmendmentKind, Integrity, Publisher, Quote, Signal, SignalKind, SymbolStatus,
-    TradePrint, VenueStatus,
+    Amendment, AmendmentKind, Integrity, Lost, Publisher, Quote, Refreshed, Signal, SignalKind,
+    SymbolStatus, TradePrint, VenueStatus,
 };
 use crate::reference::Table;
 use crate::signal::{JumpDetector, TradingWatch};
@@ -109,13 +112,21 @@ pub(super) struct Board {
     statuses: Vec<SymbolStatus>,
     venue: VenueStatus,
     pub(super) publisher: Publisher,
-    /// Lasting flag of the whole feed: ok, or stale after a loss.
+    /// Flag of the whole feed: ok, or stale after a loss until the books are refreshed.
     lasting: Integrity,
+    /// Numbers of the newest state, short-sale test and operational halt that the feed itself told.
+    told: Vec<[u64; 3]>,
+    /// Where prints of any symbol may be missing.
+    holes: Holes,
+    /// Where prints of one symbol may be missing: from its first flag to its refresh.
+    suspicions: Vec<Option<(u64, u64)>>,
+    signal_memory_ns: u64,
     has_gap: bool,
     is_held: bool,
     is_cut: bool,
     /// Event time before which prints of any symbol may be missing.
     lost_until_ns: u64,
+    is_silent: bool,
     clock: EventClock,
     bars: BarBuilder,
     vwap: SlidingVwap,
@@ -146,10 +157,15 @@ impl Board {
             wider: Wider::new(config, &mut publisher),
             publisher,
             lasting: Integrity::Ok,
+            told: Vec::with_capacity(limit),
+            holes: Holes::default(),
+            suspicions: Vec::with_capacity(limit),
+            signal_memory_ns: config.signal_memory_ns,
             has_gap: false,
             is_held: false,
             is_cut: false,
             lost_until_ns: 0,
+            is_silent: false,
             clock: EventClock::new(lateness_ns, config.quiet_ns),
             bars: BarBuilder::new(limit, &config.bar_ns),
             vwap: SlidingVwap::new(limit, length_ns, step_ns, lateness_ns),
@@ -173,6 +189,8 @@ impl Board {
         if count > self.symbols.len() {
             self.growths += u64::from(count > self.symbols.capacity());
             self.symbols.resize(count, Symbol::default());
+            self.suspicions.resize(count, None);
+            self.told.resize(count, [0; 3]);
             for idx in self.statuses.len()..count {
                 self.statuses.push(SymbolStatus {
                     instrument: InstrumentId(idx as u32),
@@ -254,6 +272,9 @@ impl Board {
     ) {
         if let Some(trade) = Trade::of(event, applied.execution) {
             self.print(id, stamp, trade);
+        }
+        if let Some(idx) = told_idx(event) {
+            self.told[id.0 as usize][idx] = stamp.seq;
         }
         self.fact(id, stamp, event);
     }
@@ -434,9 +455,12 @@ impl Board {
         }
     }
 
-    /// Flags one symbol until the session ends.
+    /// Flags one symbol until it is refreshed or the session ends.
     pub(super) fn flag(&mut self, id: InstrumentId, integrity: Integrity) {
         if let Some(symbol) = self.symbols.get_mut(id.0 as usize) {
+            let at = self.clock.latest_event().unwrap_or(0);
+            let suspicion = &mut self.suspicions[id.0 as usize];
+            suspicion.get_or_insert((at, u64::MAX)).1 = u64::MAX;
             symbol.flag = symbol.flag.max(integrity);
             self.publisher.mark_book(id);
         }
@@ -456,15 +480,97 @@ impl Board {
                 }
             }
             self.publisher.mark_book(id);
+            if integrity == Integrity::Ok
+                && let Some((_, until @ u64::MAX)) = &mut self.suspicions[id.0 as usize]
+            {
+                *until = self.clock.latest_event().unwrap_or(0);
+            }
         }
     }
 
-    /// Flags all symbols, those to come included, until the session ends.
+    /// Flags all symbols, those to come included, until a refresh or the end of the session.
     pub(super) fn flag_all(&mut self, integrity: Integrity) {
+        self.holes.open(self.clock.latest_event().unwrap_or(0));
         if integrity > self.lasting {
             self.lasting = integrity;
             self.mark_all();
         }
+    }
+
+    /// Messages `[from_seq, to_seq)` will never come: everything is stale, and the hole is told in
+    /// place. What no snapshot brings back is unknown from here on.
+    pub(super) fn lost_for_good(&mut self, from_seq: u64, to_seq: u64) {
+        let after_ns = self.clock.latest_event().unwrap_or(0);
+        self.publisher.lost(&Lost {
+            from_seq,
+            to_seq,
+            after_ns,
+        });
+        self.flag_all(Integrity::Stale);
+        for status in &mut self.statuses {
+            (status.imbalance, status.collar, status.band) = (None, None, None);
+            (status.limit, status.integrity) = (LimitState::Inside, Integrity::Stale);
+            self.publisher.status(status);
+        }
+    }
+
+    /// Every book is as of message `stamp.seq` again. Windows over the hole stay flagged, and so
+    /// does the last print of each symbol until the next one: there may have been a newer.
+    pub(super) fn refreshed(&mut self, stamp: Stamp) {
+        let until_ns = stamp.ts_event;
+        let hole = self.holes.close(until_ns);
+        let was_lost = self.lasting == Integrity::Stale;
+        self.lasting = Integrity::Ok;
+        for idx in 0..self.symbols.len() {
+            let id = InstrumentId(idx as u32);
+            let before = self.integrity(id).max(if was_lost {
+                Integrity::Stale
+            } else {
+                Integrity::Ok
+            });
+            self.vwap.stain_now(id, before);
+            if let Some(wider) = &mut self.wider {
+                wider.stain(id, before);
+            }
+            let symbol = &mut self.symbols[idx];
+            symbol.flag = Integrity::Ok;
+            symbol.stamp = stamp;
+            if let Some((_, until @ u64::MAX)) = &mut self.suspicions[idx] {
+                *until = until_ns;
+            }
+            if let Some(last) = symbol.last.as_mut().filter(|_| was_lost) {
+                last.integrity = Integrity::Stale;
+            }
+            let status = &mut self.statuses[idx];
+            status.integrity = Integrity::Ok;
+            self.publisher.status(status);
+        }
+        self.publisher.refreshed(&Refreshed {
+            seq: stamp.seq,
+            after_ns: hole.map_or(until_ns, |(after_ns, _)| after_ns),
+            until_ns,
+        });
+        self.mark_all();
+    }
+
+    /// The newest event time seen; 0 before the first.
+    pub(super) fn latest_event(&self) -> u64 {
+        self.clock.latest_event().unwrap_or(0)
+    }
+
+    /// A state as a snapshot tells it, unless the feed has told a newer one. Signals say what
+    /// changed meanwhile.
+    pub(super) fn snapshot_fact(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) {
+        let told = told_idx(event).map(|idx| self.told[id.0 as usize][idx]);
+        if told.is_some_and(|seq| seq <= stamp.seq) {
+            self.fact(id, stamp, event);
+        }
+    }
+
+    /// Neither line speaks, or one does again.
+    pub(super) fn set_silent(&mut self, is_silent: bool) {
+        self.is_silent = is_silent;
+        self.mark_all();
     }
 
     pub(super) fn set_gap(&mut self, has_gap: bool) {
@@ -482,7 +588,7 @@ impl Board {
 
     /// The feed's own part of every symbol's integrity.
     pub(super) fn feed_integrity(&self) -> Integrity {
-        let gap = if self.has_gap {
+        let gap = if self.has_gap || self.is_silent {
             Integrity::Recovering
         } else {
             Integrity::Ok
@@ -500,6 +606,10 @@ impl Board {
         self.lasting = Integrity::Ok;
         self.has_gap = false;
         (self.is_held, self.is_cut, self.lost_until_ns) = (false, false, 0);
+        self.is_silent = false;
+        self.holes = Holes::default();
+        self.suspicions.fill(None);
+        self.told.fill([0; 3]);
         self.symbols.fill(Symbol::default());
         for status in &mut self.statuses {
             let instrument = status.instrument;
@@ -526,9 +636,12 @@ impl Board {
     pub(super) fn flush(&mut self) {
         let feed = self.feed_integrity();
         let (symbols, publisher) = (&self.symbols, &mut self.publisher);
+        let (holes, suspicions) = (&self.holes, &self.suspicions);
         self.bars.flush(|mut bar| {
             let flag = symbols[bar.instrument.0 as usize].flag;
-            bar.integrity = bar.integrity.max(flag).max(feed);
+            let suspicion = suspicions.get(bar.instrument.0 as usize);
+            let hole = over(holes, suspicion, bar.start_ns, bar.end_ns);
+            bar.integrity = bar.integrity.max(flag).max(feed).max(hole);
             publisher.bar(&bar);
         });
         if let Some(wider) = &mut self.wider {
@@ -542,9 +655,15 @@ impl Board {
     }
 
     pub(super) fn tick(&mut self, now_ns: u64) {
+        self.tick_heard(now_ns, now_ns);
+    }
+
+    /// The same for a feed that confirms what is known: quiet event time runs no further than
+    /// `heard_ns`, since behind a silence that nobody confirmed anything may have happened.
+    pub(super) fn tick_heard(&mut self, now_ns: u64, heard_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);
         if !self.has_gap && !self.is_held {
-            let watermark = self.clock.tick(now_ns);
+            let watermark = self.clock.tick(now_ns.min(heard_ns));
             if watermark >= self.window_due_ns {
                 self.pass(watermark);
             }
@@ -593,11 +712,15 @@ impl Board {
     }
 
     fn signal(&mut self, id: InstrumentId, stamp: Stamp, kind: SignalKind) {
+        let from_ns = stamp.ts_event.saturating_sub(self.signal_memory_ns);
+        let to_ns = stamp.ts_event.saturating_add(1);
+        let suspicion = self.suspicions.get(id.0 as usize);
+        let hole = over(&self.holes, suspicion, from_ns, to_ns);
         let signal = Signal {
             instrument: id,
             stamp,
             kind,
-            integrity: self.integrity(id),
+            integrity: self.integrity(id).max(hole),
         };
         self.publisher.signal(&signal);
     }
@@ -607,7 +730,8 @@ impl Board {
         let feed = self.feed_integrity();
         let lost_until_ns = self.lost_until_ns;
         let (symbols, publisher) = (&self.symbols, &mut self.publisher);
-        let of = |id: InstrumentId, start_ns: u64| {
+        let (holes, suspicions) = (&self.holes, &self.suspicions);
+        let of = |id: InstrumentId, start_ns: u64, end_ns: u64| {
             let symbol = &symbols[id.0 as usize];
             let reaches_back = start_ns < symbol.lost_until_ns.max(lost_until_ns);
             let lost = if reaches_back {
@@ -615,15 +739,18 @@ impl Board {
             } else {
                 Integrity::Ok
             };
-            symbol.flag.max(feed).max(lost)
+            let hole = over(holes, suspicions.get(id.0 as usize), start_ns, end_ns);
+            symbol.flag.max(feed).max(lost).max(hole)
         };
         self.bars.advance(watermark, |mut bar| {
-            bar.integrity = bar.integrity.max(of(bar.instrument, bar.start_ns));
+            let seen = of(bar.instrument, bar.start_ns, bar.end_ns);
+            bar.integrity = bar.integrity.max(seen);
             publisher.bar(&bar);
         });
         self.vwap.advance(watermark, |mut vwap| {
             let start_ns = vwap.end_ns.saturating_sub(vwap.length_ns);
-            vwap.integrity = vwap.integrity.max(of(vwap.instrument, start_ns));
+            let seen = of(vwap.instrument, start_ns, vwap.end_ns);
+            vwap.integrity = vwap.integrity.max(seen);
             publisher.vwap(&vwap);
         });
         self.window_due_ns = self.vwap.next_end_ns().min(self.bars.next_end_ns());

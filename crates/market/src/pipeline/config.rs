@@ -1,6 +1,7 @@
 //! Every limit and threshold of a pipeline, resolved by whoever starts it.
 
 use super::shard::Shard;
+use super::snapshot::SnapshotConfig;
 use crate::feed::binance::DepthConfig;
 use crate::feed::mold::MoldConfig;
 use crate::publish::BarRule;
@@ -50,6 +51,10 @@ pub struct PipelineConfig {
     pub jump_price: JumpPrice,
     /// Lines, gaps and retransmission of MoldUDP64.
     pub mold: MoldConfig,
+    /// Snapshots of order feeds, where `mold.has_snapshot` says that there is a server.
+    pub snapshot: SnapshotConfig,
+    /// How long signals stay flagged after a hole: what their detectors remember, event time, ns.
+    pub signal_memory_ns: u64,
     /// Snapshots of depth feeds.
     pub depth: DepthConfig,
     /// Least time between two frames of the same book; 0: at every publish.
@@ -89,6 +94,8 @@ impl Default for PipelineConfig {
             jump: JumpConfig::default(),
             jump_price: JumpPrice::Last,
             mold: MoldConfig::default(),
+            snapshot: SnapshotConfig::default(),
+            signal_memory_ns: 60_000_000_000,
             depth: DepthConfig::default(),
             book_interval_ns: 0,
             status_interval_ns: 100_000_000,

@@ -10,17 +10,20 @@ use super::board::Board;
 use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
 use super::shard::{Shard, locate_of};
+use super::snapshot::{Offered, SnapshotWish};
 use super::top::{quote_of, top_of};
 use crate::book::{BookSet, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp};
 use crate::feed::itch::{Meaning, Normaliser, Orders};
 use crate::feed::mold::{Handler, MoldFeed, Note};
-use crate::publish::{BookTop, FeedStatus, Integrity, Published, Sink};
+use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
 use crate::reference::Table;
 use crate::window::LateCount;
 
 /// Digests wanted or taken but not fetched, at most.
 const DIGESTS: usize = 64;
+/// The line that rejected messages of a snapshot are booked under.
+const SNAPSHOT_LINE: usize = 3;
 
 /// Packets or messages of one ITCH feed in, frames out.
 #[derive(Debug)]
@@ -44,6 +47,9 @@ struct Core {
     applied_seq: u64,
     digests: Digests,
     is_gap_aged: bool,
+    wish: SnapshotWish,
+    unresolved: u64,
+    now_ns: u64,
 }
 
 /// Digests to be taken after given messages, so that two machines compare the same moment.
@@ -77,6 +83,9 @@ impl ItchPipeline {
                 applied_seq: 0,
                 digests: Digests::new(),
                 is_gap_aged: false,
+                wish: SnapshotWish::new(config.snapshot, config.mold.has_snapshot),
+                unresolved: 0,
+                now_ns: 0,
             },
             file_seq: 0,
         }
@@ -99,8 +108,41 @@ impl ItchPipeline {
 
     /// Lets time pass: requests, quiet windows, status.
     pub fn tick(&mut self, now_ns: u64) {
+        self.core.now_ns = self.core.now_ns.max(now_ns);
         self.feed.tick(now_ns, &mut self.core);
-        self.core.board.tick(now_ns);
+        let is_file = self.file_seq > 0;
+        let heard_ns = if is_file {
+            now_ns
+        } else {
+            self.feed.confirmed_ns()
+        };
+        self.core.board.tick_heard(now_ns, heard_ns);
+        self.core.wish.tick(now_ns, self.core.applied_seq + 1);
+    }
+
+    /// True when a snapshot is to be asked for now; asked until false. Offer what comes to
+    /// [`ItchPipeline::snapshot`]; an earlier request that is still under way is of no use any more.
+    pub fn next_snapshot_request(&mut self) -> bool {
+        self.core.wish.take_request()
+    }
+
+    /// Offers a whole snapshot: `frames` are the ITCH messages, each behind two bytes of length, and
+    /// the first live message that it does not hold is `next_seq`. The call loads all books at
+    /// once, at about the cost of as many live messages.
+    pub fn snapshot(&mut self, now_ns: u64, next_seq: u64, frames: &[u8]) -> Offered {
+        let core = &mut self.core;
+        let offered = core.wish.judge(next_seq, core.applied_seq + 1);
+        match offered {
+            Offered::Taken => core.refresh(now_ns, next_seq, frames),
+            Offered::Refused => core.wish.fail(now_ns),
+            Offered::Early => {}
+        }
+        offered
+    }
+
+    /// The snapshot that was asked for will not come.
+    pub fn snapshot_failed(&mut self, now_ns: u64) {
+        self.core.wish.fail(now_ns);
     }
 
     /// The next retransmission request to send.
@@ -146,9 +188,18 @@ impl ItchPipeline {
         if self.file_seq > 0 {
             status.next_seq = self.file_seq + 1;
             status.head_seq = status.next_seq;
-            status.state = crate::publish::FeedState::Live;
+            status.state = FeedState::Live;
         }
+        let wish = &self.core.wish;
         status.rejected += self.core.rejected_messages;
+        status.snapshots_asked = wish.asked;
+        status.snapshots_failed = wish.failed;
+        status.refreshed = wish.taken;
+        status.unresolved = self.core.unresolved;
+        let is_stale = self.core.board.feed_integrity() == Integrity::Stale;
+        if is_stale && wish.is_pending() && status.state == FeedState::Live {
+            status.state = FeedState::Refreshing;
+        }
         status
     }
 
@@ -278,6 +329,9 @@ impl Handler for Core {
             self.other_message(seq, ts_recv, line, bytes);
         }
         self.applied_seq = seq;
+        if self.wish.keeps() {
+            self.wish.keep(seq, bytes);
+        }
         if seq >= self.digests.next_seq {
             self.take_digest(seq);
         }
@@ -293,7 +347,8 @@ impl Handler for Core {
             Note::Joined { seq } => {
                 self.applied_seq = seq.saturating_sub(1);
                 if seq > 1 {
-                    self.board.flag_all(Integrity::Stale);
+                    self.board.lost_for_good(1, seq);
+                    self.wish.want(self.now_ns);
                 }
             }
             Note::GapOpened => self.board.set_gap(true),
@@ -308,11 +363,15 @@ impl Handler for Core {
                     self.board.mark_all();
                 }
             }
-            Note::Lost { to, .. } => {
+            Note::Lost { from, to } => {
                 self.applied_seq = to - 1;
                 self.digests.forget_before(to);
-                self.board.flag_all(Integrity::Stale);
+                self.board.lost_for_good(from, to);
+                self.wish.keep_from(to);
+                self.wish.want(self.now_ns);
             }
+            Note::Silent => self.board.set_silent(true),
+            Note::Heard => self.board.set_silent(false),
             Note::Reset => {
                 self.normaliser.clear();
                 self.listed_elsewhere.fill(false);
@@ -321,6 +380,7 @@ impl Handler for Core {
                 self.digests.clear();
                 self.applied_seq = 0;
                 self.is_gap_aged = false;
+                self.wish.forget();
             }
             Note::Ended => self.board.flush(),
         }
@@ -397,6 +457,7 @@ impl Core {
             }
             Ok(Meaning::Nothing { ts_event }) => self.board.observe(ts_event, ts_recv),
             Err(fault) => {
+                self.wish.want_for_suspect(self.now_ns);
                 self.rejected_messages += 1;
                 self.rejected.record(ts_recv, line, fault.into(), bytes);
                 match self.normaliser.suspect_of(bytes) {
@@ -440,9 +501,104 @@ impl Core {
         reject: Reject,
         bytes: &[u8],
     ) {
+        // Stale books cannot follow the feed: that says nothing about the message.
+        if self.wish.is_pending() && self.board.feed_integrity() == Integrity::Stale {
+            self.unresolved += 1;
+            return;
+        }
         self.rejected_messages += 1;
         self.rejected.record(ts_recv, line, reject.into(), bytes);
         self.board.flag(id, Integrity::Suspect);
+        self.wish.want_for_suspect(self.now_ns);
+    }
+
+    /// Loads all books from a snapshot and brings them up to date with what was kept.
+    #[cold]
+    fn refresh(&mut self, now_ns: u64, next_seq: u64, frames: &[u8]) {
+        self.books.clear();
+        let stamp = Stamp {
+            seq: next_seq.saturating_sub(1),
+            ts_event: self.board.latest_event(),
+            ts_recv: now_ns,
+        };
+        let (kept_from, kept) = self.wish.lend();
+        // Flags go first, so that what cannot be applied raises them again.
+        self.board.refreshed(Stamp {
+            seq: self.applied_seq,
+            ..stamp
+        });
+        for message in framed(frames) {
+            if !self.load(stamp, message) {
+                self.refuse(now_ns, message);
+            }
+        }
+        let skip = usize::try_from(next_seq - kept_from).unwrap_or(usize::MAX);
+        for message in framed(&kept).skip(skip) {
+            if !self.catch_up(message) {
+                self.refuse(now_ns, message);
+            }
+        }
+        self.wish.give_back(kept);
+        self.wish.done(now_ns);
+    }
+
+    /// One message of a snapshot: a book's order, a name, or a state as of now.
+    fn load(&mut self, stamp: Stamp, bytes: &[u8]) -> bool {
+        if let Some((_, _, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
+            return outcome.is_ok();
+        }
+        match self.normaliser.translate(stamp.seq, stamp.ts_recv, bytes) {
+            Ok(Meaning::Event {
+                instrument,
+                event,
+                listed,
+                ..
+            }) => {
+                if listed {
+                    self.listed(instrument);
+                }
+                let is_taken = self.books.apply(instrument, &event).is_ok();
+                self.board.snapshot_fact(instrument, stamp, &event);
+                is_taken
+            }
+            Ok(Meaning::Listed { instrument, .. }) => {
+                self.listed(instrument);
+                true
+            }
+            Ok(Meaning::Venue { event, .. }) => {
+                self.board.venue_fact(stamp, event);
+                true
+            }
+            Ok(Meaning::Nothing { .. }) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// A live message that was delivered before the snapshot came: it changes its book, and nothing
+    /// else a second time.
+    fn catch_up(&mut self, bytes: &[u8]) -> bool {
+        if let Some((_, _, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
+            return outcome.is_ok();
+        }
+        match self.normaliser.translate(0, self.now_ns, bytes) {
+            Ok(Meaning::Event {
+                instrument, event, ..
+            }) => self.books.apply(instrument, &event).is_ok(),
+            Ok(_) => true,
+            // It was rejected and counted when it was delivered.
+            Err(_) => true,
+        }
+    }
+
+    #[cold]
+    fn refuse(&mut self, now_ns: u64, bytes: &[u8]) {
+        self.rejected_messages += 1;
+        self.rejected
+            .record(now_ns, SNAPSHOT_LINE, RejectReason::SnapshotMessage, bytes);
+        match self.normaliser.suspect_of(bytes) {
+            Some(id) => self.board.flag(id, Integrity::Suspect),
+            None => self.board.flag_all(Integrity::Suspect),
+        }
     }
 
     /// Looks for jumps of the middle, where that is the price watched.
@@ -489,6 +645,17 @@ impl Core {
             self.digests.forget_before(seq + 1);
         }
     }
+}
+
+/// The messages of `frames`, each behind two bytes of length.
+fn framed(frames: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = frames;
+    std::iter::from_fn(move || {
+        let (length, tail) = rest.split_first_chunk::<2>()?;
+        let (message, tail) = tail.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        rest = tail;
+        Some(message)
+    })
 }
 
 impl Digests {

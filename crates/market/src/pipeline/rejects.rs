@@ -46,6 +46,9 @@ pub enum RejectReason {
     /// An MDP packet, or a part of it.
     #[error("MDP packet refused")]
     Mdp3(#[from] Mdp3Fault),
+    /// A message of a snapshot, or one kept while it was on its way, that makes no book.
+    #[error("snapshot and live messages contradict each other: the symbol is suspect")]
+    SnapshotMessage,
     /// A well-formed message that contradicts the book.
     #[error("event contradicts the book")]
     Book(#[from] Reject),

@@ -70,6 +70,7 @@ impl Capture {
         self.windows.apply(&mut config);
         // Nobody answers requests for the past.
         config.mold.has_retransmit = false;
+        config.mold.doubt_ns = 0;
         config.mold.far_ahead = u64::MAX;
         config
     }

@@ -13,6 +13,18 @@ struct Hole {
     is_lost: bool,
 }
 
+impl Hole {
+    /// Whether it may be passed over. The packet that opened it is not enough: of the lines that
+    /// have spoken since, one must say that there is more; or all of them be silent for long.
+    fn is_confirmed(&self, claims: [(u64, u64); 2], doubt_ns: u64, now_ns: u64) -> bool {
+        let since = claims.iter().filter(|(_, at_ns)| *at_ns >= self.seen_at_ns);
+        match since.map(|&(end, _)| end).max() {
+            Some(furthest) => furthest > self.from,
+            None => self.seen_at_ns.saturating_add(doubt_ns) <= now_ns,
+        }
+    }
+}
+
 /// A request in flight for `[from, to)`.
 #[derive(Clone, Copy, Debug)]
 struct Ask {
@@ -57,6 +69,12 @@ impl Holes {
 
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Where the first hole begins and when it was seen; `None` when it is given up already.
+    pub(super) fn first(&self) -> Option<(u64, u64)> {
+        let hole = self.list.first().filter(|hole| !hole.is_lost)?;
+        Some((hole.from, hole.seen_at_ns))
     }
 
     pub(super) fn growths(&self) -> u64 {
@@ -179,11 +197,17 @@ impl Holes {
     }
 
     /// Repeats or gives up what timed out, then asks for more, giving `(seq, count)` to `request`.
-    pub(super) fn pump(&mut self, now_ns: u64, mut request: impl FnMut(u64, u16)) -> Pump {
+    /// `claims` are what each line said last: the next number, and when.
+    pub(super) fn pump(
+        &mut self,
+        now_ns: u64,
+        claims: [(u64, u64); 2],
+        mut request: impl FnMut(u64, u16),
+    ) -> Pump {
         if !self.config.has_retransmit {
-            return self.give_up_aged(now_ns);
+            return self.give_up_aged(now_ns, claims);
         }
-        self.repeat(now_ns, &mut request);
+        self.repeat(now_ns, claims, &mut request);
         let mut pump = Pump::default();
         let chunk = u64::from(self.config.retransmit_chunk.max(1));
         for hole in self.list.iter_mut().filter(|hole| !hole.is_lost) {
@@ -191,6 +215,15 @@ impl Holes {
                 continue;
             }
             pump.is_aged = true;
+            if self.config.has_snapshot {
+                let age_limit_ns = self.config.retransmit_age_limit_ns;
+                let is_old = hole.seen_at_ns.saturating_add(age_limit_ns) <= now_ns;
+                let is_large = hole.to - hole.from > self.config.retransmit_span_limit;
+                if (is_old || is_large) && hole.is_confirmed(claims, self.config.doubt_ns, now_ns) {
+                    hole.is_lost = true;
+                    continue;
+                }
+            }
             while hole.asked_to < hole.to && self.asks.len() < self.config.retransmit_in_flight {
                 let from = hole.asked_to;
                 let to = hole.to.min(from.saturating_add(chunk));
@@ -209,18 +242,17 @@ impl Holes {
     }
 
     /// Without a server only the other line could help, and its time is over.
-    fn give_up_aged(&mut self, now_ns: u64) -> Pump {
+    fn give_up_aged(&mut self, now_ns: u64, claims: [(u64, u64); 2]) -> Pump {
         let mut pump = Pump::default();
         for hole in &mut self.list {
-            if hole.seen_at_ns.saturating_add(self.config.gap_wait_ns) <= now_ns {
-                hole.is_lost = true;
-                pump.is_aged = true;
-            }
+            let is_aged = hole.seen_at_ns.saturating_add(self.config.gap_wait_ns) <= now_ns;
+            hole.is_lost |= is_aged && hole.is_confirmed(claims, self.config.doubt_ns, now_ns);
+            pump.is_aged |= is_aged;
         }
         pump
     }
 
-    fn repeat(&mut self, now_ns: u64, request: &mut impl FnMut(u64, u16)) {
+    fn repeat(&mut self, now_ns: u64, claims: [(u64, u64); 2], request: &mut impl FnMut(u64, u16)) {
         let mut idx = 0;
         let mut gave_up = false;
         while idx < self.asks.len() {
@@ -247,7 +279,8 @@ impl Holes {
                 continue;
             }
             if ask.tries >= self.config.retransmit_tries {
-                self.give_up(from, to.max(from.saturating_add(self.give_up_span)));
+                let to = to.max(from.saturating_add(self.give_up_span));
+                self.give_up(from, to, claims, now_ns);
                 self.asks.swap_remove(idx);
                 gave_up = true;
                 continue;
@@ -256,7 +289,10 @@ impl Holes {
             self.asks[idx] = Ask {
                 from,
                 to,
-                due_ns: now_ns.saturating_add(self.config.retransmit_timeout_ns),
+                // A server that does not answer is not helped by asking faster.
+                due_ns: now_ns.saturating_add(
+                    self.config.retransmit_timeout_ns << ask.tries.saturating_sub(1).min(4),
+                ),
                 tries: ask.tries + 1,
             };
             idx += 1;
@@ -278,11 +314,15 @@ impl Holes {
         rest
     }
 
-    fn give_up(&mut self, from: u64, to: u64) {
+    fn give_up(&mut self, from: u64, to: u64, claims: [(u64, u64); 2], now_ns: u64) {
         let mut idx = self.list.partition_point(|hole| hole.to <= from);
         while idx < self.list.len() && self.list[idx].from < to {
             let hole = self.list[idx];
-            if hole.is_lost {
+            if !hole.is_confirmed(claims, self.config.doubt_ns, now_ns) {
+                // Perhaps there is nothing to ask for: it starts anew.
+                self.list[idx].asked_to = hole.from;
+            }
+            if hole.is_lost || self.list[idx].asked_to == hole.from {
                 idx += 1;
                 continue;
             }

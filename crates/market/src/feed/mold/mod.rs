@@ -14,8 +14,15 @@
 //! after the wait. When the arena is full, the packet that is due last is dropped and becomes part of
 //! a hole, so memory is bounded and nothing is lost that the server still has.
 //!
-//! One corrupt header must not wreck the feed: a jump of more than [`FAR_AHEAD`] messages, or
-//! another session that does not start at 1, needs a second packet that agrees.
+//! One corrupt header, or somebody else on the group, must not wreck the feed. A jump of more than
+//! [`FAR_AHEAD`] messages and another session are believed only when nothing has fitted what is known
+//! for longer than a heartbeat, and a second packet agrees. A nearer number opens a hole; what no line
+//! says again is let go (*refuted*), and no message is passed over on the word of one packet. This
+//! holds against strays and against a sender of now and then; one that sends all the time under the
+//! right session's name needs the source filter of the receiver.
+//!
+//! Where snapshots can be had, a hole that is too large, too old or unanswered is given up early: the
+//! handler asks for a snapshot, which mends all books at once.
 //!
 //! Source: MoldUDP64 Protocol Specification V 1.00.
 
@@ -49,7 +56,26 @@ pub struct MoldConfig {
     /// A jump ahead of more messages than this needs a second packet that agrees; `u64::MAX`: a
     /// recording is believed.
     pub far_ahead: u64,
-    /// How long an answer may take before the request is repeated, ns.
+    /// Whether snapshots can be had: then a gap that is too large, too old or unanswered is given up
+    /// early, since all books will be loaded anew.
+    pub has_snapshot: bool,
+    /// With snapshots, a gap of more messages than this is not asked for.
+    pub retransmit_span_limit: u64,
+    /// With snapshots, a gap is given up after this long, ns.
+    pub retransmit_age_limit_ns: u64,
+    /// Another session, or a jump beyond `far_ahead`, is believed only after this long without a
+    /// packet that fits what is known, ns: longer than a venue's heartbeat, so that nobody else can
+    /// take over a feed that lives. Nor is a gap passed over in silence before. 0: a recording is
+    /// believed.
+    pub doubt_ns: u64,
+    /// Silence of both lines after which what is known counts as old, ns: venues say something each
+    /// second.
+    pub silence_ns: u64,
+    /// What lies ahead of a gap is let go when every line that has spoken says this long after,
+    /// ns, that there is nothing ahead.
+    pub refute_ns: u64,
+    /// How long an answer may take before the request is repeated, ns; doubled by each repetition
+    /// after the first, up to sixteen times.
     pub retransmit_timeout_ns: u64,
     /// How often one chunk is asked for before it is given up: seconds in all, since what is given
     /// up leaves books wrong until the session ends.
@@ -63,7 +89,8 @@ pub struct MoldConfig {
     /// Largest packet that can be held back, bytes.
     pub packet_bytes_limit: usize,
     /// The first message wanted. `None`: the first of the session if a retransmit server can bring
-    /// it, else whatever comes first, with books that are stale from the start.
+    /// it (and is near enough, where snapshots can be had), else whatever comes first, with books
+    /// that are stale until a snapshot has come.
     pub join_from: Option<u64>,
 }
 
@@ -74,7 +101,13 @@ impl Default for MoldConfig {
             has_retransmit: true,
             far_ahead: FAR_AHEAD,
             retransmit_timeout_ns: 20_000_000,
-            retransmit_tries: 250,
+            has_snapshot: false,
+            retransmit_span_limit: 200_000,
+            retransmit_age_limit_ns: 2_000_000_000,
+            doubt_ns: 2_000_000_000,
+            silence_ns: 2_500_000_000,
+            refute_ns: 250_000_000,
+            retransmit_tries: 20,
             retransmit_chunk: 32,
             retransmit_in_flight: 64,
             reorder_packets: 4_096,
@@ -105,6 +138,10 @@ pub enum Note {
         /// One past the last lost.
         to: u64,
     },
+    /// Neither line has said anything for long: what was delivered may not be the newest.
+    Silent,
+    /// After a silence, a line speaks again.
+    Heard,
     /// A new session: numbers start again, and everything known is void.
     Reset,
     /// The venue said end of session and every message was delivered.
@@ -141,6 +178,8 @@ struct Line {
     status: LineStatus,
     /// One past the highest message this line brought; 0 before the first.
     next_seq: u64,
+    /// What its newest packet said comes next, and when.
+    claim: (u64, u64),
 }
 
 /// The state machine of one MoldUDP64 feed.
@@ -165,6 +204,12 @@ pub struct MoldFeed {
     refused: u64,
     doubtful_session: Option<[u8; 10]>,
     doubtful_seq: Option<u64>,
+    refuted: u64,
+    /// When a packet last fitted what is known.
+    credible_ns: u64,
+    /// When a packet last said that nothing is missing.
+    confirmed_ns: u64,
+    is_quiet: bool,
 }
 
 impl MoldFeed {
@@ -191,6 +236,10 @@ impl MoldFeed {
             refused: 0,
             doubtful_session: None,
             doubtful_seq: None,
+            refuted: 0,
+            credible_ns: 0,
+            confirmed_ns: 0,
+            is_quiet: false,
         }
     }
 
@@ -223,6 +272,19 @@ impl MoldFeed {
     pub fn tick(&mut self, now_ns: u64, handler: &mut impl Handler) {
         self.now_ns = self.now_ns.max(now_ns);
         self.settle(handler);
+        let silent_at_ns = self.credible_ns.saturating_add(self.config.silence_ns);
+        let is_underway = matches!(self.state, FeedState::Live | FeedState::Recovering);
+        if is_underway && !self.is_quiet && self.now_ns > silent_at_ns {
+            self.is_quiet = true;
+            handler.note(Note::Silent);
+        }
+    }
+
+    /// When a packet last said that nothing is missing, by our clock: until then, and no further,
+    /// silence means that nothing happened.
+    #[must_use]
+    pub fn confirmed_ns(&self) -> u64 {
+        self.confirmed_ns
     }
 
     /// The next request to send.
@@ -286,6 +348,7 @@ impl MoldFeed {
             recovered: self.lines[LINE_RECOVERY].status.wins,
             lost: self.lost,
             rejected: self.refused,
+            refuted: self.refuted,
             ..FeedStatus::default()
         }
     }
@@ -295,6 +358,7 @@ impl MoldFeed {
         let Line {
             mut status,
             next_seq,
+            ..
         } = self.lines[line];
         let is_silent = status.last_recv_ns.saturating_add(LINE_SILENT_NS) < self.now_ns;
         if next_seq > 0 && is_silent {
@@ -320,8 +384,18 @@ impl MoldFeed {
         if self.state == FeedState::Joining {
             self.join(seq, handler);
         }
+        self.credible_ns = self.now_ns;
+        if line != LINE_RECOVERY {
+            self.lines[line].claim = (end, self.now_ns);
+        }
         if packet.kind() == Kind::EndOfSession {
             self.end_seq = Some(end);
+        } else if self.end_seq.is_some_and(|told| told < end) {
+            // Whoever said that the session was over was wrong.
+            self.end_seq = None;
+            if self.state == FeedState::Ended {
+                self.state = FeedState::Live;
+            }
         }
         self.count_line(line, &packet);
         if self.holes.is_empty() && seq <= self.next_seq && end > self.next_seq {
@@ -330,6 +404,12 @@ impl MoldFeed {
             self.deliver(&packet, ts_recv, line, handler);
         } else {
             self.set_aside(line, ts_recv, &packet, bytes, handler);
+        }
+        if self.holes.is_empty() {
+            self.confirmed_ns = self.now_ns;
+        }
+        if std::mem::take(&mut self.is_quiet) {
+            handler.note(Note::Heard);
         }
         Ok(())
     }
@@ -350,7 +430,8 @@ impl MoldFeed {
             Some(_) => {
                 let is_start = packet.seq() == 1 || self.state == FeedState::Ended;
                 let is_second = self.doubtful_session == Some(session);
-                if line == LINE_RECOVERY || !(is_start || is_second) {
+                let is_free = self.is_silent() && (is_start || is_second);
+                if line == LINE_RECOVERY || !is_free {
                     self.doubtful_session = Some(session);
                     return Err(PacketFault::WrongSession);
                 }
@@ -361,13 +442,20 @@ impl MoldFeed {
         Ok(())
     }
 
+    /// Nothing has come for long that fits what is known.
+    fn is_silent(&self) -> bool {
+        self.now_ns >= self.credible_ns.saturating_add(self.config.doubt_ns)
+    }
+
     fn reset(&mut self, session: [u8; 10]) {
         self.session = Some(session);
         self.state = FeedState::Joining;
         self.next_seq = 1;
         self.head_seq = 1;
         self.end_seq = None;
-        self.lines.iter_mut().for_each(|line| line.next_seq = 0);
+        for line in &mut self.lines {
+            (line.next_seq, line.claim) = (0, (0, 0));
+        }
         self.arena.clear();
         self.holes.clear();
         self.requests.clear();
@@ -378,9 +466,8 @@ impl MoldFeed {
 
     fn check_distance(&mut self, end: u64) -> Result<(), PacketFault> {
         let is_near = |seq: u64| end <= seq.saturating_add(self.config.far_ahead);
-        let agrees = self
-            .doubtful_seq
-            .is_some_and(|seq| is_near(seq) && end >= seq);
+        let is_second = |seq: u64| is_near(seq) && end >= seq;
+        let agrees = self.is_silent() && self.doubtful_seq.is_some_and(is_second);
         if self.state == FeedState::Joining || is_near(self.head_seq) || agrees {
             self.doubtful_seq = None;
             return Ok(());
@@ -394,7 +481,7 @@ impl MoldFeed {
         self.state = FeedState::Live;
         let start = match self.config.join_from {
             Some(from) => from,
-            None if self.config.has_retransmit => 1,
+            None if self.config.has_retransmit && self.is_near_enough(seq) => 1,
             None => seq.max(1),
         };
         self.next_seq = start;
@@ -402,10 +489,16 @@ impl MoldFeed {
         handler.note(Note::Joined { seq: start });
     }
 
+    fn is_near_enough(&self, seq: u64) -> bool {
+        !self.config.has_snapshot || seq <= self.config.retransmit_span_limit
+    }
+
     /// Counts what a line brought and, by its own numbering, what it failed to bring.
     fn count_line(&mut self, line: usize, packet: &Packet<'_>) {
         let (seq, end) = (packet.seq(), packet.next_seq());
-        let Line { status, next_seq } = &mut self.lines[line];
+        let Line {
+            status, next_seq, ..
+        } = &mut self.lines[line];
         if *next_seq == 0 {
             *next_seq = end;
         } else if seq >= *next_seq {
@@ -456,6 +549,8 @@ impl MoldFeed {
             }
             self.holes.open(self.head_seq, seq, self.now_ns);
             self.head_seq = seq;
+            // It cannot bear witness for itself.
+            self.lines[line].claim = (0, 0);
         }
         if end <= seq {
             self.count_duplicates(line, 0, packet.count());
@@ -522,14 +617,40 @@ impl MoldFeed {
             return;
         }
         self.pump_at_ns = self.now_ns + self.config.gap_wait_ns / 8;
+        self.refute();
+        let claims = [self.lines[0].claim, self.lines[1].claim];
         let requests = &mut self.requests;
-        let Pump { asked, is_aged } = self.holes.pump(self.now_ns, |seq, count| {
+        let Pump { asked, is_aged } = self.holes.pump(self.now_ns, claims, |seq, count| {
             requests.push_back((seq, count));
         });
         self.requested += asked;
         if is_aged && !self.is_aged {
             self.is_aged = true;
             handler.note(Note::GapAged);
+        }
+    }
+
+    /// A packet from beyond the head that the lines know nothing of, long after it came, was none of
+    /// the venue's: what it opened is closed again. No message is passed over by this; should
+    /// the lines have been late, what they bring opens the gap again.
+    fn refute(&mut self) {
+        let Some((from, opened_ns)) = self.holes.first() else {
+            return;
+        };
+        // What comes before the first hole is delivered first.
+        let is_young = self.now_ns < opened_ns.saturating_add(self.config.refute_ns);
+        if is_young || from != self.next_seq {
+            return;
+        }
+        let claims = self.lines[..LINE_RECOVERY].iter().map(|line| line.claim);
+        let since = claims.filter(|&(_, at_ns)| at_ns >= opened_ns);
+        if let Some(furthest) = since.map(|(end, _)| end).max()
+            && furthest <= from
+        {
+            self.refuted += 1;
+            self.holes.clear();
+            self.arena.clear();
+            self.head_seq = from;
         }
     }
 

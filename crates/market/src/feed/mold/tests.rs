@@ -46,6 +46,7 @@ fn config() -> MoldConfig {
         retransmit_in_flight: 8,
         reorder_packets: 8,
         packet_bytes_limit: 1_500,
+        refute_ns: 50 * MS,
         ..MoldConfig::default()
     }
 }
@@ -134,8 +135,9 @@ fn a_silent_server_means_loss_told_before_what_follows() {
     let mut bench = Bench::new(config());
     bench.data(A, 1, 1, 3);
     bench.data(A, 1, 5, 6);
+    bench.data(B, 2, 5, 6);
     let mut asked = 0;
-    for ms in 2..60 {
+    for ms in 2..90 {
         bench.tick(ms);
         asked += bench.requests().len();
     }
@@ -161,6 +163,10 @@ fn without_a_server_the_wait_is_all() {
     assert_eq!(bench.log.notes, [Note::Joined { seq: 100 }]);
     bench.data(A, 1, 104, 105);
     bench.tick(4);
+    // One packet alone may be anyone's: a second says that there is more.
+    assert_eq!(bench.log.seqs, [100, 101]);
+    bench.data(B, 4, 104, 105);
+    bench.tick(5);
     assert_eq!(bench.log.seqs, [100, 101, 104]);
     assert_eq!(bench.feed.status().lost, 2);
 }
@@ -199,16 +205,27 @@ fn a_new_session_starts_again_and_a_stray_packet_does_not() {
     let mut bench = Bench::new(config());
     bench.data(A, 1, 1, 3);
     let stray = data(S2, 77, 78);
-    assert_eq!(bench.raw(A, 2, &stray), Err(PacketFault::WrongSession));
-    bench.data(A, 2, 3, 4);
-    assert_eq!(bench.raw(A, 2, &stray), Err(PacketFault::WrongSession));
-    assert_eq!(bench.raw(A, 2, &data(S2, 1, 3)), Ok(()));
+    for ms in 2..1_500 {
+        // Neither a stray number nor a fresh start takes over a session that lives.
+        assert_eq!(bench.raw(A, ms, &stray), Err(PacketFault::WrongSession));
+        let fresh = data(S2, 1, 3);
+        assert_eq!(bench.raw(A, ms, &fresh), Err(PacketFault::WrongSession));
+        if ms % 500 == 0 {
+            bench.raw(B, ms, &heartbeat(S1, 3)).expect("good");
+        }
+    }
+    bench.data(A, 1_500, 3, 4);
+    assert_eq!(
+        bench.raw(A, 3_499, &data(S2, 1, 3)),
+        Err(PacketFault::WrongSession)
+    );
+    assert_eq!(bench.raw(A, 3_500, &data(S2, 1, 3)), Ok(()));
     assert_eq!(bench.log.seqs, [1, 2, 3, 1, 2]);
     assert!(bench.log.notes.contains(&Note::Reset));
     assert_eq!(bench.feed.session(), Some(S2));
     // What is left of the old session is refused.
     assert_eq!(
-        bench.raw(B, 3, &data(S1, 3, 4)),
+        bench.raw(B, 3_501, &data(S1, 3, 4)),
         Err(PacketFault::WrongSession)
     );
 }
@@ -223,12 +240,95 @@ fn a_wild_number_needs_a_second_packet_that_agrees() {
     );
     bench.data(A, 2, 3, 4);
     let far = FAR_AHEAD * 5;
-    assert_eq!(
-        bench.raw(A, 2, &data(S1, far, far + 1)),
-        Err(PacketFault::FarAhead)
-    );
-    assert_eq!(bench.raw(A, 2, &data(S1, far + 1, far + 2)), Ok(()));
+    for ms in [2, 3, 2_001] {
+        // Two that agree are not enough while the feed lives.
+        for seq in [far, far + 1] {
+            let got = bench.raw(A, ms, &data(S1, seq, seq + 1));
+            assert_eq!(got, Err(PacketFault::FarAhead));
+        }
+    }
+    assert_eq!(bench.raw(A, 2_002, &data(S1, far + 1, far + 2)), Ok(()));
     assert_eq!(bench.feed.status().head_seq, far + 2);
+}
+
+/// Someone on the group sends one number that is near enough to be believed and does not exist.
+#[test]
+fn what_no_line_confirms_is_let_go_and_nothing_is_passed_over() {
+    for has_retransmit in [true, false] {
+        bogus_number(MoldConfig {
+            has_retransmit,
+            join_from: Some(1),
+            ..config()
+        });
+    }
+}
+
+fn bogus_number(config: MoldConfig) {
+    let mut bench = Bench::new(config);
+    bench.data(A, 1, 1, 3);
+    bench.data(A, 2, 500_000, 500_001);
+    let mut next = 3;
+    for ms in 3..2_000 {
+        bench.tick(ms);
+        bench.requests();
+        if ms % 30 == 0 {
+            bench.data(A, ms, next, next + 2);
+            bench.data(B, ms, next, next + 2);
+            next += 2;
+        }
+    }
+    assert_eq!(bench.log.seqs, (1..next).collect::<Vec<_>>());
+    let status = bench.feed.status();
+    assert_eq!((status.refuted, status.lost), (1, 0), "{status:?}");
+    assert_eq!((status.state, status.head_seq), (FeedState::Live, next));
+}
+
+#[test]
+fn an_end_that_was_none_is_forgotten_when_the_session_goes_on() {
+    let mut bench = Bench::new(config());
+    bench.data(A, 1, 1, 3);
+    bench.raw(A, 2, &end_of_session(S1, 3)).expect("good");
+    assert_eq!(bench.feed.status().state, FeedState::Ended);
+    let fresh = data(S2, 1, 2);
+    assert_eq!(bench.raw(A, 3, &fresh), Err(PacketFault::WrongSession));
+    bench.data(B, 4, 3, 5);
+    assert_eq!(bench.feed.status().state, FeedState::Live);
+    assert_eq!(bench.log.seqs, [1, 2, 3, 4]);
+}
+
+#[test]
+fn with_snapshots_a_gap_too_large_or_too_old_is_given_up_early() {
+    let config = MoldConfig {
+        has_snapshot: true,
+        retransmit_span_limit: 50,
+        retransmit_age_limit_ns: 30 * MS,
+        retransmit_tries: 1_000,
+        ..config()
+    };
+    let mut bench = Bench::new(config);
+    bench.data(A, 1, 1, 3);
+    bench.data(A, 1, 54, 55);
+    bench.data(B, 4, 54, 55);
+    bench.tick(4);
+    assert_eq!(bench.requests(), []);
+    assert!(bench.log.notes.contains(&Note::Lost { from: 3, to: 54 }));
+    bench.data(A, 10, 60, 61);
+    bench.data(B, 12, 60, 61);
+    let mut asked = 0;
+    for ms in 11..39 {
+        bench.tick(ms);
+        asked += bench.requests().len();
+    }
+    assert!(asked >= 4, "{asked}");
+    assert_eq!(bench.feed.status().lost, 51);
+    bench.tick(41);
+    assert_eq!(bench.feed.status().lost, 56);
+    // Joining late: near enough to ask for, or not.
+    for (seq, first) in [(51, 51), (50, 1)] {
+        let mut bench = Bench::new(config);
+        bench.data(A, 1, seq, seq + 1);
+        assert_eq!(bench.log.notes[0], Note::Joined { seq: first });
+    }
 }
 
 #[test]
@@ -285,7 +385,8 @@ fn what_another_packet_holds_is_not_missing_after_an_eviction() {
     ] {
         bench.data(A, 1, from, from + count);
     }
-    bench.tick(3);
+    bench.raw(B, 2, &heartbeat(S1, 57)).expect("good");
+    bench.tick(4);
     let lost = bench.log.notes.iter().filter_map(|note| match note {
         Note::Lost { from, to } => Some(*from..*to),
         _ => None,

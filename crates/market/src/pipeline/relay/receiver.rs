@@ -323,7 +323,10 @@ impl Handler for Core {
                 self.is_open = false;
                 self.rows.iter_mut().for_each(|row| row.is_stale = true);
             }
-            Note::Joined { .. } | Note::GapOpened | Note::Ended => return,
+            // Its frames carry their own flags; a silent sender says nothing of them.
+            Note::Joined { .. } | Note::GapOpened | Note::Silent | Note::Heard | Note::Ended => {
+                return;
+            }
         }
         self.mark_books();
     }
