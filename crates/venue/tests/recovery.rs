@@ -198,6 +198,9 @@ impl Line {
     }
 }
 
+/// The number to go on from, and the frames.
+type Snapshot = (u64, Vec<u8>);
+
 struct World {
     trouble: Trouble,
     venue: Venue,
@@ -206,8 +209,8 @@ struct World {
     lines: [Line; 2],
     rng: Rng,
     answers: VecDeque<(u64, Vec<u8>)>,
-    /// The snapshot on its way: when it arrives, its number, its frames; `None` dies.
-    snapshot: Option<(u64, Option<(u64, Vec<u8>)>)>,
+    /// The snapshot on its way, and when it arrives; one without content dies.
+    snapshot: Option<(u64, Option<Snapshot>)>,
     snapshots_asked: u64,
     lossless: ItchPipeline,
     truth: Truth,
