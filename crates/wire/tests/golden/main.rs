@@ -7,6 +7,8 @@ mod crypto;
 mod cryptofeed;
 mod fix;
 mod forts;
+mod iex;
+mod iex;
 mod nasdaq;
 
 use std::collections::BTreeMap;
