@@ -4,6 +4,7 @@
 //! handler, and holds requests (retransmit, snapshot) as values until someone asks for them.
 
 pub mod binance;
+pub mod dbn;
 pub mod fast;
 pub mod itch;
 pub mod mdp3;

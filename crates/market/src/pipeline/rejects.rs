@@ -36,6 +36,9 @@ pub enum RejectReason {
     /// An MDP packet, or a part of it.
     #[error("MDP packet refused")]
     Mdp3(#[from] Mdp3Fault),
+    /// A DBN record.
+    #[error("DBN record refused")]
+    Dbn(#[from] wire::dbn::Error),
     /// A well-formed message that contradicts the book.
     #[error("event contradicts the book")]
     Book(#[from] Reject),
