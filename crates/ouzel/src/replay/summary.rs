@@ -154,7 +154,7 @@ impl Summary {
 
     fn messages(&self) -> u64 {
         match self.kind {
-            Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Fast => {
+            Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Dbn | Kind::Fast => {
                 self.status.next_seq.saturating_sub(1)
             }
             Kind::BinanceLines => self.status.lines[0].packets,
@@ -221,6 +221,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Itch => "itch",
         Kind::Tape => "tape",
         Kind::BinanceLines => "binance",
+        Kind::Dbn => "dbn",
         Kind::Fast => "fast",
     }
 }
