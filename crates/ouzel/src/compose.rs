@@ -26,6 +26,25 @@ const LANE_LOOK: Duration = Duration::from_millis(100);
 /// The exit status of a process that was interrupted: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 
+/// Opens the FIX door and lets it run until told to stop. Gives it with its address.
+///
+/// # Errors
+/// When the address is taken, or the configuration, a dictionary or a store cannot be used.
+pub async fn fix_door(
+    node: &Arc<Node>,
+    address: std::net::SocketAddr,
+    config: &server::fix_door::FixConfig,
+    stopped: tokio::sync::watch::Receiver<bool>,
+) -> Result<(Arc<server::fix_door::FixDoor>, std::net::SocketAddr)> {
+    let door = Arc::new(server::fix_door::FixDoor::open(Arc::clone(node), config)?);
+    let listener = server::fix_door::bind(address)
+        .await
+        .with_context(|| format!("cannot listen for FIX on {address}; choose another --fix"))?;
+    let address = listener.local_addr()?;
+    tokio::spawn(Arc::clone(&door).run(listener, stopped));
+    Ok((door, address))
+}
+
 /// The policy behind the word.
 pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
     match sync {

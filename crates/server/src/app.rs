@@ -6,6 +6,7 @@ use node::Node;
 use rag::Model;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::fix_door::FixDoor;
 use crate::metrics::Metrics;
 
 /// Searches, reads and writes that may run at once; more wait, and many more are refused.
@@ -26,6 +27,7 @@ pub struct App {
     /// Counters and histograms of the doors.
     pub metrics: Metrics,
     probes: Vec<Probe>,
+    fix: Option<Arc<FixDoor>>,
     workers: Places,
     writers: Places,
     bulks: Places,
@@ -97,10 +99,23 @@ impl App {
             model,
             metrics: Metrics::default(),
             probes,
+            fix: None,
             workers: Places::new(WORKERS),
             writers: Places::new(WRITERS),
             bulks: Places::new(BULKS),
         }
+    }
+
+    /// The same with the FIX door's health and numbers.
+    #[must_use]
+    pub fn with_fix(mut self, door: Arc<FixDoor>) -> Self {
+        self.probes.push(door.probe());
+        self.fix = Some(door);
+        self
+    }
+
+    pub(crate) fn fix(&self) -> Option<&FixDoor> {
+        self.fix.as_deref()
     }
 
     /// Every part's health.

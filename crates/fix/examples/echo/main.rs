@@ -3,6 +3,8 @@
 //! Listens on 127.0.0.1:PORT. `DICTIONARIES` is a folder with FIX44.xml, FIXT11.xml and FIX50SP2.xml in
 //! QuickFIX's format. One thread a connection: this is for tests, not for a market.
 
+#![allow(clippy::disallowed_methods, reason = "a test's server reads the clock")]
+
 mod app;
 mod sessions;
 

@@ -13,6 +13,7 @@ use market::pipeline::PipelineConfig;
 use node::{DepthLane, DigestCheck, Node, Pump};
 use serde_json::json;
 use server::connect::binance;
+use server::fix_door::FixConfig;
 use server::{App, Probe};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -52,11 +53,19 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut probes = vec![compose::memory_probe(node), compose::outputs_probe(node)];
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
-    let app = Arc::new(App::new(
-        Arc::clone(node),
-        compose::chat_model(&args.model),
-        probes,
-    ));
+    let mut app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
+    if let Some(listen) = args.fix {
+        let config = match &args.fix_config {
+            Some(path) => FixConfig::read(path)?,
+            None => FixConfig::demo(args.data.join("fix")),
+        };
+        let (door, at) = compose::fix_door(node, listen, &config, stopped).await?;
+        app = app.with_fix(door);
+        if !args.json {
+            print::line(format!("FIX listens on {at} as {}", config.sender));
+        }
+    }
+    let app = Arc::new(app);
     greet(args, node, address);
     let watched = Arc::clone(node);
     let stop_asked = async move {

@@ -12,7 +12,7 @@ use rag::Stages;
 use stdx::Histogram;
 
 use crate::app::App;
-use page::Page;
+pub(crate) use page::Page;
 
 /// Bucket bounds in seconds; the first three are those of requirement A54.
 const BOUNDS_S: [f64; 12] = [
@@ -112,6 +112,9 @@ impl Metrics {
         self.with(|inner| doors(inner, &mut page));
         lanes::lanes(&app.node.market(), &mut page);
         outlets::outlets(&app.node, &mut page);
+        if let Some(fix) = app.fix() {
+            fix.page(&mut page);
+        }
         memory(app, &mut page);
         page.finish()
     }
