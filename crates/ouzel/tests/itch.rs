@@ -27,7 +27,7 @@ fn every_captured_frame_is_replayed_as_what_it_says() {
     let expected = [
         ("AddOrderNoMpidAttributionMessage", 1, 0),
         ("MarketParticipantPositionMessage", 0, 0),
-        ("NetOrderImbalanceIndicatorMessage", 0, 0),
+        ("NetOrderImbalanceIndicatorMessage", 1, 0),
         ("OrderDeleteMessage", 1, 1),
         ("OrderExecutedMessage", 1, 1),
         ("OrderReplaceMessage", 1, 1),

@@ -141,7 +141,8 @@ fn all_ways(capture: &Path, until: u64) {
     two["frames"] = one["frames"].clone();
     assert_eq!(one, two);
     let has_frames = one["frames_digest"] != "0000000000000000";
-    assert_eq!(has_frames, one["instruments"] != 0, "{one}");
+    // The venue's own states are frames too, without any instrument.
+    assert!(has_frames || one["instruments"] == 0, "{one}");
 }
 
 fn simulated(name: &str, loss: LossConfig) -> (tempfile::TempDir, PathBuf) {

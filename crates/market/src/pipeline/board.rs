@@ -452,6 +452,8 @@ impl Board {
             change(status);
             (status.stamp, status.integrity) = (stamp, integrity);
             self.publisher.status(status);
+            // A symbol that has nothing but a status shows its flag with its empty book.
+            self.publisher.mark_book(id);
         }
     }
 

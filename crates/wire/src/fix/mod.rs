@@ -15,7 +15,7 @@
 //! let mut writer = Writer::new(&mut buffer, b"FIX.4.4", b"0");
 //! writer.uint(tag::MSG_SEQ_NUM, 2).text(tag::SENDER_COMP_ID, b"OUZEL");
 //! let bytes = writer.finish().expect("fits");
-//! assert_eq!(bytes, b"8=FIX.4.4\x019=20\x0135=0\x0134=2\x0149=OUZEL\x0110=087\x01");
+//! assert_eq!(bytes, b"8=FIX.4.4\x019=19\x0135=0\x0134=2\x0149=OUZEL\x0110=233\x01");
 //!
 //! let Found::Message(message) = find(bytes, 4096) else { panic!("whole") };
 //! assert_eq!(message.msg_type(), b"0");
