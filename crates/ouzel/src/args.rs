@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use engine::udp::Receive;
 
+use crate::brokers::{NatsArgs, SpillArgs};
 use crate::windows::WindowArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -70,6 +71,7 @@ Examples:
   ouzel serve --binance wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@trade \\
               --binance-rest https://api.binance.com/api/v3/depth
   ouzel serve --signal spread-blowout --signal 'thin: bid_qty + ask_qty < 200; hold 3' --measures 10s/500ms
+  ouzel serve --itch-a 233.54.12.111:26477 --nats nats://127.0.0.1:4222 --nats-kinds trade,bar,signal
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
@@ -565,6 +567,12 @@ pub struct OutArgs {
     /// MiB of messages kept for those who ask again
     #[arg(long, default_value_t = 64, value_name = "MIB", requires = "multicast_out", value_parser = clap::value_parser!(u16).range(1..=4_000))]
     pub multicast_store: u16,
+    /// NATS
+    #[command(flatten)]
+    pub nats: NatsArgs,
+    /// Frames that wait on disk
+    #[command(flatten)]
+    pub spill: SpillArgs,
 }
 
 /// Where another Ouzel's frames come from.

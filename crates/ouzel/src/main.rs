@@ -9,6 +9,7 @@
 
 mod args;
 mod ask;
+mod brokers;
 mod compose;
 mod demo;
 mod doctor;

@@ -2,6 +2,7 @@
 
 mod cargo_test;
 mod fuzz;
+mod outlets;
 mod outside;
 
 use std::cell::RefCell;
@@ -63,6 +64,7 @@ fn plan<'a>(
     }));
     steps.extend(fuzz::steps(workspace, tools));
     steps.extend(outside::steps(workspace, tools, demo));
+    steps.extend(outlets::steps(workspace, tools));
     steps
 }
 

@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::Laned;
-use super::registry::{Registry, Shared};
+use super::registry::{FarSide, Inner, Registry, Shared};
 
 /// Reads what the node publishes, at its own pace. Dropping it closes it; its counters stay in
 /// [`Outlets::totals`](super::Outlets::totals).
@@ -18,6 +18,10 @@ pub struct Outlet {
 impl Outlet {
     pub(super) fn new(shared: Arc<Shared>, registry: Arc<Registry>) -> Self {
         Self { shared, registry }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// The name that it was opened with.
@@ -38,14 +42,16 @@ impl Outlet {
         reason = "an outlet does not end: None means nothing yet"
     )]
     pub fn next(&mut self) -> Option<Laned> {
-        let mut inner = self.shared.lock();
-        let next = inner.queue.pop();
-        self.shared.press(&mut inner);
-        next
+        let mut one = Vec::with_capacity(1);
+        self.take(1, &mut one);
+        one.pop()
     }
 
     /// Appends what waits to `frames`, oldest first and `limit` at most; how many those were.
     pub fn take(&mut self, limit: usize, frames: &mut Vec<Laned>) -> usize {
+        if let Some(spill) = &self.shared.spill {
+            return spill.take(&self.shared, limit, frames);
+        }
         let mut inner = self.shared.lock();
         let before = frames.len();
         let waiting = std::iter::from_fn(|| inner.queue.pop()).take(limit);
@@ -57,30 +63,36 @@ impl Outlet {
     /// Waits for a frame on this thread, at most `timeout`; whether one is there.
     pub fn wait(&mut self, timeout: Duration) -> bool {
         let mut inner = self.shared.lock();
-        if inner.queue.len() > 0 {
+        let is_empty = |inner: &mut Inner| self.shared.waiting(inner) == 0;
+        if !is_empty(&mut inner) {
             return true;
         }
         inner.is_waited_for = true;
         let waited = self
             .shared
             .filled
-            .wait_timeout_while(inner, timeout, |inner| inner.queue.len() == 0);
+            .wait_timeout_while(inner, timeout, is_empty);
         let mut inner = waited.unwrap_or_else(PoisonError::into_inner).0;
         inner.is_waited_for = false;
-        inner.queue.len() > 0
+        !is_empty(&mut inner)
     }
 
     /// Waits for a frame in an async task. May be dropped and asked again at any time.
     pub async fn ready(&mut self) {
         poll_fn(|cx| {
             let mut inner = self.shared.lock();
-            if inner.queue.len() > 0 {
+            if self.shared.waiting(&inner) > 0 {
                 return Poll::Ready(());
             }
             inner.waker = Some(cx.waker().clone());
             Poll::Pending
         })
         .await;
+    }
+
+    /// Keeps what the part behind this outlet says of the frames: all so far, not what is new.
+    pub fn far_side(&self, far: FarSide) {
+        self.shared.lock().far = Some(far);
     }
 
     /// Says what is wrong behind this outlet, for people who look at the node; until
@@ -98,5 +110,8 @@ impl Outlet {
 impl Drop for Outlet {
     fn drop(&mut self) {
         self.registry.close(&self.shared);
+        if let Some(spill) = &self.shared.spill {
+            spill.close(&self.shared);
+        }
     }
 }

@@ -39,6 +39,40 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every sort and its name, as subjects, topics and options say it.
+    pub const NAMES: [(Self, &'static str); 15] = [
+        (Self::Instrument, "instrument"),
+        (Self::Book, "book"),
+        (Self::Trade, "trade"),
+        (Self::Bar, "bar"),
+        (Self::Vwap, "vwap"),
+        (Self::Signal, "signal"),
+        (Self::Feed, "feed"),
+        (Self::Status, "status"),
+        (Self::Venue, "venue"),
+        (Self::Amendment, "amendment"),
+        (Self::Loss, "loss"),
+        (Self::Dropped, "dropped"),
+        (Self::Measure, "measure"),
+        (Self::Activity, "activity"),
+        (Self::Joined, "joined"),
+    ];
+
+    /// The name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let mut all = Self::NAMES.iter();
+        all.find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
+    }
+
+    /// The sort of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        let mut all = Self::NAMES.iter();
+        all.find(|(_, of)| *of == name).map(|(kind, _)| *kind)
+    }
+
     /// The sort of `frame`.
     #[must_use]
     pub fn of(frame: &Frame) -> Self {
@@ -86,7 +120,7 @@ impl Kinds {
 }
 
 /// What a newer frame replaces: the same place in the same table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     pub lane: usize,
     /// Which of [`TABLES`].

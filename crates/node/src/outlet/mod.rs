@@ -6,6 +6,7 @@
 //!                          +--> outlet "ws-7"   conflate      --take--> a WebSocket client
 //!                          +--> outlet "nats"   drop + mark   --take--> a broker
 //!                          +--> outlet "store"  block         --take--> a file
+//!                          +--> outlet "kafka"  spill  <--> disk  --take--> a broker
 //! ```
 //!
 //! Whoever publishes hands over a batch and takes each outlet's lock once for it, to copy frames and
@@ -22,10 +23,12 @@ mod handle;
 mod kind;
 mod queue;
 mod registry;
+mod spill;
 
 pub use handle::Outlet;
 pub use kind::{Kind, Kinds};
-pub use registry::{OutletStatus, OutletTotals, Outlets};
+pub use registry::{FarSide, OutletStatus, OutletTotals, Outlets};
+pub use spill::SpillSettings;
 
 pub(crate) use registry::Registry;
 
@@ -43,6 +46,9 @@ pub enum SlowPolicy {
     /// At the capacity inputs over TCP stop reading until half of it is free. Inputs that cannot wait
     /// go on, up to twice the capacity; beyond it as `DropWithMark`.
     Block,
+    /// Nothing is replaced; once half of the capacity is taken, frames wait on disk, and beyond the
+    /// limit there the newest are dropped and marked.
+    Spill,
 }
 
 impl SlowPolicy {
@@ -53,6 +59,7 @@ impl SlowPolicy {
             Self::Conflate => "conflate",
             Self::DropWithMark => "drop-with-mark",
             Self::Block => "block",
+            Self::Spill => "spill",
         }
     }
 }

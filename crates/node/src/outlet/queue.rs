@@ -63,7 +63,9 @@ impl Queue {
     pub fn push(&mut self, lane: usize, frame: &Frame) {
         match self.policy {
             SlowPolicy::Conflate => self.push_conflated(lane, frame),
-            SlowPolicy::DropWithMark => self.push_in_order(lane, frame, self.capacity),
+            SlowPolicy::DropWithMark | SlowPolicy::Spill => {
+                self.push_in_order(lane, frame, self.capacity)
+            }
             SlowPolicy::Block => self.push_in_order(lane, frame, 2 * self.capacity),
         }
     }
@@ -72,6 +74,11 @@ impl Queue {
         let next = self.pop_any();
         self.counts.sent += u64::from(next.is_some());
         next
+    }
+
+    /// The same for whoever keeps the frame for the reader: it is not sent yet.
+    pub fn pass_on(&mut self) -> Option<Laned> {
+        self.pop_any()
     }
 
     /// Frames that wait, the beginning of a new reader included.

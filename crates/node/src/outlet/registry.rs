@@ -1,6 +1,7 @@
 //! Who listens: the list of outlets, handed every batch.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 use std::task::Waker;
@@ -8,7 +9,8 @@ use std::task::Waker;
 use market::publish::Frame;
 
 use super::queue::Queue;
-use super::{Kind, Kinds, Outlet, SlowPolicy};
+use super::spill::Spill;
+use super::{Kind, Kinds, Outlet, SlowPolicy, SpillSettings};
 use crate::market::MarketView;
 
 /// Names whose totals are kept after their outlets closed; beyond it they join `(others)`.
@@ -21,6 +23,8 @@ pub(super) struct Shared {
     pub policy: SlowPolicy,
     pub capacity: usize,
     pub kinds: Kinds,
+    /// Only with [`SlowPolicy::Spill`].
+    pub spill: Option<Spill>,
     inner: Mutex<Inner>,
     pub filled: Condvar,
     /// How many outlets ask inputs over TCP to wait; one count for the whole node.
@@ -33,16 +37,49 @@ pub(super) struct Inner {
     pub is_waited_for: bool,
     is_pressing: bool,
     blocked_ns: u64,
+    pub far: Option<FarSide>,
     trouble: Option<String>,
+    pub spill_trouble: Option<String>,
+}
+
+impl Inner {
+    fn new(queue: Queue) -> Self {
+        Self {
+            queue,
+            waker: None,
+            is_waited_for: false,
+            is_pressing: false,
+            blocked_ns: 0,
+            far: None,
+            trouble: None,
+            spill_trouble: None,
+        }
+    }
 }
 
 impl Shared {
+    /// One that stands alone.
+    #[cfg(test)]
+    pub fn spilling(capacity: usize, spill: Spill) -> Self {
+        Self {
+            id: 0,
+            name: "spill".to_owned(),
+            policy: SlowPolicy::Spill,
+            capacity,
+            kinds: Kinds::ALL,
+            spill: Some(spill),
+            inner: Mutex::new(Inner::new(Queue::new(SlowPolicy::Spill, capacity))),
+            filled: Condvar::new(),
+            pressed: Arc::default(),
+        }
+    }
+
     pub fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what of a batch this outlet wants; the lock is held for the copy alone.
-    fn push(&self, lane: usize, frames: &[Frame]) {
+    pub fn push(&self, lane: usize, frames: &[Frame]) {
         let mut inner = self.lock();
         let before = inner.queue.len();
         for frame in frames {
@@ -51,6 +88,11 @@ impl Shared {
             }
         }
         self.press(&mut inner);
+        if let Some(spill) = &self.spill
+            && !inner.queue.is_half_free()
+        {
+            spill.asked.notify_one();
+        }
         if inner.queue.len() == before {
             return;
         }
@@ -87,6 +129,24 @@ impl Shared {
         self.lock().trouble = trouble;
     }
 
+    /// Frames that wait for the reader, in memory and on disk.
+    pub fn waiting(&self, inner: &Inner) -> usize {
+        let on_disk = self.spill.as_ref().map_or(0, Spill::waiting);
+        inner.queue.len() + on_disk as usize
+    }
+
+    pub fn totals(&self, inner: &Inner) -> OutletTotals {
+        let counts = inner.queue.counts;
+        OutletTotals {
+            sent: counts.sent,
+            conflated: counts.conflated,
+            dropped: counts.dropped,
+            spilled: self.spill.as_ref().map_or(0, Spill::spilled),
+            blocked_ns: inner.blocked_ns,
+            far: inner.far,
+        }
+    }
+
     fn status(&self) -> OutletStatus {
         let inner = self.lock();
         OutletStatus {
@@ -94,22 +154,33 @@ impl Shared {
             name: self.name.clone(),
             policy: self.policy,
             capacity: self.capacity,
-            waiting: inner.queue.len(),
-            totals: inner.totals(),
-            trouble: inner.trouble.clone(),
+            waiting: self.waiting(&inner),
+            totals: self.totals(&inner),
+            trouble: inner.trouble.clone().or(inner.spill_trouble.clone()),
         }
     }
 }
 
-impl Inner {
-    fn totals(&self) -> OutletTotals {
-        let counts = self.queue.counts;
-        OutletTotals {
-            sent: counts.sent,
-            conflated: counts.conflated,
-            dropped: counts.dropped,
-            blocked_ns: self.blocked_ns,
-        }
+/// What the part behind an outlet, such as a broker, said of what it was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FarSide {
+    /// Frames that it has for certain.
+    pub confirmed: u64,
+    /// Frames that were under way when the connection broke: it may have them or not. Each is
+    /// counted by a mark, too.
+    pub uncertain: u64,
+    /// Frames that it refused, or that cannot be said in its format.
+    pub refused: u64,
+    /// Connections made, the first included.
+    pub connects: u64,
+}
+
+impl FarSide {
+    fn add(&mut self, other: Self) {
+        self.confirmed += other.confirmed;
+        self.uncertain += other.uncertain;
+        self.refused += other.refused;
+        self.connects += other.connects;
     }
 }
 
@@ -122,8 +193,12 @@ pub struct OutletTotals {
     pub conflated: u64,
     /// Lost at the bound, each counted by a mark.
     pub dropped: u64,
+    /// Written to disk for a reader that was slow.
+    pub spilled: u64,
     /// How long inputs over TCP waited for this reader, ns.
     pub blocked_ns: u64,
+    /// What became of them behind the outlet; `None` where nobody there says.
+    pub far: Option<FarSide>,
 }
 
 impl OutletTotals {
@@ -131,7 +206,11 @@ impl OutletTotals {
         self.sent += other.sent;
         self.conflated += other.conflated;
         self.dropped += other.dropped;
+        self.spilled += other.spilled;
         self.blocked_ns += other.blocked_ns;
+        if let Some(far) = other.far {
+            self.far.get_or_insert_default().add(far);
+        }
     }
 }
 
@@ -217,7 +296,8 @@ impl Registry {
         } else {
             "(others)".to_owned()
         };
-        open.closed.entry(name).or_default().add(inner.totals());
+        let totals = shared.totals(&inner);
+        open.closed.entry(name).or_default().add(totals);
     }
 }
 
@@ -253,6 +333,35 @@ impl<'a> Outlets<'a> {
         capacity: usize,
         kinds: Kinds,
     ) -> Outlet {
+        self.open_with(name, policy, capacity, kinds, None)
+    }
+
+    /// Opens an outlet with [`SlowPolicy::Spill`]; and how many frames an earlier run left on disk, which are
+    /// removed: instruments have other numbers in each run.
+    ///
+    /// # Errors
+    /// When the folder cannot be used, or the system gives no thread.
+    pub fn open_spilling(
+        &self,
+        name: &str,
+        capacity: usize,
+        kinds: Kinds,
+        settings: &SpillSettings,
+    ) -> io::Result<(Outlet, u64)> {
+        let (spill, left) = Spill::open(&settings.dir.join(name), settings.limit)?;
+        let outlet = self.open_with(name, SlowPolicy::Spill, capacity, kinds, Some(spill));
+        Spill::spawn(outlet.shared())?;
+        Ok((outlet, left))
+    }
+
+    fn open_with(
+        &self,
+        name: &str,
+        policy: SlowPolicy,
+        capacity: usize,
+        kinds: Kinds,
+        spill: Option<Spill>,
+    ) -> Outlet {
         let mut open = self.registry.lock();
         let mut queue = Queue::new(policy, capacity);
         let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
@@ -264,21 +373,14 @@ impl<'a> Outlets<'a> {
         drop(view);
         let id = open.next_id;
         open.next_id += 1;
-        let inner = Inner {
-            queue,
-            waker: None,
-            is_waited_for: false,
-            is_pressing: false,
-            blocked_ns: 0,
-            trouble: None,
-        };
         let shared = Arc::new(Shared {
             id,
             name: name.to_owned(),
             policy,
             capacity,
             kinds,
-            inner: Mutex::new(inner),
+            spill,
+            inner: Mutex::new(Inner::new(queue)),
             filled: Condvar::new(),
             pressed: Arc::clone(&self.registry.pressed),
         });
@@ -317,7 +419,7 @@ impl<'a> Outlets<'a> {
         let open = self.registry.lock();
         let mut totals = open.closed.clone();
         for outlet in &open.outlets {
-            let own = outlet.lock().totals();
+            let own = outlet.totals(&outlet.lock());
             totals.entry(outlet.name.clone()).or_default().add(own);
         }
         totals

@@ -36,13 +36,19 @@ impl TradeRow {
     /// A print of `view`'s symbol.
     #[must_use]
     pub fn new(view: &SymbolView, print: &TradePrint) -> Self {
+        Self::of(&view.symbol, &view.instrument, print)
+    }
+
+    /// A print of `instrument`, shown as `symbol`.
+    #[must_use]
+    pub fn of(symbol: &str, instrument: &Instrument, print: &TradePrint) -> Self {
         Self {
-            symbol: view.symbol.clone(),
+            symbol: symbol.to_owned(),
             seq: print.stamp.seq,
             ts_event: Instant(print.stamp.ts_event),
             price: print.price.to_f64(),
             price_e9: print.price.0,
-            qty: qty(&view.instrument, print.qty.0),
+            qty: qty(instrument, print.qty.0),
             aggressor: print.aggressor.map(side_word),
             cross: print.cross,
             match_id: print.match_id,
@@ -130,18 +136,31 @@ pub struct BookRow {
 }
 
 impl BookRow {
-    /// The best `depth` levels of each side.
+    /// The best `depth` levels of each side, with the newest print and status of the view.
     #[must_use]
     pub fn new(view: &SymbolView, book: &BookTop, depth: usize) -> Self {
+        let instrument = &view.instrument;
+        let mut row = Self::of(&view.symbol, instrument, book, depth);
+        if let Some(print) = &view.last {
+            row.last = Some(last_print(instrument, print));
+        }
+        let status = view.status.as_ref();
+        row.status = status.map(|s| Box::new(StatusRow::new(instrument, s)));
+        row
+    }
+
+    /// The same of a book alone: with its own last print, and no status.
+    #[must_use]
+    pub fn of(symbol: &str, instrument: &Instrument, book: &BookTop, depth: usize) -> Self {
         let side = |levels: &[Level], count: u8| -> Vec<LevelRow> {
             let filled = &levels[..usize::from(count).min(levels.len()).min(depth)];
             filled
                 .iter()
-                .map(|level| level_row(&view.instrument, level))
+                .map(|level| level_row(instrument, level))
                 .collect()
         };
         Self {
-            symbol: view.symbol.clone(),
+            symbol: symbol.to_owned(),
             seq: book.stamp.seq,
             ts_event: Instant(book.stamp.ts_event),
             ts_recv: Instant(book.stamp.ts_recv),
@@ -151,14 +170,8 @@ impl BookRow {
             crossed: book.crossed,
             bids: side(&book.bids, book.bid_count),
             asks: side(&book.asks, book.ask_count),
-            last: view
-                .last
-                .or(book.last)
-                .map(|print| last_print(&view.instrument, &print)),
-            status: view
-                .status
-                .as_ref()
-                .map(|s| Box::new(StatusRow::new(&view.instrument, s))),
+            last: book.last.map(|print| last_print(instrument, &print)),
+            status: None,
         }
     }
 }
@@ -193,7 +206,9 @@ pub struct ImbalanceRow {
 }
 
 impl StatusRow {
-    fn new(instrument: &Instrument, status: &SymbolStatus) -> Self {
+    /// The status of `instrument`.
+    #[must_use]
+    pub fn new(instrument: &Instrument, status: &SymbolStatus) -> Self {
         let reason = String::from_utf8_lossy(&status.reason);
         let reason = reason.trim_matches(['\0', ' ']);
         Self {
@@ -303,12 +318,18 @@ impl VwapRow {
     /// A VWAP of `view`.
     #[must_use]
     pub fn new(view: &SymbolView, vwap: &Vwap) -> Self {
+        Self::of(&view.symbol, &view.instrument, vwap)
+    }
+
+    /// A VWAP of `instrument`, shown as `symbol`.
+    #[must_use]
+    pub fn of(symbol: &str, instrument: &Instrument, vwap: &Vwap) -> Self {
         Self {
-            symbol: view.symbol.clone(),
+            symbol: symbol.to_owned(),
             end: Instant(vwap.end_ns),
             vwap: vwap.price().map(Price::to_f64),
             vwap_e9: vwap.price().map(|p| p.0),
-            volume: qty(&view.instrument, vwap.volume.0),
+            volume: qty(instrument, vwap.volume.0),
             notional_e9: vwap.notional.to_string(),
             trades: vwap.trades,
             integrity: integrity(vwap.integrity),
@@ -527,7 +548,7 @@ impl FeedRow {
     }
 }
 
-fn lines(status: &FeedStatus, groups: &[String]) -> Vec<LineRow> {
+pub(super) fn lines(status: &FeedStatus, groups: &[String]) -> Vec<LineRow> {
     let names = ["A", "B"].into_iter().zip(status.lines.iter()).enumerate();
     names
         .map(|(idx, (name, line))| LineRow {

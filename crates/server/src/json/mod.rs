@@ -3,6 +3,7 @@
 pub mod answer;
 mod body;
 pub mod document;
+pub mod frame;
 pub mod market;
 pub mod reference;
 pub mod risk;

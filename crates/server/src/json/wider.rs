@@ -42,11 +42,17 @@ impl MeasureRow {
     /// A measure of `view`.
     #[must_use]
     pub fn new(view: &SymbolView, measure: &Measure) -> Self {
+        Self::of(&view.symbol, &view.instrument, measure)
+    }
+
+    /// A measure of `instrument`, shown as `symbol`.
+    #[must_use]
+    pub fn of(symbol: &str, instrument: &Instrument, measure: &Measure) -> Self {
         let price = |price: Option<Price>| price.map(Price::to_f64);
-        let of = |units: u64| qty(&view.instrument, units);
+        let of = |units: u64| qty(instrument, units);
         let flow = of(measure.flow.unsigned_abs()).copysign(measure.flow as f64);
         Self {
-            symbol: view.symbol.clone(),
+            symbol: symbol.to_owned(),
             end: Instant(measure.end_ns),
             bid: price(measure.quote.bid.map(|(price, _)| price)),
             ask: price(measure.quote.ask.map(|(price, _)| price)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use node::Node;
-use node::outlet::OutletTotals;
+use node::outlet::{FarSide, OutletTotals};
 
 use super::page::Page;
 
@@ -26,6 +26,37 @@ const COUNTERS: &[Row] = &[
         "Frames dropped at an outlet's bound; each is counted by a mark.",
         |t| t.dropped,
     ),
+    (
+        "ouzel_outlet_spilled_total",
+        "Frames written to disk for a reader that was slow.",
+        |t| t.spilled,
+    ),
+];
+
+/// The same of the part behind an outlet, for those that have one which says.
+type FarRow = (&'static str, &'static str, fn(&FarSide) -> u64);
+
+const FAR_COUNTERS: &[FarRow] = &[
+    (
+        "ouzel_outlet_confirmed_total",
+        "Frames that the part behind an outlet has for certain.",
+        |f| f.confirmed,
+    ),
+    (
+        "ouzel_outlet_uncertain_total",
+        "Frames under way when a connection broke; each is counted by a mark.",
+        |f| f.uncertain,
+    ),
+    (
+        "ouzel_outlet_refused_total",
+        "Frames that the part behind an outlet refused, or that its format cannot say.",
+        |f| f.refused,
+    ),
+    (
+        "ouzel_outlet_connects_total",
+        "Connections made to the part behind an outlet.",
+        |f| f.connects,
+    ),
 ];
 
 /// Everything about outlets.
@@ -35,6 +66,18 @@ pub fn outlets(node: &Node, page: &mut Page) {
         page.family(name, "counter", help);
         for (outlet, total) in &totals {
             page.sample(name, &[("outlet", outlet)], read(total));
+        }
+    }
+    for (name, help, read) in FAR_COUNTERS {
+        let mut far = totals
+            .iter()
+            .filter_map(|(outlet, total)| Some((outlet, total.far?)))
+            .peekable();
+        if far.peek().is_some() {
+            page.family(name, "counter", help);
+        }
+        for (outlet, far) in far {
+            page.sample(name, &[("outlet", outlet)], read(&far));
         }
     }
     let name = "ouzel_outlet_blocked_seconds_total";

@@ -3,7 +3,11 @@
 //! When that part is gone the outlet meets its policy, `/v1/outlets`, `/metrics` and `/readyz` say so,
 //! one line is logged, and everything else goes on.
 
+pub mod broker;
 mod health;
 pub mod multicast;
+pub mod names;
+#[cfg(feature = "nats")]
+pub mod nats;
 
 use health::Health;

@@ -129,7 +129,10 @@ fn metrics(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -
     })
 }
 
-fn with_tool(tool: Found, work: impl FnOnce(PathBuf) -> Result<Outcome>) -> Result<Outcome> {
+pub(super) fn with_tool(
+    tool: Found,
+    work: impl FnOnce(PathBuf) -> Result<Outcome>,
+) -> Result<Outcome> {
     match tool {
         Ok(path) => work(path),
         Err(why) => Ok(Outcome::Skipped(why)),
@@ -151,7 +154,7 @@ fn with_demo(
 }
 
 /// Runs a script of ours: status 0 passes; status 77, or a line `skipped: <why>` beside status 0, is a skip.
-fn run_script(command: &mut Command) -> Result<Outcome> {
+pub(super) fn run_script(command: &mut Command) -> Result<Outcome> {
     println!("$ {}", shown(command));
     let mut child = command
         .stdout(Stdio::piped())
