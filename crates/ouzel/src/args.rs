@@ -75,13 +75,14 @@ Examples:
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
-    /// Run a capture (pcap, pcapng, ITCH file, Binance lines, log of a WebSocket session, FAST datagrams; gzip too) through books and windows
+    /// Run a capture (pcap, pcapng, ITCH file, Databento DBN, Binance lines, log of a WebSocket session, FAST datagrams; gzip and zstd too) through books and windows
     #[command(after_help = "\
 Examples:
   ouzel replay day.pcap
   ouzel replay tape/ --until 1000000 --digest --lanes 2
   ouzel replay 01302019.NASDAQ_ITCH50.gz --day 2019-01-30 --digest
   ouzel replay btcusdt_20240808.gz --json
+  ouzel replay glbx-mdp3-20231225.mbo.dbn.zst --top 20
   ouzel replay increment_a.dat --line-b increment_b.dat --snapshots snapshot.dat --templates templates.xml \\
                --utc-offset 14400")]
     Replay(ReplayArgs),

@@ -14,9 +14,11 @@ extern crate std;
 
 pub mod binance;
 pub mod coinbase;
+pub mod dbn;
 pub mod fast11;
 pub mod fix;
 pub mod glimpse;
+pub mod iextp;
 pub mod itch50;
 pub mod itchfile;
 pub mod json;

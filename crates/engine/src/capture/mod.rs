@@ -1,8 +1,10 @@
 //! Recorded bytes through the same path as live ones: as fast as possible, or at their own pace.
 
+mod dbn_file;
 mod itch_file;
 mod pcap_file;
 
+pub use dbn_file::{DbnFault, DbnFile, looks_like_dbn};
 pub use itch_file::ItchFileSource;
 pub use pcap_file::PcapSource;
 

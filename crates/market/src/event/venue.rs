@@ -3,7 +3,7 @@
 use super::Price;
 
 /// The range in which trades may happen (LULD price bands, price limits of futures).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Band {
     /// Lowest price allowed; `None`: no lower limit.
     pub lower: Option<Price>,

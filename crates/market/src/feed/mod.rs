@@ -5,6 +5,7 @@
 
 pub mod binance;
 pub mod coinbase;
+pub mod dbn;
 pub mod fast;
 pub mod itch;
 pub mod kraken;

@@ -10,7 +10,7 @@ use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
 use super::top::{quote_of, top_of};
 use crate::book::{Applied, BookSet, LevelBook, OrderBook, Reject, symbol_key};
-use crate::event::{Event, Instrument, InstrumentId, Side, Stamp};
+use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
 use crate::reference::Table;
 use crate::window::LateCount;
@@ -391,6 +391,12 @@ impl EventPipeline {
             Place::Levels(idx) => self.levels.get(idx),
             Place::Orders(_) => None,
         }
+    }
+
+    /// Whether an order of this number rests in any book.
+    #[must_use]
+    pub fn rests(&self, order_id: OrderId) -> bool {
+        self.orders.order(order_id).is_some()
     }
 
     /// How many orders rest in all books that are told order by order.

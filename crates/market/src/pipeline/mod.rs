@@ -2,7 +2,8 @@
 //!
 //! [`ItchPipeline`] reads ITCH over MoldUDP64, [`DepthPipeline`] depth feeds in JSON;
 //! [`EventPipeline`] takes the events of every other feed, whose translator in
-//! [`feed`](crate::feed) owns sequence and recovery; [`FastPipeline`] is the two joined. All hand normalised events to the same `Board`,
+//! [`feed`](crate::feed) owns sequence and recovery; [`FastPipeline`] and its sisters
+//! are the two joined. All hand normalised events to the same `Board`,
 //! which keeps what is known of every symbol and feeds windows, signals and the publisher.
 //!
 //! Integrity travels with every frame. It is the worst of
@@ -29,6 +30,7 @@
 mod ahead;
 mod board;
 mod config;
+mod dbn;
 mod depth;
 mod event;
 mod itch;
@@ -42,6 +44,7 @@ mod top;
 mod wider;
 
 pub use config::{JumpPrice, PipelineConfig};
+pub use dbn::DbnPipeline;
 pub use depth::{DepthCheck, DepthPipeline, DepthVenue, TickerCheck};
 pub use event::{BookKind, EventPipeline};
 pub use itch::ItchPipeline;

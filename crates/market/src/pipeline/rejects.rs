@@ -49,6 +49,9 @@ pub enum RejectReason {
     /// A message of a snapshot, or one kept while it was on its way, that makes no book.
     #[error("snapshot and live messages contradict each other: the symbol is suspect")]
     SnapshotMessage,
+    /// A DBN record.
+    #[error("DBN record refused")]
+    Dbn(#[from] wire::dbn::Error),
     /// A well-formed message that contradicts the book.
     #[error("event contradicts the book")]
     Book(#[from] Reject),

@@ -36,6 +36,8 @@ pub enum Kind {
     Tape,
     /// One line a message: receive time in ns, a space, JSON.
     BinanceLines,
+    /// Databento's records, packed or not.
+    Dbn,
     /// FAST datagrams end to end; told by `--templates`, not by its bytes.
     Fast,
     /// A log of WebSocket sessions of one venue.
@@ -121,7 +123,7 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
         .with_context(named)?;
     let kind = kind_of(&start).with_context(|| {
         format!(
-            "{} is neither pcap, pcapng, length-framed ITCH 5.0, lines of `ns JSON` nor a \
+            "{} is neither pcap, pcapng, length-framed ITCH 5.0, DBN, lines of `ns JSON` nor a \
              log of sessions of Binance, Kraken, Coinbase or OKX \
              (FAST needs --templates); \
              `ouzel replay --help` shows examples",
@@ -132,7 +134,7 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
     let midnight_ns = match kind {
         Kind::Pcap => session_day::midnight_ns(day, first_stamp(&path_now).with_context(named)?)?,
         Kind::Itch => itch_midnight(path, day)?,
-        Kind::BinanceLines | Kind::Recorded(_) | Kind::Tape | Kind::Fast => 0,
+        Kind::BinanceLines | Kind::Recorded(_) | Kind::Dbn | Kind::Tape | Kind::Fast => 0,
     };
     Ok(Capture {
         kind,
@@ -197,8 +199,10 @@ fn kind_of(start: &[u8]) -> Option<Kind> {
         return Some(Kind::Recorded(venue));
     }
     let length = usize::from(u16::from_be_bytes([*start.first()?, *start.get(1)?]));
-    let is_itch = wire::itch50::length_of(*start.get(2)?) == Some(length);
-    is_itch.then_some(Kind::Itch)
+    if wire::itch50::length_of(*start.get(2)?) == Some(length) {
+        return Some(Kind::Itch);
+    }
+    engine::capture::looks_like_dbn(start).then_some(Kind::Dbn)
 }
 
 fn first_stamp(path: &Path) -> Result<u64> {
@@ -241,6 +245,8 @@ mod tests {
             kind_of(b"wss://ws.okx.com:8443/ws/v5/public <-> 1652459224.5300605\n"),
             Some(Kind::Recorded(DepthVenue::Okx))
         );
+        assert_eq!(kind_of(b"DBN\x03\x70\0\0\0"), Some(Kind::Dbn));
+        assert_eq!(kind_of(&[0x28, 0xb5, 0x2f, 0xfd, 0]), Some(Kind::Dbn));
         assert_eq!(kind_of(b""), None);
         assert_eq!(kind_of(b"hello world"), None);
     }

@@ -1,5 +1,6 @@
 //! `ouzel replay`: a capture through the same books and windows as a live feed, as fast as it goes.
 
+mod dbn;
 mod digest;
 mod fast;
 pub mod file;
@@ -69,6 +70,7 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
             summary
         }
         Kind::BinanceLines | Kind::Recorded(_) => depth(args, &capture)?,
+        Kind::Dbn => dbn::replay(args, &capture)?,
     };
     print(args, &summary);
     Ok(ExitCode::SUCCESS)

@@ -165,7 +165,7 @@ impl Summary {
 
     fn messages(&self) -> u64 {
         match self.kind {
-            Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Fast => {
+            Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Dbn | Kind::Fast => {
                 self.status.next_seq.saturating_sub(1)
             }
             Kind::BinanceLines | Kind::Recorded(_) => self.status.lines[0].packets,
@@ -243,6 +243,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Recorded(DepthVenue::Kraken) => "kraken",
         Kind::Recorded(DepthVenue::Coinbase) => "coinbase",
         Kind::Recorded(DepthVenue::Okx) => "okx",
+        Kind::Dbn => "dbn",
         Kind::Fast => "fast",
     }
 }

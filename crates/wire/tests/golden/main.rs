@@ -7,6 +7,7 @@ mod crypto;
 mod cryptofeed;
 mod fix;
 mod forts;
+mod iex;
 mod nasdaq;
 
 use std::collections::BTreeMap;
