@@ -81,6 +81,8 @@ struct Symbol {
     is_first: bool,
     since_ns: Option<u64>,
     asked_ns: Option<u64>,
+    /// Event time of the newest difference, used or not.
+    changed_ns: Option<u64>,
     diffs: VecDeque<WaitingDiff>,
     levels: VecDeque<(Price, Qty)>,
 }
@@ -113,6 +115,7 @@ impl DepthSync {
             is_first: false,
             since_ns: None,
             asked_ns: None,
+            changed_ns: None,
             diffs: VecDeque::with_capacity(1_024),
             levels: VecDeque::with_capacity(self.config.waiting_levels),
         });
@@ -226,6 +229,7 @@ impl DepthSync {
             bids: depth.bids.len(),
             asks: depth.asks.len(),
         };
+        symbol.changed_ns = symbol.changed_ns.max(Some(diff.stamp.ts_event));
         if symbol.state != SyncState::Waiting {
             match symbol.link(&diff) {
                 Link::Old => return DepthOutcome::Old,
@@ -263,7 +267,9 @@ impl DepthSync {
         DepthOutcome::Kept
     }
 
-    /// Takes a snapshot of one symbol and stitches the differences kept to it.
+    /// Takes a snapshot of one symbol and stitches the differences kept to it. One without a time
+    /// (spot) gets that of the difference it is stitched to, or of the newest when it is ahead of
+    /// all: never ours, for event time would leap to it and make late what the stream brings next.
     ///
     /// # Errors
     /// When it cannot be used; ask [`DepthSync::next_snapshot`] again.
@@ -286,8 +292,9 @@ impl DepthSync {
             symbol.asked_ns = None;
             return Err(SnapshotFault::TooOld);
         }
-        let newest = symbol.diffs.front().map(|diff| diff.stamp.ts_event);
-        let ts_event = snapshot.transaction_ns.or(snapshot.event_ns).or(newest);
+        let next_ns = symbol.diffs.front().map(|diff| diff.stamp.ts_event);
+        let told_ns = snapshot.transaction_ns.or(snapshot.event_ns);
+        let ts_event = told_ns.or(next_ns).or(symbol.changed_ns);
         let stamp = Stamp {
             seq: last,
             ts_event: ts_event.unwrap_or(ts_recv),

@@ -279,7 +279,6 @@ fn a_snapshot_within_the_stream_needs_no_rest() {
 }
 
 #[test]
-#[ignore = "fails about every second time when the machine is busy (docs/plan.md, 0)"]
 fn two_symbols_of_one_connection_are_kept_apart() {
     let (Some(mut btc), Some(mut eth)) = (Tape::read(&[BTC]), Tape::read(&[ETH])) else {
         return;

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use super::pressure::Pressure;
 use super::status::Status;
 use super::venue::{Signs, Venue};
 use super::{Backoff, rest};
@@ -125,9 +126,11 @@ impl Link {
         let requests = self.settings.venue.subscribe(&self.settings.symbols);
         say(&mut socket, requests).await?;
         self.lane().connected(self.node.clock().now_ns());
+        let mut pressure = Pressure::default();
         let mut ticks = tokio::time::interval(TICK);
         let (mut heard, mut pinged) = (Instant::now(), Instant::now());
         loop {
+            pressure.wait(&self.node).await;
             let again = tokio::select! {
                 // What waits to be read was said before now: time passes only once it is read, or
                 // our own delay would look like the venue's silence and close windows too early.

@@ -6,6 +6,7 @@
 
 mod backoff;
 mod connector;
+mod pressure;
 mod rest;
 mod status;
 mod venue;

@@ -195,3 +195,62 @@ fn print(common: &mut Common, id: InstrumentId, ts_recv: u64, trade: &AggTrade<'
     };
     common.print(id, stamp, &print);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::pipeline::PipelineConfig;
+    use crate::pipeline::depth::{DepthPipeline, DepthVenue};
+    use crate::publish::Frame;
+
+    const SECOND: u64 = 1_000_000_000;
+    /// The venue's clock; ours is two years on, as where a recorded session is played.
+    const VENUE_MS: u64 = 1_723_075_200_000;
+    const OURS: u64 = 1_795_392_000 * SECOND;
+
+    fn difference(at: u64, first: u64, last: u64) -> String {
+        let time = VENUE_MS + at;
+        format!(
+            "{{\"e\":\"depthUpdate\",\"E\":{time},\"s\":\"BTCUSDT\",\"U\":{first},\"u\":{last},\
+             \"b\":[[\"100.0\",\"{last}\"]],\"a\":[[\"101.0\",\"1\"]]}}"
+        )
+    }
+
+    fn trade(at: u64, id: u64) -> String {
+        let time = VENUE_MS + at;
+        format!(
+            "{{\"e\":\"trade\",\"E\":{time},\"s\":\"BTCUSDT\",\"t\":{id},\"p\":\"100.5\",\
+             \"q\":\"1\",\"T\":{time},\"m\":true,\"M\":true}}"
+        )
+    }
+
+    /// The answer was made when the venue had said more than had reached us.
+    #[test]
+    fn a_snapshot_ahead_of_every_difference_makes_nothing_late() {
+        let mut pipeline = DepthPipeline::new(DepthVenue::Binance, &PipelineConfig::default());
+        let mut now_ns = OURS;
+        let mut frames = Vec::new();
+        let mut say = |pipeline: &mut DepthPipeline, text: String| {
+            now_ns += SECOND / 1_000;
+            pipeline
+                .message(now_ns, text.as_bytes())
+                .expect("well formed");
+            pipeline.publish(&mut frames);
+        };
+        say(&mut pipeline, trade(0, 1));
+        say(&mut pipeline, difference(100, 1, 10));
+        let snapshot = br#"{"lastUpdateId":50,"bids":[["99.0","1"]],"asks":[["101.0","2"]]}"#;
+        let taken = pipeline.snapshot("BTCUSDT", OURS + SECOND / 100, snapshot);
+        assert_eq!(taken, Ok(()));
+        say(&mut pipeline, difference(200, 11, 20));
+        say(&mut pipeline, difference(300, 21, 60));
+        for n in 0..40 {
+            say(&mut pipeline, trade(400 + n * 250, 2 + n));
+        }
+        assert_eq!(pipeline.late().0.dropped, 0);
+        let is_second = |frame: &&Frame| match frame {
+            Frame::Bar(bar) => bar.end_ns - bar.start_ns == SECOND,
+            _ => false,
+        };
+        assert_eq!(frames.iter().filter(is_second).count(), 10);
+    }
+}
