@@ -7,6 +7,7 @@
 
 pub mod capture;
 pub mod doctor;
+pub mod glimpse;
 pub mod hop;
 pub mod lane;
 pub mod memory;

@@ -84,7 +84,7 @@ fn books_equal_the_venues_in_spite_of_loss_on_both_lines() {
     );
     assert!(wire.losses.iter().all(|loss| loss.lost() > 20));
     assert!(
-        status.recovered > 0 && wire.answered >= status.recovered,
+        status.recovered > 0 && wire.answered >= status.recovered && wire.refused == 0,
         "{status:?}"
     );
     lane.stop().expect("alive to the end");

@@ -57,16 +57,22 @@ pub struct Wire {
     server: UdpSocket,
     retransmitter: Retransmitter,
     pub answered: u64,
+    pub refused: u64,
 }
 
 /// A wire and the source that a lane reads from it.
 pub fn wire(loss: LossConfig, history: usize) -> (Wire, UdpSource) {
+    wire_with_buffers(loss, history, 8 << 20)
+}
+
+/// The same with socket buffers of so many bytes.
+pub fn wire_with_buffers(loss: LossConfig, history: usize, bytes: usize) -> (Wire, UdpSource) {
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bound");
     server.set_nonblocking(true).expect("set");
     let port = server.local_addr().expect("bound").port();
     let address = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let (receivers, senders): (Vec<MulticastReceiver>, Vec<Sender>) = (10..12)
-        .map(|number| crate::common::line(number, 8 << 20))
+        .map(|number| crate::common::line(number, bytes))
         .unzip();
     let recovery = RecoveryClient::open(address, 4 << 20).expect("opened");
     let wire = Wire {
@@ -75,6 +81,7 @@ pub fn wire(loss: LossConfig, history: usize) -> (Wire, UdpSource) {
         server,
         retransmitter: Retransmitter::new(SESSION, history, PAYLOAD_LIMIT),
         answered: 0,
+        refused: 0,
     };
     (wire, UdpSource::new(receivers, Some(recovery)))
 }
@@ -93,6 +100,19 @@ impl Wire {
         }
     }
 
+    /// The venue begins another session: what is sent from now on has numbers of its own.
+    pub fn restart(&mut self, session: [u8; 10]) {
+        self.retransmitter = Retransmitter::new(session, 1 << 18, PAYLOAD_LIMIT);
+    }
+
+    /// Both lines lose one packet; its messages can be asked for while the history holds them.
+    pub fn lose(&mut self, packet: &[u8]) {
+        let parsed = wire::moldudp64::Packet::parse(packet).expect("our own packet");
+        for message in parsed.messages().flatten() {
+            assert!(self.retransmitter.keep(message));
+        }
+    }
+
     /// Answers the requests that wait.
     pub fn serve(&mut self) {
         let mut bytes = [0u8; 64];
@@ -102,7 +122,10 @@ impl Wire {
             let answer = self.retransmitter.answer(&request, &mut |packet: &[u8]| {
                 server.send_to(packet, from).expect("answered");
             });
-            self.answered += answer.expect("the history holds it");
+            match answer {
+                Ok(count) => self.answered += count,
+                Err(_) => self.refused += 1,
+            }
         }
     }
 }

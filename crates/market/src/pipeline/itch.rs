@@ -544,6 +544,10 @@ impl Core {
 
     /// One message of a snapshot: a book's order, a name, or a state as of now.
     fn load(&mut self, stamp: Stamp, bytes: &[u8]) -> bool {
+        if self.shard.is_foreign(bytes) {
+            self.foreign_in_snapshot(stamp, bytes);
+            return true;
+        }
         if let Some((_, _, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
             return outcome.is_ok();
         }
@@ -574,9 +578,25 @@ impl Core {
         }
     }
 
+    /// Another shard's message of a snapshot: that its symbol is listed, or what is everybody's.
+    fn foreign_in_snapshot(&mut self, stamp: Stamp, bytes: &[u8]) {
+        let fact = self.normaliser.venue_fact(stamp.seq, stamp.ts_recv, bytes);
+        if let Some((_, event)) = fact {
+            self.board.venue_fact(stamp, event);
+        } else if let Some(listed) =
+            locate_of(bytes).and_then(|locate| self.listed_elsewhere.get_mut(usize::from(locate)))
+        {
+            *listed = true;
+        }
+    }
+
     /// A live message that was delivered before the snapshot came: it changes its book, and nothing
     /// else a second time.
     fn catch_up(&mut self, bytes: &[u8]) -> bool {
+        // It had its say when it was delivered.
+        if self.shard.is_foreign(bytes) {
+            return true;
+        }
         if let Some((_, _, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
             return outcome.is_ok();
         }
