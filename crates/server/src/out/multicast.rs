@@ -6,17 +6,16 @@
 //! receiver that came late is whole within seconds. Formats: `docs/formats/ouzel-frames.md`.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use engine::udp::{OpenError, Sender, SenderConfig};
+use engine::udp::{OpenError, RequestServer, Sender, SenderConfig};
 use market::pipeline::{Sequencer, session_name};
 use node::Node;
 use node::outlet::{Laned, Outlet, SlowPolicy};
-use wire::moldudp64::Request;
 
 use super::Health;
 
@@ -27,8 +26,6 @@ const BATCH: usize = 1_024;
 const BEAT: Duration = Duration::from_millis(100);
 /// Longest wait for a frame: requests are answered at least so often.
 const LOOK: Duration = Duration::from_millis(2);
-/// Requests answered in one turn, so that they cannot hold up the stream.
-const REQUESTS: usize = 64;
 
 /// Where to send.
 #[derive(Clone, Debug)]
@@ -100,7 +97,7 @@ impl Multicast {
         };
         let senders = settings.groups.iter().map(open).collect::<Result<_, _>>()?;
         let server = settings.retransmit.map(listen).transpose()?;
-        let retransmit = server.as_ref().and_then(|server| server.local_addr().ok());
+        let retransmit = server.as_ref().and_then(|server| server.address().ok());
         let stop = Arc::new(AtomicBool::new(false));
         let counts = Arc::new(Counts::default());
         let session = session_name(node.clock().now_ns());
@@ -117,6 +114,7 @@ impl Multicast {
                 failure: None,
             },
             server,
+            began: Instant::now(),
             stop: Arc::clone(&stop),
             health: Health::default(),
         };
@@ -162,18 +160,16 @@ impl Drop for Multicast {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<UdpSocket, StartError> {
-    let refused = |source| StartError::Retransmit { address, source };
-    let socket = UdpSocket::bind(address).map_err(refused)?;
-    socket.set_nonblocking(true).map_err(refused)?;
-    Ok(socket)
+fn listen(address: SocketAddr) -> Result<RequestServer, StartError> {
+    RequestServer::open(address).map_err(|source| StartError::Retransmit { address, source })
 }
 
 struct Worker {
     outlet: Outlet,
     sequencer: Sequencer,
     wire: Wire,
-    server: Option<UdpSocket>,
+    server: Option<RequestServer>,
+    began: Instant,
     stop: Arc<AtomicBool>,
     health: Health,
 }
@@ -209,24 +205,16 @@ impl Worker {
     }
 
     fn answer(&mut self) {
-        let Some(server) = &self.server else {
+        let Some(server) = &mut self.server else {
             return;
         };
-        let mut bytes = [0; 64];
-        for _ in 0..REQUESTS {
-            // Nobody asks, or an earlier answer found its asker gone: both are none of our concern.
-            let Ok((size, from)) = server.recv_from(&mut bytes) else {
-                return;
-            };
-            let Ok(request) = Request::parse(&bytes[..size]) else {
-                continue;
-            };
-            let resent = self.sequencer.answer(&request, &mut |packet| {
-                // An answer that is lost is asked for again.
-                let _sent = server.send_to(packet, from);
-            });
-            self.wire.counts.resent.fetch_add(resent, Ordering::Relaxed);
-        }
+        let sequencer = &mut self.sequencer;
+        let now_ns = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        server.serve(now_ns, &mut |request, send| {
+            sequencer.answer(request, &mut |packet: &[u8]| send(packet))
+        });
+        let resent = server.counts().messages;
+        self.wire.counts.resent.store(resent, Ordering::Relaxed);
     }
 }
 
