@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::eventually;
-use engine::lane::{Command, Lane, LaneConfig};
+use engine::lane::{Command, Lane, LaneConfig, LaneState};
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use market::publish::{FeedStatus, Frame};
 use over_wire::{Day, MIDNIGHT, Wire, day, wire};
@@ -94,6 +94,7 @@ fn nothing_is_allocated_between_socket_and_ring() {
     )
     .expect("a thread");
     assert!(lane.commander().send(Command::DigestAt(last_seq)));
+    eventually("the lane to run", || lane.state() == LaneState::Running);
     let mut status = FeedStatus::default();
     // The opening fills books, directory and every ring once.
     let (warm, measured) = packets.split_at(packets.len() / 2);

@@ -11,12 +11,14 @@
 
 mod report;
 mod thread;
+mod timeline;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 pub use report::{Latency, Report, Stages};
+pub use timeline::Timeline;
 
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;

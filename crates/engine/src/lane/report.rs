@@ -59,6 +59,11 @@ pub struct Report {
     pub kernel_drops: [u64; 2],
     /// Requests for lost messages sent.
     pub requests: u64,
+    /// How often the machine's clock has jumped.
+    pub clock_steps: u64,
+    /// The lane's time minus UTC, ns: what is left of those jumps, drawn in slowly. Receive stamps
+    /// are off by it meanwhile.
+    pub clock_skew_ns: i64,
     /// Frames put into the ring.
     pub frames: u64,
     /// How often the ring was full.

@@ -5,8 +5,9 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use super::{Command, Idle, LaneConfig, LaneState, Latency, Report, Shared, Stages};
+use super::{Command, Idle, LaneConfig, LaneState, Latency, Report, Shared, Stages, Timeline};
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
 use crate::source::{RECOVERY_LINE, Source, Unit};
@@ -80,11 +81,53 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a message")
 }
 
+/// The machine's clock without its jumps.
+struct LaneClock {
+    timeline: Timeline,
+    began: Instant,
+}
+
+impl LaneClock {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "jumps of the clock are known by a clock that only counts"
+    )]
+    fn new() -> Self {
+        let began = Instant::now();
+        let mut clock = Self {
+            timeline: Timeline::default(),
+            began,
+        };
+        clock.compare();
+        clock
+    }
+
+    #[inline]
+    fn now_ns(&mut self) -> u64 {
+        let utc_ns = SystemClock.now_ns();
+        if self.timeline.is_doubtful(utc_ns) {
+            self.compare();
+        }
+        self.timeline.now(utc_ns)
+    }
+
+    #[cold]
+    fn compare(&mut self) {
+        let passed_ns = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.timeline.compare(SystemClock.now_ns(), passed_ns);
+    }
+
+    /// What the machine's clock showed at this lane time.
+    fn utc_ns(&self, lane_ns: u64) -> u64 {
+        lane_ns.saturating_sub_signed(self.timeline.skew_ns())
+    }
+}
+
 struct Worker<P, S> {
     pipeline: P,
     source: S,
     ends: Ends,
-    clock: SystemClock,
+    clock: LaneClock,
     idle: Idle,
     tick_ns: u64,
     publish_ns: u64,
@@ -115,7 +158,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             pipeline,
             source,
             ends,
-            clock: SystemClock,
+            clock: LaneClock::new(),
             idle: config.idle,
             tick_ns: config.tick_ns,
             publish_ns: config.publish_ns,
@@ -175,13 +218,18 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
 
     fn receive(&mut self) -> io::Result<usize> {
         let (pipeline, stamps, is_live) = (&mut self.pipeline, &mut self.stamps, self.is_live);
-        let (clock, stages, received_ns) = (self.clock, &mut self.stages, &mut self.received_ns);
+        let (clock, stages) = (&mut self.clock, &mut self.stages);
+        let received_ns = &mut self.received_ns;
         *received_ns = 0;
         let count = match self.source.unit() {
             Unit::Packet => self.source.poll(&mut |line, ts_recv, bytes| {
                 if *received_ns == 0 {
                     *received_ns = clock.now_ns();
                 }
+                let ts_recv = match is_live {
+                    true => clock.timeline.stamp(ts_recv, *received_ns),
+                    false => ts_recv,
+                };
                 if is_live {
                     let waited_ns = received_ns.saturating_sub(ts_recv);
                     stages.kernel_to_receive.record(waited_ns, 1);
@@ -226,6 +274,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             return;
         }
         self.next_tick_ns = now_ns + self.tick_ns;
+        self.clock.compare();
         for line in 0..RECOVERY_LINE {
             self.pipeline
                 .kernel_drops(line, self.source.kernel_drops(line));
@@ -276,11 +325,13 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             self.stages.applied_to_published.record(waited_ns, count);
         }
         if has_sent {
-            // A reader that is so far behind has its frames counted with the next mark.
+            // A reader that is so far behind has its frames counted with the next mark. It reads
+            // the machine's clock.
+            let published_utc_ns = self.clock.utc_ns(published_ns);
             let _ = self
                 .ends
                 .marks
-                .push((self.ends.sender.sent(), published_ns));
+                .push((self.ends.sender.sent(), published_utc_ns));
         }
         for &ts_recv in &self.stamps {
             let latency_ns = published_ns.saturating_sub(ts_recv);
@@ -311,6 +362,8 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             bytes: self.source.bytes(),
             kernel_drops: [self.source.kernel_drops(0), self.source.kernel_drops(1)],
             requests: self.requests,
+            clock_steps: self.clock.timeline.steps(),
+            clock_skew_ns: self.clock.timeline.skew_ns(),
             frames: self.ends.sender.sent(),
             frames_refused: self.ends.sender.refused(),
             latency: Latency::of(&self.total),

@@ -577,6 +577,9 @@ impl Board {
 
     pub(super) fn set_gap(&mut self, has_gap: bool) {
         self.has_gap = has_gap;
+        if !has_gap {
+            self.publisher.mark_flagged();
+        }
         self.publisher.mark_feed();
     }
 

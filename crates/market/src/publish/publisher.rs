@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    ActivityBar, Amendment, Bar, BookTop, FeedStatus, Frame, JoinedPrint, Lost, Measure, Refreshed,
-    Signal, SymbolStatus, TradePrint, VenueStatus, Vwap,
+    ActivityBar, Amendment, Bar, BookTop, FeedStatus, Frame, Integrity, JoinedPrint, Lost, Measure,
+    Refreshed, Signal, SymbolStatus, TradePrint, VenueStatus, Vwap,
 };
 use crate::event::{Instrument, InstrumentId};
 
@@ -58,6 +58,8 @@ enum Queued {
 pub struct Publisher {
     instruments: DirtySet,
     books: DirtySet,
+    /// Books whose newest frame is flagged.
+    flagged: DirtySet,
     vwaps: DirtySet,
     newest_vwap: Vec<Option<Vwap>>,
     /// Of no instrument until the first measure comes: most pipelines have none.
@@ -84,6 +86,7 @@ impl Publisher {
         Self {
             instruments: DirtySet::new(instruments_limit),
             books: DirtySet::new(instruments_limit),
+            flagged: DirtySet::new(instruments_limit),
             vwaps: DirtySet::new(instruments_limit),
             newest_vwap: vec![None; instruments_limit],
             measures: DirtySet::new(0),
@@ -114,6 +117,12 @@ impl Publisher {
     #[inline]
     pub fn mark_book(&mut self, id: InstrumentId) {
         self.books.mark(id.0 as usize);
+    }
+
+    /// What flagged all books is over: those that were sent with a flag are to be sent again. The
+    /// others were seen by nobody.
+    pub fn mark_flagged(&mut self) {
+        self.books.join(&mut self.flagged);
     }
 
     /// The feed's status changed.
@@ -261,12 +270,17 @@ impl Publisher {
         self.statuses
             .drain(|id| taken(sink, &Frame::Status(newest_status[id.0 as usize])))?;
         if books_due {
+            let flagged = &mut self.flagged;
             self.books.drain(|id| {
-                if state.is_whole(id) {
-                    taken(sink, &Frame::Book(state.book_top(id)))
-                } else {
-                    Some(Key::Kept)
+                if !state.is_whole(id) {
+                    return Some(Key::Kept);
                 }
+                let top = state.book_top(id);
+                let key = taken(sink, &Frame::Book(top))?;
+                if top.integrity > Integrity::Ok {
+                    flagged.mark(id.0 as usize);
+                }
+                Some(key)
             })?;
         }
         let newest_vwap = &self.newest_vwap;
@@ -356,6 +370,18 @@ impl DirtySet {
             self.count += usize::from(*word & bit == 0);
             *word |= bit;
         }
+    }
+
+    /// Takes all keys of another set of the same size, which is empty then.
+    fn join(&mut self, other: &mut Self) {
+        if other.count == 0 {
+            return;
+        }
+        for (word, more) in self.words.iter_mut().zip(&mut other.words) {
+            self.count += (*more & !*word).count_ones() as usize;
+            *word |= std::mem::take(more);
+        }
+        other.count = 0;
     }
 
     /// Clears the keys that `offer` is done with, going on where the last call stopped.

@@ -1,7 +1,9 @@
 //! All symbols of all lanes, as of now.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
+use engine::glimpse::GlimpseStatus;
 use engine::lane::Report;
 use market::event::InstrumentId;
 use market::pipeline::DepthCheck;
@@ -112,6 +114,8 @@ pub struct MarketView {
     pub report: Report,
     /// Why a lane died, if one did: its books stand still.
     pub lane_death: Option<String>,
+    /// What fetches snapshots of the first feed, where something does.
+    pub snapshots: Option<Arc<GlimpseStatus>>,
 }
 
 impl MarketView {

@@ -1,5 +1,6 @@
 //! The feed, its lines and the lane, as samples.
 
+use engine::glimpse::GlimpseView;
 use market::publish::{FeedStatus, LineStatus};
 use node::market::MarketView;
 
@@ -29,6 +30,54 @@ const FEED: &[Row<FeedStatus>] = &[
         "ouzel_feed_rejected_total",
         "Messages that could not be decoded.",
         |f| f.rejected,
+    ),
+    (
+        "ouzel_feed_refuted_total",
+        "Messages held back and let go, since no line knows of them.",
+        |f| f.refuted,
+    ),
+    (
+        "ouzel_feed_snapshots_asked_total",
+        "Snapshots that the first lane asked for.",
+        |f| f.snapshots_asked,
+    ),
+    (
+        "ouzel_feed_snapshots_failed_total",
+        "Of them, those that did not come or were of no use.",
+        |f| f.snapshots_failed,
+    ),
+    (
+        "ouzel_feed_refreshed_total",
+        "Times that all books were loaded from a snapshot.",
+        |f| f.refreshed,
+    ),
+    (
+        "ouzel_feed_unresolved_total",
+        "Messages that stale books could not follow.",
+        |f| f.unresolved,
+    ),
+];
+
+const SNAPSHOTS: &[Row<GlimpseView>] = &[
+    (
+        "ouzel_glimpse_fetches_total",
+        "Connections made to the snapshot server.",
+        |v| v.fetches,
+    ),
+    (
+        "ouzel_glimpse_failures_total",
+        "Of them, those without a whole snapshot.",
+        |v| v.failures,
+    ),
+    (
+        "ouzel_glimpse_loaded_total",
+        "Snapshots that lanes have loaded.",
+        |v| v.loaded,
+    ),
+    (
+        "ouzel_glimpse_refused_total",
+        "Snapshots that were too old for a lane.",
+        |v| v.refused,
     ),
 ];
 
@@ -86,6 +135,7 @@ pub fn lanes(view: &MarketView, page: &mut Page) {
     let status = view.feeds().first().copied().unwrap_or_default();
     counters(FEED, &status, page);
     counters(VIEW, view, page);
+    snapshots(view, page);
     for (name, help, read) in LINE {
         page.family(name, "counter", help);
         for (label, line) in ["A", "B"].into_iter().zip(&status.lines) {
@@ -100,6 +150,20 @@ pub fn lanes(view: &MarketView, page: &mut Page) {
     page.sample("ouzel_feed_next_sequence", &[], status.next_seq);
     page.family("ouzel_feed_symbols", "gauge", "Symbols seen.");
     page.sample("ouzel_feed_symbols", &[], view.symbols().len());
+    let name = "ouzel_lane_clock_steps_total";
+    page.family(
+        name,
+        "counter",
+        "Jumps of the machine's clock that the lane kept out of its own time.",
+    );
+    page.sample(name, &[], view.report.clock_steps);
+    let name = "ouzel_lane_clock_skew_seconds";
+    page.family(
+        name,
+        "gauge",
+        "The lane's time and receive stamps minus UTC: what is left of those jumps.",
+    );
+    page.sample(name, &[], view.report.clock_skew_ns as f64 / 1e9);
     latency(view, page);
 }
 
@@ -108,6 +172,20 @@ fn counters<T>(rows: &[Row<T>], from: &T, page: &mut Page) {
         page.family(name, "counter", help);
         page.sample(name, &[], read(from));
     }
+}
+
+fn snapshots(view: &MarketView, page: &mut Page) {
+    let Some(status) = &view.snapshots else {
+        return;
+    };
+    let now = status.view();
+    counters(SNAPSHOTS, &now, page);
+    let name = "ouzel_glimpse_snapshot_bytes";
+    page.family(name, "gauge", "Size of the newest snapshot.");
+    page.sample(name, &[], now.bytes);
+    let name = "ouzel_glimpse_snapshot_seconds";
+    page.family(name, "gauge", "How long the newest snapshot took to fetch.");
+    page.sample(name, &[], now.took_ns as f64 / 1e9);
 }
 
 fn latency(view: &MarketView, page: &mut Page) {
