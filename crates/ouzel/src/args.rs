@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use engine::udp::Receive;
 
 use crate::brokers::{NatsArgs, SpillArgs};
+use crate::exchange::ExchangeArgs;
 use crate::windows::WindowArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -43,6 +44,7 @@ impl Args {
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
             Command::Listen(a) => a.json,
+            Command::Venue(a) => a.json,
             Command::Profile(_) => false,
         }
     }
@@ -66,7 +68,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   ouzel serve --data ./ouzel-data
-  ouzel serve --itch-a 233.54.12.111:26477 --itch-b 233.54.12.112:26477 --retransmit 10.1.1.5:18300
+  ouzel serve --itch-a 233.54.12.111:26477 --itch-b 233.54.12.112:26477 --retransmit 10.1.1.5:18300 \\
+              --glimpse 10.1.1.5:18301 --glimpse-user desk1
   ouzel serve --binance BTCUSDT --binance-usdm BTCUSDT --kraken XBT/USD --coinbase BTC-USD --okx BTC-USDT
   ouzel serve --binance wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@trade \\
               --binance-rest https://api.binance.com/api/v3/depth
@@ -119,6 +122,19 @@ Examples:
   ouzel listen --group 239.9.9.9:9100 --retransmit 127.0.0.1:9101
   ouzel listen --group 239.9.9.9:9100 --json --for 10")]
     Listen(ListenArgs),
+    /// Speak as a simulated venue for a receiver elsewhere: ITCH 5.0 in MoldUDP64, requests, snapshots
+    #[command(after_help = "\
+The same venue as in the demo, alone: two lines with loss on each, a request server that keeps the
+last messages, a GLIMPSE server that tells whole books. Everything it says is simulated. With
+--cut-after both lines fall silent for a while, for longer than the request server keeps if you like.
+
+Examples:
+  ouzel venue --line-a 239.192.77.1:26477 --line-b 239.192.77.2:26477 \\
+              --retransmit 127.0.0.1:18300 --glimpse 127.0.0.1:18301
+  ouzel serve --itch-a 239.192.77.1:26477 --itch-b 239.192.77.2:26477 --interface 127.0.0.1 \\
+              --retransmit 127.0.0.1:18300 --glimpse 127.0.0.1:18301
+  ouzel venue --line-a 127.0.0.1:26477 --loss 2 --history 1000 --cut-after 10 --cut-for 1")]
+    Venue(ExchangeArgs),
     /// Say where a running Ouzel spends its time (needs perf), and keep the stacks for a flame graph
     #[command(after_help = "\
 Examples:
@@ -208,6 +224,9 @@ pub struct ServeArgs {
     /// MoldUDP64 request server of the same feed
     #[arg(long, value_name = "ADDR", requires = "itch_a")]
     pub retransmit: Option<SocketAddr>,
+    /// Snapshots of the same feed
+    #[command(flatten)]
+    pub glimpse: GlimpseArgs,
     /// Address of the interface that joins the groups
     #[arg(long, value_name = "IP", requires = "itch_a")]
     pub interface: Option<IpAddr>,
@@ -282,6 +301,41 @@ pub struct ServeArgs {
     /// Print machine-readable lines
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where whole books come from when messages are lost for good, or the feed was joined late.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct GlimpseArgs {
+    /// GLIMPSE server of the same feed (ITCH snapshots over SoupBinTCP): asked when messages are lost
+    /// for good or the feed is joined late; until it has answered every book is flagged
+    #[arg(long, value_name = "ADDR", requires = "itch_a")]
+    pub glimpse: Option<SocketAddr>,
+    /// Name at the GLIMPSE server, 6 characters at most
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        requires = "glimpse"
+    )]
+    pub glimpse_user: String,
+    /// Password at the GLIMPSE server, 10 characters at most
+    #[arg(
+        long,
+        value_name = "PASSWORD",
+        default_value = "",
+        hide_default_value = true,
+        env = "OUZEL_GLIMPSE_PASSWORD",
+        hide_env_values = true,
+        requires = "glimpse"
+    )]
+    pub glimpse_password: String,
+    /// Seconds that one snapshot may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, requires = "glimpse", value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub glimpse_timeout: u64,
+    /// MiB of live messages kept while a snapshot is on its way, in each lane
+    #[arg(long, value_name = "MIB", default_value_t = 256, requires = "glimpse", value_parser = clap::value_parser!(u32).range(1..=8_192))]
+    pub glimpse_kept: u32,
 }
 
 /// Venues that speak WebSocket: their public feeds, or stand-ins at other addresses.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use collection::SyncPolicy;
 use engine::lane::{LaneConfig, last_core};
-use market::publish::FeedState;
+use market::publish::{FeedState, FeedStatus};
 use node::{Node, Settings};
 use rag::Model;
 use server::model::{ChatModel, ChatSettings};
@@ -170,8 +170,9 @@ pub fn check_lane(node: &Node) -> Result<()> {
 /// Silence after which a feed that was live is not healthy any more.
 const SILENCE_NS: u64 = 5_000_000_000;
 
-/// Health of the first lane: it lives, hears something, and its reader keeps up.
-pub fn lane_probe(node: &Arc<Node>) -> Probe {
+/// Health of the first feed, which `lanes` lanes share: they live, hear something, have books, and
+/// their reader keeps up. The lane that is worst off speaks for all.
+pub fn lane_probe(node: &Arc<Node>, lanes: usize) -> Probe {
     let node = Arc::clone(node);
     let read = Box::new(move || {
         let view = node.market();
@@ -181,7 +182,15 @@ pub fn lane_probe(node: &Arc<Node>) -> Probe {
                 detail: format!("the lane is dead: {why}"),
             };
         }
-        let status = view.feeds().first().copied().unwrap_or_default();
+        let rank = |status: &&FeedStatus| match status.state {
+            FeedState::Ended => 0,
+            FeedState::Live => 1,
+            FeedState::Recovering => 2,
+            FeedState::Refreshing => 3,
+            FeedState::Joining => 4,
+        };
+        let feeds = view.feeds().iter().take(lanes);
+        let status = feeds.max_by_key(rank).copied().unwrap_or_default();
         let heard = status
             .lines
             .iter()
@@ -308,5 +317,5 @@ pub fn lane_config(name: &str, core: Option<usize>) -> LaneConfig {
 
 /// Health of a node with a feed.
 pub fn probes(node: &Arc<Node>) -> Vec<Probe> {
-    vec![lane_probe(node), memory_probe(node), outputs_probe(node)]
+    vec![lane_probe(node, 1), memory_probe(node), outputs_probe(node)]
 }

@@ -13,6 +13,7 @@ mod brokers;
 mod compose;
 mod demo;
 mod doctor;
+mod exchange;
 mod ingest;
 mod listen;
 mod outputs;
@@ -22,6 +23,7 @@ mod replay;
 mod search;
 mod serve;
 mod session_day;
+mod speaker;
 mod windows;
 
 use std::process::ExitCode;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Listen(listen) => listen::run(&listen),
+        Command::Venue(venue) => exchange::run(&venue),
         Command::Profile(profile) => profile::run(&profile),
     };
     match outcome {

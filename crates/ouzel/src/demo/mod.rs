@@ -3,19 +3,19 @@
 
 mod newswire;
 mod tape;
-mod venue;
 mod wires;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ::venue::{LossConfig, Venue, VenueConfig};
+use ::venue::{Venue, VenueConfig};
 use anyhow::{Context, Result};
 use collection::SyncPolicy;
+use engine::glimpse::{GlimpseClient, GlimpseConfig, GlimpseServer, Refreshed, ServeConfig};
 use engine::lane::Lane;
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use node::{DigestCheck, Node, Pump};
@@ -26,11 +26,13 @@ use tokio::net::TcpListener;
 
 use crate::args::DemoArgs;
 use crate::outputs::Outputs;
+use crate::speaker::{self, Outgoing, VenueThread};
 use crate::{compose, print};
-use venue::VenueThread;
 use wires::Wires;
 
 const DAY_NS: u64 = 86_400_000_000_000;
+const SESSION: [u8; 10] = *b"OUZELDEMO1";
+const HISTORY: usize = 1 << 20;
 const ORDERS_LIMIT: usize = 1 << 18;
 /// Planted shocks move 3 to 9 %; the flow around them less than 0.6 %.
 const JUMP_BP: u32 = 100;
@@ -48,30 +50,38 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
     let folder = Folder::new()?;
     let node = Arc::new(compose::open_node(&folder.0, SyncPolicy::Never)?);
     let config = venue_config(&args);
-    let wires = Wires::open(args.unicast)?;
+    let mut wires = Wires::open(args.unicast)?;
     label(&node, &config, &wires);
     let check = Arc::new(DigestCheck::default());
-    let lane = lane(&args, &config, &wires)?;
+    let (provider, asked) = speaker::snapshots();
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let server = GlimpseServer::open(here, ServeConfig::new(SESSION), provider)
+        .context("the snapshot server")?;
+    let (lane, client) = lane(&args, &config, &wires, &server)?;
+    node.market_mut().snapshots = Some(client.status());
     let commander = lane.commander();
     let stop = Arc::new(AtomicBool::new(false));
     let pump = Pump::spawn(Arc::clone(&node), vec![lane], 0, Arc::clone(&check))?;
     let news = newswire::Newswire::spawn(Arc::clone(&node))?;
-    let outgoing = venue::Outgoing {
-        sender_a: wires.sender_a()?,
-        sender_b: wires.sender_b()?,
-        retransmit: wires.retransmit.try_clone()?,
-        loss: loss(args.loss),
-        news: news.sender(),
-        check,
-        commander,
+    let outgoing = Outgoing {
+        senders: vec![wires.sender_a()?, wires.sender_b()?],
+        requests: wires.requests.take(),
+        history: HISTORY,
+        loss: speaker::loss(args.loss),
+        cut: None,
+        news: Some(news.sender()),
+        check: Some((check, commander)),
+        snapshots: asked,
     };
     let outputs = Outputs::start(&node, &args.out)?;
-    let venue = VenueThread::spawn(Venue::new(config.clone()), outgoing, Arc::clone(&stop))?;
+    let venue = Venue::new(config.clone());
+    let venue = VenueThread::spawn(venue, SESSION, outgoing, Arc::clone(&stop))?;
     let served = runtime.block_on(serve(&args, &node, &config, &wires, door, &folder));
     stop.store(true, Ordering::Release);
     drop(venue);
     drop(news);
     drop(pump);
+    drop((client, server));
     drop(outputs);
     // Calls of a model that hangs must not hold up the end.
     runtime.shutdown_background();
@@ -94,18 +104,6 @@ fn venue_config(args: &DemoArgs) -> VenueConfig {
     }
 }
 
-/// Seven tenths of the loss come alone, three tenths in bursts; together they are what was asked
-/// for.
-fn loss(percent: f64) -> LossConfig {
-    let share = percent / 100.0;
-    let burst_mean = 10.0;
-    LossConfig {
-        random: share * 0.7,
-        burst: share * 0.3 / burst_mean,
-        burst_mean,
-    }
-}
-
 fn label(node: &Node, config: &VenueConfig, wires: &Wires) {
     let mut view = node.market_mut();
     view.venue.simulated = true;
@@ -116,7 +114,12 @@ fn label(node: &Node, config: &VenueConfig, wires: &Wires) {
     }
 }
 
-fn lane(args: &DemoArgs, config: &VenueConfig, wires: &Wires) -> Result<Lane> {
+fn lane(
+    args: &DemoArgs,
+    config: &VenueConfig,
+    wires: &Wires,
+    server: &GlimpseServer,
+) -> Result<(Lane, GlimpseClient)> {
     let mut pipeline = PipelineConfig {
         midnight_ns: config.midnight_ns,
         orders_limit: ORDERS_LIMIT,
@@ -124,13 +127,17 @@ fn lane(args: &DemoArgs, config: &VenueConfig, wires: &Wires) -> Result<Lane> {
     };
     args.windows.apply(&mut pipeline);
     pipeline.mold.join_from = Some(1);
+    pipeline.mold.has_snapshot = true;
     pipeline.jump.threshold_bp = JUMP_BP;
     let source = wires.source()?;
-    Ok(Lane::spawn(
+    let (client, links) = GlimpseClient::spawn(GlimpseConfig::new(server.address()), 1)?;
+    let link = links.into_iter().next().context("a link for one lane")?;
+    let lane = Lane::spawn(
         compose::lane_config("lane-0", args.core),
-        move || ItchPipeline::new(&pipeline),
+        move || Refreshed::new(ItchPipeline::new(&pipeline), link),
         source,
-    )?)
+    )?;
+    Ok((lane, client))
 }
 
 async fn serve(

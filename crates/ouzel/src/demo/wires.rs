@@ -1,12 +1,12 @@
 //! The demo's sockets: two lines over multicast on loopback, or over unicast where that is not
 //! allowed, and a request server.
 
-use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 
 use anyhow::{Context, Result};
 use engine::udp::{
-    MulticastReceiver, ReceiverConfig, RecoveryClient, Sender, SenderConfig, UdpSource,
-    probe_multicast,
+    MulticastReceiver, ReceiverConfig, RecoveryClient, RequestServer, Sender, SenderConfig,
+    UdpSource, probe_multicast,
 };
 
 const GROUP_A: Ipv4Addr = Ipv4Addr::new(239, 192, 77, 1);
@@ -17,8 +17,10 @@ const RECOVERY_BUFFER: usize = 4 << 20;
 pub struct Wires {
     address_a: SocketAddrV4,
     address_b: SocketAddrV4,
-    /// Requests for lost messages come here.
-    pub retransmit: UdpSocket,
+    /// Requests for lost messages come here; taken by the venue.
+    pub requests: Option<RequestServer>,
+    /// Where that is.
+    server: SocketAddr,
     /// False: multicast does not work here, or was not wanted.
     pub multicast: bool,
     /// Why multicast does not work, where it was wanted.
@@ -42,14 +44,13 @@ impl Wires {
         } else {
             (Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST)
         };
-        let retransmit = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("the request server")?;
-        retransmit
-            .set_nonblocking(true)
-            .context("the request server")?;
+        let here = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let requests = RequestServer::open(here).context("the request server")?;
         Ok(Self {
             address_a: SocketAddrV4::new(a, port_a),
             address_b: SocketAddrV4::new(b, port_b),
-            retransmit,
+            server: requests.address()?,
+            requests: Some(requests),
             multicast,
             trouble,
         })
@@ -63,9 +64,9 @@ impl Wires {
     /// The receiving end.
     pub fn source(&self) -> Result<UdpSource> {
         let line = |address| MulticastReceiver::open(&ReceiverConfig::loopback(address));
-        let server = match self.retransmit.local_addr()? {
-            std::net::SocketAddr::V4(address) => address,
-            std::net::SocketAddr::V6(address) => anyhow::bail!("{address} is not IPv4"),
+        let server = match self.server {
+            SocketAddr::V4(address) => address,
+            SocketAddr::V6(address) => anyhow::bail!("{address} is not IPv4"),
         };
         let recovery = RecoveryClient::open(server, RECOVERY_BUFFER)?;
         Ok(UdpSource::new(

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use engine::glimpse::{GlimpseClient, Refreshed, SnapshotLink};
 use engine::lane::{Idle, Lane, LaneConfig, lane_cores, last_core};
 use engine::relay::{RelayConfig, relay};
 use engine::source::Source;
@@ -13,6 +14,7 @@ use market::pipeline::{ItchPipeline, PipelineConfig, Shard};
 use server::{Check, Probe};
 use stdx::{Clock, SystemClock};
 
+use super::snapshots;
 use crate::args::ServeArgs;
 use crate::{print, session_day};
 
@@ -20,9 +22,19 @@ const INSTRUMENTS_LIMIT: usize = 12_000;
 const ORDERS_LIMIT: usize = 1 << 22;
 const LINE_BUFFER: usize = 32 << 20;
 
-/// Opens the lines, as far up the ladder as was asked and this machine goes, and starts the lanes
-/// and the recorder of a tape.
-pub fn start(args: &ServeArgs, a: SocketAddr) -> Result<(Vec<Lane>, Option<Recorder>)> {
+/// A running ITCH feed.
+pub struct Feed {
+    /// Its lanes, in the order of their shares.
+    pub lanes: Vec<Lane>,
+    /// What records its packets.
+    pub recorder: Option<Recorder>,
+    /// What fetches its snapshots.
+    pub snapshots: Option<GlimpseClient>,
+}
+
+/// Opens the lines, as far up the ladder as was asked and this machine goes, and starts the lanes,
+/// the recorder of a tape and the client of the snapshot server.
+pub fn start(args: &ServeArgs, a: SocketAddr) -> Result<Feed> {
     let midnight_ns = session_day::midnight_ns(args.day.as_deref(), SystemClock.now_ns())?;
     let mut pipeline = PipelineConfig {
         midnight_ns,
@@ -33,6 +45,7 @@ pub fn start(args: &ServeArgs, a: SocketAddr) -> Result<(Vec<Lane>, Option<Recor
     };
     args.windows.apply(&mut pipeline);
     pipeline.mold.has_retransmit = args.retransmit.is_some();
+    let (snapshots, links) = snapshots::start(args, &mut pipeline)?;
     let opened = open(args, a)?;
     opened.notes.iter().for_each(|note| print::warning(note));
     for &granted in &opened.buffer_bytes {
@@ -46,18 +59,35 @@ pub fn start(args: &ServeArgs, a: SocketAddr) -> Result<(Vec<Lane>, Option<Recor
     let (source, recorder) = taped(args, opened.source)?;
     let lanes = if args.lanes == 0 {
         let config = lane_config(args, 0, args.core.or_else(last_core));
-        let build = move || ItchPipeline::new(&pipeline);
-        vec![Lane::spawn(config, build, source)?]
+        vec![lane(config, pipeline, links.into_iter().next(), source)?]
     } else {
-        relayed(args, &pipeline, source)?
+        relayed(args, &pipeline, links, source)?
     };
-    Ok((lanes, recorder))
+    Ok(Feed {
+        lanes,
+        recorder,
+        snapshots,
+    })
+}
+
+fn lane(
+    config: LaneConfig,
+    pipeline: PipelineConfig,
+    link: Option<SnapshotLink>,
+    source: impl Source + 'static,
+) -> Result<Lane> {
+    let build = move || ItchPipeline::new(&pipeline);
+    Ok(match link {
+        Some(link) => Lane::spawn(config, move || Refreshed::new(build(), link), source)?,
+        None => Lane::spawn(config, build, source)?,
+    })
 }
 
 /// A relay on one core, and a lane for each share of the symbols on the cores before it.
 fn relayed(
     args: &ServeArgs,
     pipeline: &PipelineConfig,
+    links: Vec<SnapshotLink>,
     source: Box<dyn Source>,
 ) -> Result<Vec<Lane>> {
     let cores = lane_cores(usize::from(args.lanes) + 1, args.core);
@@ -68,17 +98,14 @@ fn relayed(
     };
     let sources = relay(config, source, usize::from(args.lanes))?;
     let mut lanes = Vec::new();
+    let mut links = links.into_iter();
     for (idx, source) in sources.into_iter().enumerate() {
         let pipeline = PipelineConfig {
             shard: Shard::new(idx as u16, args.lanes),
             ..pipeline.clone()
         };
         let config = lane_config(args, idx, cores.get(idx + 1).copied().flatten());
-        lanes.push(Lane::spawn(
-            config,
-            move || ItchPipeline::new(&pipeline),
-            source,
-        )?);
+        lanes.push(lane(config, pipeline, links.next(), source)?);
     }
     Ok(lanes)
 }

@@ -3,13 +3,16 @@
 mod capture;
 mod lines;
 mod reference;
+mod snapshots;
 mod venues;
+mod worries;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
+use engine::glimpse::GlimpseClient;
 use engine::lane::Lane;
 use engine::tape::Recorder;
 use node::{DigestCheck, Node, Pump};
@@ -91,6 +94,7 @@ struct Feeds {
     _pump: Option<Pump>,
     _recorder: Option<Arc<Recorder>>,
     _capture: Option<capture::Player>,
+    _snapshots: Option<GlimpseClient>,
 }
 
 impl Feeds {
@@ -102,11 +106,23 @@ impl Feeds {
     ) -> Result<Self> {
         let mut feeds = Self::default();
         if let Some(a) = args.itch_a {
-            let (lanes, recorder) = lines::start(args, a)?;
+            let lines::Feed {
+                lanes,
+                recorder,
+                snapshots,
+            } = lines::start(args, a)?;
             node.market_mut().venue.label = "ITCH 5.0".to_owned();
             node.market_mut().venue.groups = groups(args);
             feeds._pump = Some(pump(node, lanes)?);
-            probes.push(compose::lane_probe(node));
+            let shares = usize::from(args.lanes.max(1));
+            probes.push(compose::lane_probe(node, shares));
+            tokio::spawn(worries::follow(Arc::clone(node)));
+            if let Some(client) = snapshots {
+                probes.push(snapshots::probe(client.status()));
+                tokio::spawn(snapshots::follow(client.status()));
+                node.market_mut().snapshots = Some(client.status());
+                feeds._snapshots = Some(client);
+            }
             if let Some(recorder) = recorder.map(Arc::new) {
                 probes.push(lines::tape_probe(Arc::clone(&recorder)));
                 feeds._recorder = Some(recorder);
