@@ -280,7 +280,7 @@ fn both_lines_cut_for_a_second_are_made_good_by_requests_and_flagged_meanwhile()
             _ => None,
         });
     assert!(books.clone().count() > 50);
-    assert_eq!(books.last(), Some(Integrity::Recovering));
+    assert_eq!(books.clone().next_back(), Some(Integrity::Recovering));
     feed.play(&day.packets[to + 1..], |_, _| ());
     feed.check_end(&day);
     let status = feed.status;

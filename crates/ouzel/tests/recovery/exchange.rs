@@ -134,23 +134,34 @@ impl Market {
         Running::start(&args)
     }
 
-    /// Every book that `ouzel` shows, to ten levels, is the venue's, and none is flagged.
+    /// Every book that `ouzel` shows, to ten levels, is the venue's, and none is flagged. It must have
+    /// ended: nothing changes any more.
     pub fn check_books(&self, ouzel: &Running) {
-        let venue = self.shared.venue.lock().expect("no thread panics");
-        let seq = venue.seq();
+        assert!(self.shared.is_over.load(Ordering::Acquire));
+        let (seq, books) = {
+            // Not held for longer: snapshots need it.
+            let venue = self.shared.venue.lock().expect("no thread panics");
+            let ladder = |idx, side| -> Vec<(i64, u64, u32)> {
+                let levels = venue.levels(idx, side).take(10);
+                levels
+                    .map(|(price, qty, orders)| (i64::from(price) * 100_000, qty, orders))
+                    .collect()
+            };
+            let listings = venue.listings().iter().enumerate();
+            let books = listings.map(|(idx, listing)| {
+                let sides = [Side::Bid, Side::Ask].map(|side| ladder(idx, side));
+                (listing.symbol.clone(), sides)
+            });
+            (venue.seq(), books.collect::<Vec<_>>())
+        };
         ouzel.until("/v1/feed", |feed| {
             feed["next_seq"] == seq + 1 && feed["state"] == "live"
         });
-        for (idx, listing) in venue.listings().iter().enumerate() {
-            let path = format!("/v1/book/{}?depth=10", listing.symbol);
+        for (symbol, [bids, asks]) in books {
+            let path = format!("/v1/book/{symbol}?depth=10");
             let book = ouzel.until(&path, |book| book["integrity"] == "ok");
-            for (key, side) in [("bids", Side::Bid), ("asks", Side::Ask)] {
-                let levels = venue.levels(idx, side).take(10);
-                let wanted: Vec<_> = levels
-                    .map(|(price, qty, orders)| (i64::from(price) * 100_000, qty, orders))
-                    .collect();
-                assert_eq!(shown(&book[key]), wanted, "{} {key}", listing.symbol);
-            }
+            assert_eq!(shown(&book["bids"]), bids, "{symbol}");
+            assert_eq!(shown(&book["asks"]), asks, "{symbol}");
         }
     }
 }
@@ -183,8 +194,8 @@ fn speak(shared: &Shared, lines: &[Sender; 2], server: &UdpSocket) {
     let mut quiet = 0;
     while !shared.stop.load(Ordering::Acquire) {
         let mut packets: Vec<Vec<u8>> = Vec::new();
+        let mut venue = shared.venue.lock().expect("no thread panics");
         if !shared.is_over.load(Ordering::Acquire) {
-            let mut venue = shared.venue.lock().expect("no thread panics");
             let mut send = |_, packet: &[u8]| packets.push(packet.to_vec());
             venue.step(SystemClock.now_ns(), &mut |message: &[u8]| {
                 assert!(retransmitter.keep(message));
@@ -192,6 +203,7 @@ fn speak(shared: &Shared, lines: &[Sender; 2], server: &UdpSocket) {
             });
             packetiser.flush(&mut send);
         }
+        drop(venue);
         quiet += 1;
         if packets.is_empty() && quiet >= 100 {
             packets.push(packetiser.heartbeat().to_vec());
