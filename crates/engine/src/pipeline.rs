@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::ring::FrameSender;
-use market::pipeline::{ItchPipeline, RejectRing, RelayPipeline};
+use market::pipeline::{FastPipeline, ItchPipeline, RejectRing, RelayPipeline};
 use market::reference::Table;
 use wire::moldudp64::Request;
 
@@ -122,5 +122,48 @@ impl Pipeline for RelayPipeline {
 
     fn rejected(&self) -> Option<&RejectRing> {
         Some(Self::rejected(self))
+    }
+}
+
+/// Line 2 is the snapshot line: such a feed sends again by itself, and nothing is asked for.
+impl Pipeline for FastPipeline {
+    fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) {
+        // What cannot be used was counted and kept there.
+        let _counted = Self::packet(self, line, ts_recv, bytes);
+    }
+
+    /// FAST comes in datagrams only.
+    fn message(&mut self, _ts_recv: u64, _bytes: &[u8]) {}
+
+    fn tick(&mut self, now_ns: u64) {
+        Self::tick(self, now_ns);
+    }
+
+    fn next_request(&mut self) -> Option<Request> {
+        None
+    }
+
+    fn publish(&mut self, sink: &mut FrameSender) {
+        Self::publish(self, sink);
+    }
+
+    fn kernel_drops(&mut self, line: usize, total: u64) {
+        Self::kernel_drops(self, line, total);
+    }
+
+    fn digest_at(&mut self, seq: u64) {
+        Self::digest_at(self, seq);
+    }
+
+    fn take_digest(&mut self) -> Option<(u64, u64)> {
+        Self::take_digest(self)
+    }
+
+    fn swap_reference(&mut self, table: Arc<Table>) {
+        Self::swap_reference(self, table);
+    }
+
+    fn rejected(&self) -> Option<&RejectRing> {
+        Some(self.events().rejected())
     }
 }

@@ -7,6 +7,7 @@ use engine::udp::Receive;
 
 use crate::brokers::{NatsArgs, SpillArgs};
 use crate::exchange::ExchangeArgs;
+use crate::serve::FastArgs;
 use crate::windows::WindowArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -70,6 +71,8 @@ Examples:
   ouzel serve --data ./ouzel-data
   ouzel serve --itch-a 233.54.12.111:26477 --itch-b 233.54.12.112:26477 --retransmit 10.1.1.5:18300 \\
               --glimpse 10.1.1.5:18301 --glimpse-user desk1
+  ouzel serve --fast-a 239.195.1.1:16001 --fast-b 239.195.1.129:17001 --fast-snapshots 239.195.1.2:16002 \\
+              --fast-templates templates.xml --fast-utc-offset 10800
   ouzel serve --binance BTCUSDT --binance-usdm BTCUSDT --kraken XBT/USD --coinbase BTC-USD --okx BTC-USDT
   ouzel serve --binance wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@trade \\
               --binance-rest https://api.binance.com/api/v3/depth
@@ -227,6 +230,9 @@ pub struct ServeArgs {
     /// Snapshots of the same feed
     #[command(flatten)]
     pub glimpse: GlimpseArgs,
+    /// Another feed
+    #[command(flatten)]
+    pub fast: FastArgs,
     /// Address of the interface that joins the groups
     #[arg(long, value_name = "IP", requires = "itch_a")]
     pub interface: Option<IpAddr>,

@@ -12,6 +12,8 @@ use wire::moldudp64::Request;
 pub struct UdpSource {
     lines: Vec<MulticastReceiver>,
     recovery: Option<RecoveryClient>,
+    /// A line that repeats whole books, in place of a recovery.
+    snapshots: Option<MulticastReceiver>,
     descriptors: Vec<RawFd>,
     /// Bytes handed over so far.
     bytes: u64,
@@ -30,9 +32,18 @@ impl UdpSource {
         Self {
             lines,
             recovery,
+            snapshots: None,
             descriptors,
             bytes: 0,
         }
+    }
+
+    /// Reads a snapshot line too: it is line 2, as recovery is elsewhere.
+    #[must_use]
+    pub fn with_snapshots(mut self, line: MulticastReceiver) -> Self {
+        self.descriptors.push(line.descriptor());
+        self.snapshots = Some(line);
+        self
     }
 }
 
@@ -47,6 +58,12 @@ impl Source for UdpSource {
         }
         if let Some(recovery) = &mut self.recovery {
             count += recovery.poll(&mut |ts_recv, packet| {
+                bytes += packet.len() as u64;
+                f(RECOVERY_LINE, ts_recv, packet);
+            })?;
+        }
+        if let Some(line) = &mut self.snapshots {
+            count += line.poll(&mut |ts_recv, packet| {
                 bytes += packet.len() as u64;
                 f(RECOVERY_LINE, ts_recv, packet);
             })?;

@@ -14,6 +14,7 @@ use crate::feed::fast::{FastConfig, FastFault, FastFeed};
 use crate::feed::mdp3::{LayoutFault, Mdp3Config, Mdp3Fault, Mdp3Feed};
 use crate::feed::refresh::{Handler, RefreshFeed};
 use crate::publish::{Integrity, Sink};
+use crate::reference::Table;
 
 /// Names of instruments by the venue's numbers; one without a name is called by its number.
 pub type SecurityNames = BTreeMap<u64, String>;
@@ -23,6 +24,7 @@ pub type SecurityNames = BTreeMap<u64, String>;
 pub struct FastPipeline {
     feed: FastFeed,
     join: Join,
+    digests: DigestWish,
 }
 
 impl FastPipeline {
@@ -37,6 +39,7 @@ impl FastPipeline {
         Self {
             feed: FastFeed::new(plan, feed),
             join: Join::new(names, config),
+            digests: DigestWish::default(),
         }
     }
 
@@ -53,6 +56,7 @@ impl FastPipeline {
             self.join.events.record(ts_recv, line, reason, bytes);
         }
         self.join.settle(self.feed.channel().refresh());
+        self.digests.look(&self.join.events);
         outcome
     }
 
@@ -66,6 +70,29 @@ impl FastPipeline {
     /// Offers everything new to the sink.
     pub fn publish(&mut self, sink: &mut impl Sink) {
         self.join.events.publish(sink);
+    }
+
+    /// Keeps the digest of all books when message `seq` has been applied; the newest wish counts.
+    pub fn digest_at(&mut self, seq: u64) {
+        self.digests.wanted = Some(seq);
+        self.digests.look(&self.join.events);
+    }
+
+    /// The digest that was asked for, once it is ready: `(seq, digest)`.
+    pub fn take_digest(&mut self) -> Option<(u64, u64)> {
+        self.digests.taken.take()
+    }
+
+    /// Puts a table of reference data in force.
+    pub fn swap_reference(&mut self, table: Arc<Table>) {
+        self.join.events.swap_reference(table);
+    }
+
+    /// Tells how many packets of a line the kernel has dropped in all.
+    pub fn kernel_drops(&mut self, line: usize, total: u64) {
+        if let Some(drops) = self.join.kernel_drops.get_mut(line) {
+            *drops = total;
+        }
     }
 
     /// The feed: sequence, recovery, books by rank.
@@ -147,6 +174,24 @@ impl Mdp3Pipeline {
     }
 }
 
+/// A digest to be taken after a given message.
+#[derive(Debug, Default)]
+struct DigestWish {
+    wanted: Option<u64>,
+    taken: Option<(u64, u64)>,
+}
+
+impl DigestWish {
+    fn look(&mut self, events: &EventPipeline) {
+        if let Some(seq) = self.wanted
+            && events.status().next_seq > seq
+        {
+            self.taken = Some((seq, events.book_digest()));
+            self.wanted = None;
+        }
+    }
+}
+
 /// What a feed's handler does with a pipeline.
 #[derive(Debug)]
 pub(super) struct Join {
@@ -156,6 +201,8 @@ pub(super) struct Join {
     /// Books that are open in the middle of a packet.
     touched: Vec<(InstrumentId, Stamp)>,
     has_gap: bool,
+    /// Packets of lines A and B that the kernel dropped.
+    kernel_drops: [u64; 2],
 }
 
 impl Join {
@@ -166,6 +213,7 @@ impl Join {
             ids: Vec::with_capacity(config.instruments_limit),
             touched: Vec::with_capacity(config.instruments_limit),
             has_gap: false,
+            kernel_drops: [0; 2],
         }
     }
 
@@ -178,7 +226,11 @@ impl Join {
             self.has_gap = feed.has_hole();
             self.events.set_gap(self.has_gap);
         }
-        self.events.set_status(feed.status());
+        let mut status = feed.status();
+        for (line, drops) in status.lines.iter_mut().zip(self.kernel_drops) {
+            line.kernel_drops = drops;
+        }
+        self.events.set_status(status);
     }
 }
 

@@ -72,7 +72,7 @@ pub fn replay(args: &ReplayArgs, templates: &Path, capture: &Capture) -> Result<
             utc_offset_s: args.utc_offset,
             ..FastConfig::default()
         },
-        names(args)?,
+        names(args.names.as_deref())?,
         &config,
     );
     for datagram in &datagrams {
@@ -147,8 +147,8 @@ fn sending_time(record: &Record<'_>, clock: &VenueClock) -> Option<u64> {
 }
 
 /// Lines of a venue's number and a name.
-fn names(args: &ReplayArgs) -> Result<SecurityNames> {
-    let Some(path) = &args.names else {
+pub fn names(path: Option<&Path>) -> Result<SecurityNames> {
+    let Some(path) = path else {
         return Ok(SecurityNames::new());
     };
     let named = || path.display().to_string();

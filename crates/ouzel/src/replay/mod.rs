@@ -8,6 +8,7 @@ mod lanes;
 pub mod recorded;
 mod summary;
 
+pub use fast::names;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};

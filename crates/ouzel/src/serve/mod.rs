@@ -1,6 +1,7 @@
 //! `ouzel serve`: live feeds, captures, documents and questions behind the doors.
 
 mod capture;
+mod fast;
 mod lines;
 mod reference;
 mod snapshots;
@@ -20,6 +21,8 @@ use serde_json::json;
 use server::{App, Probe};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+
+pub use fast::FastArgs;
 
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
 use crate::outputs::Outputs;
@@ -128,9 +131,18 @@ impl Feeds {
                 feeds._recorder = Some(recorder);
             }
         }
-        let first_free = match args.itch_a {
-            Some(_) => usize::from(args.lanes.max(1)),
-            None => 0,
+        if let Some(a) = args.fast.fast_a {
+            let lane = fast::start(args, a)?;
+            node.market_mut().venue.label = "FAST 1.1".to_owned();
+            node.market_mut().venue.groups = fast::groups(&args.fast);
+            feeds._pump = Some(pump(node, vec![lane])?);
+            probes.push(compose::lane_probe(node, 1));
+            tokio::spawn(worries::follow(Arc::clone(node)));
+        }
+        let first_free = match (args.itch_a, args.fast.fast_a) {
+            (Some(_), _) => usize::from(args.lanes.max(1)),
+            (None, Some(_)) => 1,
+            (None, None) => 0,
         };
         probes.extend(venues::start(args, first_free, node, stopped));
         if let Some(path) = &args.capture {
@@ -213,7 +225,10 @@ fn greet(args: &ServeArgs, node: &Node, address: SocketAddr) {
         stats.points,
         node.days().count(),
     ));
-    let has_feed = args.itch_a.is_some() || args.venues.is_any() || args.capture.is_some();
+    let has_feed = args.itch_a.is_some()
+        || args.fast.fast_a.is_some()
+        || args.venues.is_any()
+        || args.capture.is_some();
     if !has_feed {
         print::line("  no feed is configured: see `ouzel serve --help`, or try `ouzel demo`");
     }
