@@ -6,6 +6,7 @@ use super::queue::Queues;
 use super::sides::Sides;
 use super::{Applied, OrderBook, Reject, rank_of};
 use crate::event::{Event, InstrumentId, OrderId, Price, Qty, Side};
+use crate::publish::TOP_LEVELS;
 
 /// The largest quantity of one order.
 const QTY_MAX: u64 = (1 << 40) - 1;
@@ -520,6 +521,25 @@ impl BookSet {
                 .hint(self.sides.peek_level(ahead.chunk, ahead.rank));
         } else {
             let _ = self.sides.hint_chunk(ahead.side, ahead.rank);
+        }
+    }
+}
+
+impl BookSet {
+    /// Asks for the best levels of books that will be read soon, one kind of memory at a time, so
+    /// that the books wait for it together.
+    pub(crate) fn soon(&self, books: &[InstrumentId]) {
+        let is_open = |id: &&InstrumentId| (id.0 as usize) < self.len();
+        let sides = || {
+            let books = books.iter().filter(is_open);
+            books.flat_map(|&id| [Side::Bid, Side::Ask].map(|side| side_number(id, side)))
+        };
+        sides().for_each(|side| self.sides.hint_side(side));
+        sides().for_each(|side| self.sides.hint_best_entry(side));
+        sides().for_each(|side| self.sides.hint_best_numbers(side));
+        for side in sides() {
+            let numbers = self.sides.best_first(side).take(TOP_LEVELS);
+            numbers.for_each(|number| self.levels.hint(number));
         }
     }
 }

@@ -287,6 +287,25 @@ impl Sides {
         chunk.levels.get(idx).copied().unwrap_or(0)
     }
 
+    /// For reading the best levels: the entry of the best.
+    #[inline]
+    pub(super) fn hint_best_entry(&self, side: u32) {
+        if let Some(header) = self.sides.get(side as usize) {
+            let last = header.block + header.chunks.saturating_sub(1);
+            stdx::hint::soon(&self.entries, last as usize);
+        }
+    }
+
+    /// For reading the best levels: the numbers of the best and of those behind them.
+    #[inline]
+    pub(super) fn hint_best_numbers(&self, side: u32) {
+        for entry in self.entries_of(side).iter().rev().take(2) {
+            if let Some(chunk) = self.chunks.get(entry.chunk as usize) {
+                stdx::hint::soon(&chunk.levels, 0);
+            }
+        }
+    }
+
     #[inline]
     fn entries_of(&self, side: u32) -> &[Entry] {
         let header = &self.sides[side as usize];

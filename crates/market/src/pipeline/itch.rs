@@ -739,6 +739,13 @@ impl Published for View<'_> {
         )
     }
 
+    fn soon(&self, ids: &[InstrumentId]) {
+        for id in ids {
+            stdx::hint::soon_all(self.symbols, id.0 as usize);
+        }
+        self.books.soon(ids);
+    }
+
     fn feed_status(&self) -> FeedStatus {
         self.status
     }

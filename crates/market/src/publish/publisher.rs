@@ -29,6 +29,10 @@ pub trait Published {
     fn instrument(&self, id: InstrumentId) -> Instrument;
     /// An instrument's newest book.
     fn book_top(&self, id: InstrumentId) -> BookTop;
+    /// These books will be read next: time to fetch them from memory together.
+    fn soon(&self, ids: &[InstrumentId]) {
+        let _ = ids;
+    }
     /// False while a book is between two parts of one change: it is sent later.
     fn is_whole(&self, id: InstrumentId) -> bool {
         let _ = id;
@@ -143,7 +147,7 @@ impl Publisher {
     pub fn reserve_measures(&mut self, instruments: usize) {
         if instruments > self.newest_measure.len() {
             self.newest_measure.resize(instruments, None);
-            self.measures.words.resize(instruments.div_ceil(64), 0);
+            self.measures.reserve(instruments);
         }
     }
 
@@ -232,7 +236,7 @@ impl Publisher {
                 &mut self.vwaps,
                 &mut self.statuses,
             ] {
-                set.words.resize(instruments.div_ceil(64), 0);
+                set.reserve(instruments);
             }
         }
         grows
@@ -271,17 +275,20 @@ impl Publisher {
             .drain(|id| taken(sink, &Frame::Status(newest_status[id.0 as usize])))?;
         if books_due {
             let flagged = &mut self.flagged;
-            self.books.drain(|id| {
-                if !state.is_whole(id) {
-                    return Some(Key::Kept);
-                }
-                let top = state.book_top(id);
-                let key = taken(sink, &Frame::Book(top))?;
-                if top.integrity > Integrity::Ok {
-                    flagged.mark(id.0 as usize);
-                }
-                Some(key)
-            })?;
+            self.books.drain_ahead(
+                |ids| state.soon(ids),
+                |id| {
+                    if !state.is_whole(id) {
+                        return Some(Key::Kept);
+                    }
+                    let top = state.book_top(id);
+                    let key = taken(sink, &Frame::Book(top))?;
+                    if top.integrity > Integrity::Ok {
+                        flagged.mark(id.0 as usize);
+                    }
+                    Some(key)
+                },
+            )?;
         }
         let newest_vwap = &self.newest_vwap;
         self.vwaps.drain(|id| match newest_vwap[id.0 as usize] {
@@ -346,65 +353,134 @@ fn taken(sink: &mut impl Sink, frame: &Frame) -> Option<Key> {
     sink.offer(frame).then_some(Key::Done)
 }
 
+/// Keys told ahead at least, where there are so many: more than a full packet has, and what they
+/// need fits the first caches.
+const AHEAD: usize = 16;
+
 /// A set of small numbers, drained round robin so that a slow reader starves no key.
 #[derive(Clone, Debug)]
 struct DirtySet {
     words: Vec<u64>,
+    /// A bit a word that has a key: a packet touches few of thousands.
+    used: Vec<u64>,
+    /// The word where the next call goes on.
     cursor: usize,
-    count: usize,
 }
 
 impl DirtySet {
     fn new(limit: usize) -> Self {
-        Self {
-            words: vec![0; limit.div_ceil(64)],
+        let mut set = Self {
+            words: Vec::new(),
+            used: Vec::new(),
             cursor: 0,
-            count: 0,
-        }
+        };
+        set.reserve(limit);
+        set
+    }
+
+    fn reserve(&mut self, limit: usize) {
+        self.words.resize(limit.div_ceil(64), 0);
+        self.used.resize(self.words.len().div_ceil(64), 0);
     }
 
     #[inline]
     fn mark(&mut self, idx: usize) {
         if let Some(word) = self.words.get_mut(idx / 64) {
-            let bit = 1 << (idx % 64);
-            self.count += usize::from(*word & bit == 0);
-            *word |= bit;
+            *word |= 1 << (idx % 64);
+            self.used[idx / 4096] |= 1 << (idx / 64 % 64);
         }
     }
 
     /// Takes all keys of another set of the same size, which is empty then.
     fn join(&mut self, other: &mut Self) {
-        if other.count == 0 {
-            return;
+        for (used, more) in self.used.iter_mut().zip(&mut other.used) {
+            *used |= std::mem::take(more);
         }
         for (word, more) in self.words.iter_mut().zip(&mut other.words) {
-            self.count += (*more & !*word).count_ones() as usize;
             *word |= std::mem::take(more);
         }
-        other.count = 0;
+    }
+
+    /// The first word in `[from, to)` that has a key.
+    #[inline]
+    fn next_word(&self, from: usize, to: usize) -> Option<usize> {
+        let mut mask = u64::MAX << (from % 64);
+        for (place, used) in self.used.iter().enumerate().skip(from / 64) {
+            let used = used & std::mem::replace(&mut mask, u64::MAX);
+            if used != 0 {
+                let word = place * 64 + used.trailing_zeros() as usize;
+                return (word < to).then_some(word);
+            }
+        }
+        None
     }
 
     /// Clears the keys that `offer` is done with, going on where the last call stopped.
-    fn drain(&mut self, mut offer: impl FnMut(InstrumentId) -> Option<Key>) -> Option<()> {
-        let mut steps = self.words.len();
-        while self.count > 0 && steps > 0 {
-            if self.cursor >= self.words.len() {
-                self.cursor = 0;
-            }
-            let mut word = self.words[self.cursor];
-            while word != 0 {
-                let bit = word.trailing_zeros();
-                let key = offer(InstrumentId(self.cursor as u32 * 64 + bit))?;
-                word &= word - 1;
-                if key == Key::Done {
-                    self.words[self.cursor] &= !(1 << bit);
-                    self.count -= 1;
+    fn drain(&mut self, offer: impl FnMut(InstrumentId) -> Option<Key>) -> Option<()> {
+        self.drain_ahead(|_| {}, offer)
+    }
+
+    /// The same; `soon` hears which keys come next, before they are offered.
+    fn drain_ahead(
+        &mut self,
+        mut soon: impl FnMut(&[InstrumentId]),
+        mut offer: impl FnMut(InstrumentId) -> Option<Key>,
+    ) -> Option<()> {
+        let start = self.cursor;
+        for (from, to) in [(start, self.words.len()), (0, start)] {
+            let (mut at, mut told_to) = (from, from);
+            while let Some(place) = self.next_word(at, to) {
+                if place >= told_to {
+                    told_to = self.tell(place, to, &mut soon);
                 }
+                self.cursor = place;
+                self.drain_word(place, &mut offer)?;
+                at = place + 1;
             }
-            self.cursor += 1;
-            steps -= 1;
+        }
+        self.cursor = start;
+        Some(())
+    }
+
+    #[inline]
+    fn drain_word(
+        &mut self,
+        place: usize,
+        offer: &mut impl FnMut(InstrumentId) -> Option<Key>,
+    ) -> Option<()> {
+        let mut word = self.words[place];
+        while word != 0 {
+            let bit = word.trailing_zeros();
+            let key = offer(InstrumentId(place as u32 * 64 + bit))?;
+            word &= word - 1;
+            if key == Key::Done {
+                self.words[place] &= !(1 << bit);
+            }
+        }
+        if self.words[place] == 0 {
+            self.used[place / 64] &= !(1 << (place % 64));
         }
         Some(())
+    }
+
+    /// Tells `soon` of the keys in the next words from `from` on; returns the word behind them.
+    #[inline]
+    fn tell(&self, from: usize, to: usize, soon: &mut impl FnMut(&[InstrumentId])) -> usize {
+        let mut keys = [InstrumentId(0); AHEAD + 64];
+        let (mut len, mut at) = (0, from);
+        while let Some(place) = self.next_word(at, to)
+            && len < AHEAD
+        {
+            let mut word = self.words[place];
+            while word != 0 {
+                keys[len] = InstrumentId(place as u32 * 64 + word.trailing_zeros());
+                word &= word - 1;
+                len += 1;
+            }
+            at = place + 1;
+        }
+        soon(&keys[..len]);
+        at
     }
 }
 

@@ -6,6 +6,7 @@ use market::pipeline::{ItchBooks, ItchPipeline, PipelineConfig};
 use market::publish::{Frame, Sink};
 use wire::itch50;
 use wire::itchfile::Frames;
+use wire::moldudp64::PacketWriter;
 
 use super::input::{Input, MIDNIGHT, SYMBOLS};
 use super::naive::NaiveBooks;
@@ -18,16 +19,19 @@ const ORDERS_LIMIT: usize = 4_000_000;
 const LEVELS_RESERVE: usize = 160;
 /// Messages in a full packet of a real feed: as often everything new is published.
 const PER_PACKET: usize = 38;
+/// Where the first message of a packet starts.
+const FIRST_MESSAGE: usize = wire::moldudp64::HEADER_SIZE + 2;
 
 /// Times the ways from bytes to books; every way must end with the venue's own books.
 ///
 /// # Panics
 /// When a contestant's books differ from the venue's.
 pub fn measure(input: &Input) -> Vec<Figure> {
+    let packets = Packets::of(input);
     let mut contestants: [Run<'_>; 6] = [
         Box::new(|| timed(alone(), input)),
         Box::new(|| timed(queued(), input)),
-        Box::new(|| timed(Whole::new(), input)),
+        Box::new(|| whole(&packets, input)),
         Box::new(|| timed(NaiveBooks::default(), input)),
         Box::new(|| directory(alone(), input)),
         Box::new(|| directory(NaiveBooks::default(), input)),
@@ -49,7 +53,7 @@ pub fn measure(input: &Input) -> Vec<Figure> {
             .beside("decode and book alone", books)
             .note("as decode_book, and the queue of every level: each order's position can be asked for"),
         figure("pipeline", pipeline).beside("naive: HashMap and BTreeMap, std", naive).note(
-            format!("as decode_book, and bars of 1 s and 60 s, 60 s VWAP each 100 ms, jump signals, statuses, frames published every {PER_PACKET} messages; the naive book does none of it"),
+            format!("as decode_book, and bars of 1 s and 60 s, 60 s VWAP each 100 ms, jump signals, statuses, in packets of {PER_PACKET} messages, frames published after each; the naive book does none of it"),
         ),
         figure("pipeline_to_book", pipeline)
             .beside("decode and book alone", books)
@@ -182,46 +186,64 @@ impl Sink for Counted {
     }
 }
 
-/// Everything behind the books too, published as often as full packets would have it.
-struct Whole {
-    pipeline: ItchPipeline,
-    frames: Counted,
-    now_ns: u64,
+/// The input as a venue sends it: full packets, the directory apart from the orders.
+struct Packets {
+    directory: Vec<Vec<u8>>,
+    orders: Vec<Vec<u8>>,
 }
 
-impl Whole {
-    fn new() -> Self {
-        let pipeline = ItchPipeline::new(&PipelineConfig {
-            midnight_ns: MIDNIGHT,
-            instruments_limit: SYMBOLS,
-            orders_limit: ORDERS_LIMIT,
-            levels_reserve: LEVELS_RESERVE,
-            ..PipelineConfig::default()
-        });
+impl Packets {
+    fn of(input: &Input) -> Self {
+        let (directory, orders) = input.parts();
+        let mut seq = 1;
+        let mut packed = |frames: &[u8]| {
+            let frames: Vec<&[u8]> = Frames::new(frames).flatten().collect();
+            let packet = |frames: &[&[u8]]| {
+                let mut buffer = [0; 2_048];
+                let mut writer = PacketWriter::new(&mut buffer, *b"BENCH00001", seq);
+                for frame in frames {
+                    assert!(writer.push(frame), "so many messages fit a packet");
+                }
+                seq += frames.len() as u64;
+                writer.finish().to_vec()
+            };
+            frames.chunks(PER_PACKET).map(packet).collect()
+        };
         Self {
-            pipeline,
-            frames: Counted::default(),
-            now_ns: 0,
+            directory: packed(directory),
+            orders: packed(orders),
         }
     }
 }
 
-impl Books for Whole {
-    fn take(&mut self, frames: &[u8]) {
-        for (idx, frame) in Frames::new(frames).flatten().enumerate() {
-            self.pipeline.message(self.now_ns, frame);
-            if idx % PER_PACKET == PER_PACKET - 1 {
-                self.now_ns = MIDNIGHT + time_of(frame);
-                self.pipeline.tick(self.now_ns);
-                self.pipeline.publish(&mut self.frames);
-            }
-        }
-    }
-
-    fn digest(&self) -> u64 {
-        assert!(self.frames.0 > 0, "a pipeline publishes");
-        self.pipeline.book_digest()
-    }
+/// Everything behind the books too, published after every packet. Nanoseconds a message.
+///
+/// # Panics
+/// When the books differ from the venue's.
+fn whole(packets: &Packets, input: &Input) -> f64 {
+    let mut pipeline = ItchPipeline::new(&PipelineConfig {
+        midnight_ns: MIDNIGHT,
+        instruments_limit: SYMBOLS,
+        orders_limit: ORDERS_LIMIT,
+        levels_reserve: LEVELS_RESERVE,
+        ..PipelineConfig::default()
+    });
+    let mut frames = Counted::default();
+    let mut take = |packet: &Vec<u8>| {
+        let now_ns = MIDNIGHT + time_of(&packet[FIRST_MESSAGE..]);
+        pipeline.packet(0, now_ns, packet);
+        pipeline.tick(now_ns);
+        pipeline.publish(&mut frames);
+    };
+    packets.directory.iter().for_each(&mut take);
+    let ns = time_ns(|| packets.orders.iter().for_each(&mut take));
+    assert!(frames.0 > 0, "a pipeline publishes");
+    assert_eq!(
+        pipeline.book_digest(),
+        input.digest,
+        "these books differ from the venue's"
+    );
+    ns / (input.messages - input.listed) as f64
 }
 
 /// Nanoseconds since midnight, which stand at the same place in every message.
@@ -260,7 +282,7 @@ mod tests {
     fn every_way_ends_with_the_venues_books() {
         let input = Input::generate(300_000);
         assert!(timed(alone(), &input) > 0.0);
-        assert!(timed(Whole::new(), &input) > 0.0);
+        assert!(whole(&Packets::of(&input), &input) > 0.0);
         assert!(timed(NaiveBooks::default(), &input) > 0.0);
     }
 }

@@ -149,9 +149,7 @@ fn book_fields(file: &[u8]) -> u64 {
 
 /// The same sum without a switch on the type.
 fn scanned(file: &[u8]) -> u64 {
-    Scan::new(file).fold(0, |sum: u64, scanned| {
-        sum.wrapping_add(of_scan(&scanned.fields))
-    })
+    Scan::new(file).fold(0, |sum: u64, scanned| sum.wrapping_add(of_scan(&scanned)))
 }
 
 fn their_book_fields(file: &[u8]) -> u64 {

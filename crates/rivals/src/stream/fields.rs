@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use itch5::MessageHandler;
 use itch5::messages as theirs;
-use wire::itch50::{BookFields, Message, Side};
+use wire::itch50::{Message, Scanned, Side, decode};
 
 /// Adds up what a book needs of one message: references, shares, prices, side, match numbers, time
 /// and locate code. 0 for messages that no book reads.
@@ -42,18 +42,22 @@ pub fn of_ours(message: &Message<'_>) -> u64 {
     fields ^ message.timestamp_ns() ^ u64::from(message.locate())
 }
 
-/// The same of a scanned message.
+/// The same of a scanned message; the few that are not about orders go through their views.
 #[inline(always)]
-pub fn of_scan(fields: &BookFields) -> u64 {
-    let is_add = matches!(fields.kind, b'A' | b'F' | b'P');
-    let side = u64::from(is_add & (fields.side == b'B'));
-    let numbers = fields.reference ^ fields.second ^ fields.shares ^ u64::from(fields.price) << 20;
-    let all = numbers ^ side ^ fields.timestamp_ns ^ u64::from(fields.locate);
-    if fields.kind == 0 || fields.kind == b'B' {
-        0
-    } else {
-        all
+pub fn of_scan(scanned: &Scanned<'_>) -> u64 {
+    let fields = &scanned.fields;
+    if fields.kind == 0 {
+        return of_other(scanned.bytes);
     }
+    let side = u64::from(fields.side == b'B');
+    let numbers = fields.reference ^ fields.second ^ fields.shares ^ u64::from(fields.price) << 20;
+    numbers ^ side ^ fields.timestamp_ns ^ u64::from(fields.locate)
+}
+
+#[cold]
+#[inline(never)]
+fn of_other(bytes: &[u8]) -> u64 {
+    decode(bytes).map_or(0, |message| of_ours(&message))
 }
 
 #[inline]

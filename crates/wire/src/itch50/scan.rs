@@ -13,12 +13,11 @@
 //! D           11         -          -       -
 //! U           11         19 new     27      31
 //! P           11         36 match   20      32
-//! Q           -          31 match   11 (8)  27
-//! B           -          11 match   -       -
 //! ```
 //!
-//! Every field is read as eight bytes from its place and shifted down, by 64 where the type lacks
-//! it. The typed views of [`decode`](super::decode) are the naive twin. Frames are those of a
+//! A field that the type lacks is read all the same and masked. The few places are the variants of
+//! an enum, so that the compiler knows that all of them lie within what is looked at. The typed
+//! views of [`decode`](super::decode) are the naive twin. Frames are those of a
 //! MoldUDP64 packet and of an ITCH file alike: a length of two bytes, then the message.
 //!
 //! The way from frame to frame is a chain of loads that nothing can shorten, so it should have few
@@ -27,17 +26,15 @@
 
 use super::length_of;
 
-/// Bytes read from the start of a frame, whatever its length.
-const SEEN: usize = 76;
+/// Bytes looked at from the start of a frame, whatever its length: those of the longest message.
+const SEEN: usize = PREFIX + 52;
 /// Where messages start in a frame.
 const PREFIX: usize = 2;
-/// Places are held below this, so that the compiler knows that they lie in what is seen.
-const PLACE_MASK: u8 = 63;
 
-/// The fields of one message that books and prints are made of; 0 where its type has none.
+/// The fields of one message about orders; 0 where its type has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BookFields {
-    /// The order that the message is about.
+    /// The order that the message is about; anything at all where `kind` is 0.
     pub reference: u64,
     /// The new reference of a replace, the match number of a print.
     pub second: u64,
@@ -52,7 +49,7 @@ pub struct BookFields {
     /// The type byte of the types above; 0 for any other and where the length is not that of the
     /// type: then [`decode`](super::decode) tells what the message is.
     pub kind: u8,
-    /// `B` or `S` of an add as it came; anything at all for other types.
+    /// `B` or `S` as it came.
     pub side: u8,
 }
 
@@ -72,104 +69,100 @@ pub struct Scanned<'a> {
     pub fields: BookFields,
 }
 
-/// Where the fields of a type stand; one cache line holds four.
+/// Where a field stands in a message.
 #[derive(Clone, Copy)]
-#[repr(align(16))]
+#[repr(u8)]
+enum At {
+    P19 = 19,
+    P20 = 20,
+    P23 = 23,
+    P27 = 27,
+    P31 = 31,
+    P32 = 32,
+    P36 = 36,
+}
+
+/// Where the fields of a type stand, and masks of those that it has. Two fit a cache line.
+#[derive(Clone, Copy)]
+#[repr(align(32))]
 struct Layout {
+    second_mask: u64,
+    shares_mask: u32,
+    price_mask: u32,
     /// Of the message; more than a frame can hold: no type of interest.
     length: u32,
-    second: Place,
-    shares: Place,
-    price: Place,
-    reference: Place,
+    second: At,
+    shares: At,
+    price: At,
+    side_mask: u8,
 }
 
-/// Eight bytes from `at`, shifted down twice by `half_shift`.
-#[derive(Clone, Copy)]
-struct Place {
-    at: u8,
-    half_shift: u8,
-}
-
-impl Place {
+impl Layout {
     const NONE: Self = Self {
-        at: 11,
-        half_shift: 32,
-    };
-
-    const fn long(at: u8) -> Self {
-        Self { at, half_shift: 0 }
-    }
-
-    const fn short(at: u8) -> Self {
-        Self { at, half_shift: 16 }
-    }
-
-    #[inline(always)]
-    fn read(self, seen: &[u8; SEEN]) -> u64 {
-        let at = PREFIX + usize::from(self.at & PLACE_MASK);
-        let half = u32::from(self.half_shift & PLACE_MASK);
-        (eight(seen, at) >> half) >> half
-    }
-}
-
-const fn layout_of(kind: u8) -> Layout {
-    let mut layout = Layout {
+        second_mask: 0,
+        shares_mask: 0,
+        price_mask: 0,
         length: u32::MAX,
-        second: Place::NONE,
-        shares: Place::NONE,
-        price: Place::NONE,
-        reference: Place::NONE,
+        second: At::P19,
+        shares: At::P20,
+        price: At::P32,
+        side_mask: 0,
     };
-    if matches!(kind, b'A' | b'F' | b'E' | b'C' | b'X' | b'D' | b'U' | b'P') {
-        layout.reference = Place::long(11);
-    } else if !matches!(kind, b'Q' | b'B') {
-        return layout;
+
+    const fn with_second(mut self, at: At) -> Self {
+        (self.second, self.second_mask) = (at, u64::MAX);
+        self
     }
-    if let Some(length) = length_of(kind) {
-        layout.length = length as u32;
+
+    const fn with_shares(mut self, at: At) -> Self {
+        (self.shares, self.shares_mask) = (at, u32::MAX);
+        self
     }
-    match kind {
-        b'A' | b'F' => {
-            layout.shares = Place::short(20);
-            layout.price = Place::short(32);
-        }
-        b'E' => {
-            layout.shares = Place::short(19);
-            layout.second = Place::long(23);
-        }
-        b'C' => {
-            layout.shares = Place::short(19);
-            layout.second = Place::long(23);
-            layout.price = Place::short(32);
-        }
-        b'X' => layout.shares = Place::short(19),
-        b'U' => {
-            layout.second = Place::long(19);
-            layout.shares = Place::short(27);
-            layout.price = Place::short(31);
-        }
-        b'P' => {
-            layout.shares = Place::short(20);
-            layout.price = Place::short(32);
-            layout.second = Place::long(36);
-        }
-        b'Q' => {
-            layout.shares = Place::long(11);
-            layout.price = Place::short(27);
-            layout.second = Place::long(31);
-        }
-        b'B' => layout.second = Place::long(11),
-        _ => {}
+
+    const fn with_price(mut self, at: At) -> Self {
+        (self.price, self.price_mask) = (at, u32::MAX);
+        self
     }
-    layout
+
+    const fn with_side(mut self) -> Self {
+        self.side_mask = u8::MAX;
+        self
+    }
+
+    const fn of(kind: u8) -> Self {
+        let none = Self::NONE;
+        let mut layout = match kind {
+            b'A' | b'F' => none.with_side().with_shares(At::P20).with_price(At::P32),
+            b'E' => none.with_shares(At::P19).with_second(At::P23),
+            b'C' => none
+                .with_shares(At::P19)
+                .with_second(At::P23)
+                .with_price(At::P32),
+            b'X' => none.with_shares(At::P19),
+            b'D' => none,
+            b'U' => none
+                .with_second(At::P19)
+                .with_shares(At::P27)
+                .with_price(At::P31),
+            b'P' => none
+                .with_side()
+                .with_shares(At::P20)
+                .with_price(At::P32)
+                .with_second(At::P36),
+            _ => return none,
+        };
+        if let Some(length) = length_of(kind) {
+            layout.length = length as u32;
+        }
+        layout
+    }
 }
 
 static LAYOUTS: [Layout; 256] = {
-    let mut layouts = [layout_of(0); 256];
+    let mut layouts = [Layout::NONE; 256];
     let mut kind = 0;
     while kind < 256 {
-        layouts[kind] = layout_of(kind as u8);
+        layouts[kind] = Layout::of(kind as u8);
         kind += 1;
     }
     layouts
@@ -182,6 +175,13 @@ fn eight(seen: &[u8; SEEN], at: usize) -> u64 {
         .map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
+#[inline(always)]
+fn four(seen: &[u8; SEEN], at: usize) -> u32 {
+    seen[at..]
+        .first_chunk()
+        .map_or(0, |bytes| u32::from_be_bytes(*bytes))
+}
+
 impl BookFields {
     /// The fields of the message behind a length that is `length`.
     #[inline(always)]
@@ -190,14 +190,14 @@ impl BookFields {
         let layout = &LAYOUTS[usize::from(kind)];
         let fits = layout.length == length as u32;
         Self {
-            reference: layout.reference.read(seen),
-            second: layout.second.read(seen),
-            shares: layout.shares.read(seen),
+            reference: eight(seen, PREFIX + 11),
+            second: eight(seen, PREFIX + layout.second as usize) & layout.second_mask,
+            shares: u64::from(four(seen, PREFIX + layout.shares as usize) & layout.shares_mask),
             timestamp_ns: eight(seen, PREFIX + 3) & 0xffff_ffff_ffff,
-            price: layout.price.read(seen) as u32,
+            price: four(seen, PREFIX + layout.price as usize) & layout.price_mask,
             locate: u16::from_be_bytes([seen[PREFIX + 1], seen[PREFIX + 2]]),
             kind: if fits { kind } else { 0 },
-            side: seen[PREFIX + 19],
+            side: seen[PREFIX + 19] & layout.side_mask,
         }
     }
 }
@@ -294,6 +294,9 @@ mod tests {
             timestamp_ns: message.timestamp_ns(),
             ..BookFields::default()
         };
+        if matches!(fields.kind, b'A' | b'F' | b'P') {
+            fields.side = bytes[19];
+        }
         match message {
             Message::AddOrder(m) => {
                 fields.reference = m.order_reference();
@@ -328,11 +331,6 @@ mod tests {
                 (fields.shares, fields.price) = (m.shares().into(), m.price());
                 fields.second = m.match_number();
             }
-            Message::CrossTrade(m) => {
-                (fields.shares, fields.price) = (m.shares(), m.cross_price());
-                fields.second = m.match_number();
-            }
-            Message::BrokenTrade(m) => fields.second = m.match_number(),
             _ => return BookFields::default(),
         }
         fields
@@ -366,11 +364,7 @@ mod tests {
             for message in &messages {
                 let scanned = scan.next().expect("as many frames as messages");
                 prop_assert_eq!(scanned.bytes, &message[..]);
-                let (mut fields, twin) = (scanned.fields, through_views(message));
-                if matches!(fields.kind, b'A' | b'F') {
-                    prop_assert_eq!(fields.side, message[19]);
-                }
-                fields.side = 0;
+                let (fields, twin) = (scanned.fields, through_views(message));
                 if twin.kind == 0 {
                     prop_assert_eq!(fields.kind, 0);
                 } else {
