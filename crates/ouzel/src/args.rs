@@ -81,7 +81,7 @@ Examples:
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
-    /// Run a capture (pcap, pcapng, ITCH file, Databento DBN, Binance lines, log of a WebSocket session, FAST datagrams; gzip and zstd too) through books and windows
+    /// Run a capture (pcap or pcapng of ITCH or IEX, ITCH file, Databento DBN, Binance lines, log of a WebSocket session, FAST datagrams; gzip and zstd too) through books and windows
     #[command(after_help = "\
 Examples:
   ouzel replay day.pcap

@@ -7,6 +7,7 @@ pub mod binance;
 pub mod coinbase;
 pub mod dbn;
 pub mod fast;
+pub mod iex;
 pub mod itch;
 pub mod kraken;
 pub mod mdp3;

@@ -10,7 +10,7 @@ use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
 use super::top::{quote_of, top_of};
 use crate::book::{Applied, BookSet, LevelBook, OrderBook, Reject, symbol_key};
-use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp};
+use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp, VenueEvent};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
 use crate::reference::Table;
 use crate::window::LateCount;
@@ -243,6 +243,17 @@ impl EventPipeline {
     /// Flags all symbols, those to come included, until the session ends.
     pub fn flag_all(&mut self, integrity: Integrity) {
         self.board.flag_all(integrity);
+    }
+
+    /// Messages `[from_seq, to_seq)` will never come: everything is stale until the session ends,
+    /// and the hole is told in place.
+    pub fn lost_for_good(&mut self, from_seq: u64, to_seq: u64) {
+        self.board.lost_for_good(from_seq, to_seq);
+    }
+
+    /// A fact about the whole market.
+    pub fn venue_fact(&mut self, stamp: Stamp, event: VenueEvent) {
+        self.board.venue_fact(stamp, event);
     }
 
     /// Opens or closes a gap of the feed: while one is open everything is `recovering` and event

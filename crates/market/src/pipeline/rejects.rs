@@ -3,6 +3,7 @@
 use crate::book::Reject;
 use crate::feed::binance::SnapshotFault;
 use crate::feed::fast::FastFault;
+use crate::feed::iex::IexFault;
 use crate::feed::itch::ItchFault;
 use crate::feed::mdp3::Mdp3Fault;
 use crate::feed::mold::PacketFault;
@@ -52,6 +53,9 @@ pub enum RejectReason {
     /// A DBN record.
     #[error("DBN record refused")]
     Dbn(#[from] wire::dbn::Error),
+    /// An IEX-TP packet, or a message in one.
+    #[error("IEX-TP refused")]
+    Iex(#[from] IexFault),
     /// A well-formed message that contradicts the book.
     #[error("event contradicts the book")]
     Book(#[from] Reject),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use engine::tape::TapeReader;
+use market::feed::iex::is_iex;
 use market::pipeline::{DepthVenue, PipelineConfig};
 
 use crate::windows::WindowArgs;
@@ -30,6 +31,8 @@ const PCAP_MAGICS: [[u8; 4]; 5] = [
 pub enum Kind {
     /// pcap or pcapng with MoldUDP64 packets.
     Pcap,
+    /// pcap or pcapng with IEX-TP packets.
+    Iex,
     /// Length-framed ITCH 5.0 messages.
     Itch,
     /// A folder that `ouzel serve --tape` filled.
@@ -131,10 +134,20 @@ pub fn open(path: &Path, day: Option<&str>) -> Result<Capture> {
         )
     })?;
     let bytes = std::fs::metadata(&path_now).with_context(named)?.len();
+    let (kind, first_ns) = match kind {
+        Kind::Pcap => first_packet(&path_now).with_context(named)?,
+        kind => (kind, 0),
+    };
     let midnight_ns = match kind {
-        Kind::Pcap => session_day::midnight_ns(day, first_stamp(&path_now).with_context(named)?)?,
+        Kind::Pcap => session_day::midnight_ns(day, first_ns)?,
         Kind::Itch => itch_midnight(path, day)?,
-        Kind::BinanceLines | Kind::Recorded(_) | Kind::Dbn | Kind::Tape | Kind::Fast => 0,
+        // Their times are whole.
+        Kind::Iex
+        | Kind::BinanceLines
+        | Kind::Recorded(_)
+        | Kind::Dbn
+        | Kind::Tape
+        | Kind::Fast => 0,
     };
     Ok(Capture {
         kind,
@@ -205,14 +218,18 @@ fn kind_of(start: &[u8]) -> Option<Kind> {
     engine::capture::looks_like_dbn(start).then_some(Kind::Dbn)
 }
 
-fn first_stamp(path: &Path) -> Result<u64> {
+/// When the first packet came, and whose packets they are: the first datagram tells.
+fn first_packet(path: &Path) -> Result<(Kind, u64)> {
     let bytes = std::fs::read(path)?;
     let mut reader = wire::pcap::Reader::new(&bytes).context("the capture's header")?;
-    match reader.next() {
-        Some(Ok(record)) => Ok(record.ts_ns),
-        Some(Err(error)) => Err(error).context("the first packet"),
-        None => anyhow::bail!("the capture holds no packet"),
-    }
+    let first = reader.next().context("the capture holds no packet")?;
+    let first = first.context("the first packet")?;
+    let mut datagrams = std::iter::once(first).chain(reader.map_while(Result::ok));
+    let is_iex = datagrams
+        .find_map(|record| Some(is_iex(wire::pcap::udp(&record)?.payload)))
+        .unwrap_or(false);
+    let kind = if is_iex { Kind::Iex } else { Kind::Pcap };
+    Ok((kind, first.ts_ns))
 }
 
 fn itch_midnight(path: &Path, day: Option<&str>) -> Result<u64> {

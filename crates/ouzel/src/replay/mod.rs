@@ -4,6 +4,7 @@ mod dbn;
 mod digest;
 mod fast;
 pub mod file;
+mod iex;
 mod lanes;
 pub mod recorded;
 mod summary;
@@ -72,6 +73,7 @@ pub fn run(args: &ReplayArgs) -> Result<ExitCode> {
         }
         Kind::BinanceLines | Kind::Recorded(_) => depth(args, &capture)?,
         Kind::Dbn => dbn::replay(args, &capture)?,
+        Kind::Iex => iex::replay(args, &capture)?,
     };
     print(args, &summary);
     Ok(ExitCode::SUCCESS)

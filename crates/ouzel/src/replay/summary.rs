@@ -30,6 +30,7 @@ pub struct Summary {
     rejected_last: Vec<String>,
     tickers: Option<(u64, u64)>,
     depth: Option<DepthCheck>,
+    taken: u64,
     notes: Vec<String>,
     began: Instant,
     seconds: f64,
@@ -53,6 +54,7 @@ impl Summary {
             rejected_last: Vec::new(),
             tickers: None,
             depth: None,
+            taken: 0,
             notes: Vec::new(),
             began: Instant::now(),
             seconds: 0.0,
@@ -115,6 +117,11 @@ impl Summary {
         self.depth = Some(check);
     }
 
+    /// How many messages came, where their numbers do not say.
+    pub fn took(&mut self, messages: u64) {
+        self.taken = messages;
+    }
+
     /// Something a reader should know.
     pub fn note(&mut self, note: Option<String>) {
         self.notes.extend(note);
@@ -168,6 +175,8 @@ impl Summary {
             Kind::Pcap | Kind::Itch | Kind::Tape | Kind::Dbn | Kind::Fast => {
                 self.status.next_seq.saturating_sub(1)
             }
+            // Numbers begin anew in each of its sessions.
+            Kind::Iex => self.taken,
             Kind::BinanceLines | Kind::Recorded(_) => self.status.lines[0].packets,
         }
     }
@@ -244,6 +253,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Recorded(DepthVenue::Coinbase) => "coinbase",
         Kind::Recorded(DepthVenue::Okx) => "okx",
         Kind::Dbn => "dbn",
+        Kind::Iex => "iex",
         Kind::Fast => "fast",
     }
 }

@@ -64,7 +64,9 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
                 name, pipeline, source,
             )?)))
         }
-        Kind::Dbn => anyhow::bail!("`ouzel replay` plays DBN files; `serve` does not"),
+        Kind::Dbn | Kind::Iex => {
+            anyhow::bail!("`ouzel replay` plays DBN files and IEX captures; `serve` does not")
+        }
         Kind::Fast => {
             anyhow::bail!("`ouzel replay --templates` plays FAST captures; `serve` does not")
         }
