@@ -389,6 +389,11 @@ impl Writer {
 impl Part {
     fn finish(mut self, has_map: bool, out: &mut Vec<u8>) {
         if has_map {
+            if self.map.is_empty() {
+                // The only field that could have set a bit was not written: the map stands there
+                // all the same.
+                self.map.push(false);
+            }
             while self.map.len() > 7 && self.map.last() == Some(&false) {
                 self.map.pop();
             }

@@ -312,3 +312,26 @@ proptest! {
         }
     }
 }
+
+/// A group whose one field with a bit is not written, since its exponent is absent, still has a map.
+#[test]
+fn a_map_without_bits_is_written() {
+    let plan = plan_of(
+        "<uInt32 name='a'/><group name='g'><decimal name='d' presence='optional'><exponent><delta/></exponent>\
+         <mantissa><increment/></mantissa></decimal></group>",
+    )
+    .expect("good");
+    let plan = Arc::new(plan);
+    let values = [
+        Some(OwnedValue::Unsigned(5)),
+        Some(OwnedValue::Group(std::vec![None])),
+    ];
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(Arc::clone(&plan));
+    writer.write(1, &values, &mut bytes).expect("fits");
+    assert_eq!(bytes, [0xC0, 0x81, 0x85, 0x80, 0x80]);
+    let mut decoder = Decoder::new(plan, Limits::default());
+    let (record, used) = decoder.decode(&bytes).expect("just written");
+    assert_eq!(used, bytes.len());
+    assert_eq!(OwnedValue::fields_of(&record), values);
+}

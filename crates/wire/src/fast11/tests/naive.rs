@@ -141,6 +141,10 @@ fn run(bytes: &mut &[u8], ty: &str, is_nullable: bool) -> Option<Option<Vec<u8>>
         }
         if text[0] == 0 {
             text.remove(0);
+            // A zero before any other text is overlong.
+            if text[0] != 0 {
+                return None;
+            }
         }
     }
     match &text[..] {
