@@ -63,6 +63,7 @@ explains the planted shocks from planted news. Everything simulated is labelled 
 Examples:
   ouzel demo
   ouzel demo --seed 7 --symbols 60 --rate 50000
+  ouzel demo --fix 9878
   ouzel demo --listen 127.0.0.1:0 --for 60 --json")]
     Demo(DemoArgs),
     /// Serve live feeds, documents and questions over HTTP and WebSocket
@@ -184,6 +185,10 @@ pub struct DemoArgs {
     /// The core that the lane's thread stays on [default: the last one, where there are several]
     #[arg(long, value_name = "CORE")]
     pub core: Option<usize>,
+    /// Serve market data over FIX on this port of 127.0.0.1: OUZEL for CLIENT44 (FIX 4.4) and CLIENT50
+    /// (FIX 5.0SP2); 0 picks a free one
+    #[arg(long, value_name = "PORT")]
+    pub fix: Option<u16>,
     /// Stop after this many seconds; without it, run until Ctrl-C
     #[arg(long = "for", value_name = "SECONDS")]
     pub for_s: Option<u64>,
@@ -282,6 +287,12 @@ pub struct ServeArgs {
     /// Pace of --capture: 1 is as recorded, 10 is ten times that, 0 is as fast as possible
     #[arg(long, default_value_t = 1.0, requires = "capture")]
     pub speed: f64,
+    /// Serve market data over FIX here
+    #[arg(long, value_name = "ADDR")]
+    pub fix: Option<SocketAddr>,
+    /// Who may log on over FIX (JSON, see docs/fix.md) [default: CLIENT44 and CLIENT50]
+    #[arg(long, value_name = "FILE", requires = "fix")]
+    pub fix_config: Option<PathBuf>,
     /// Documents to store before serving (JSON lines, gzip too)
     #[arg(long, value_name = "FILE")]
     pub documents: Vec<PathBuf>,

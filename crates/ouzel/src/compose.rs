@@ -26,6 +26,35 @@ const LANE_LOOK: Duration = Duration::from_millis(100);
 /// The exit status of a process that was interrupted: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 
+/// An open FIX door: wait for `task` after the word to stop, so that everybody is logged out.
+pub struct OpenFixDoor {
+    pub door: Arc<server::fix_door::FixDoor>,
+    pub address: std::net::SocketAddr,
+    pub task: tokio::task::JoinHandle<()>,
+}
+
+/// Opens the FIX door and lets it run until told to stop.
+///
+/// # Errors
+/// When the address is taken, or the configuration, a dictionary or a store cannot be used.
+pub async fn fix_door(
+    node: &Arc<Node>,
+    address: std::net::SocketAddr,
+    config: &server::fix_door::FixConfig,
+    stopped: tokio::sync::watch::Receiver<bool>,
+) -> Result<OpenFixDoor> {
+    let door = Arc::new(server::fix_door::FixDoor::open(Arc::clone(node), config)?);
+    let listener = server::fix_door::bind(address)
+        .with_context(|| format!("cannot listen for FIX on {address}; choose another --fix"))?;
+    let address = listener.local_addr()?;
+    let task = tokio::spawn(Arc::clone(&door).run(listener, stopped));
+    Ok(OpenFixDoor {
+        door,
+        address,
+        task,
+    })
+}
+
 /// The policy behind the word.
 pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
     match sync {

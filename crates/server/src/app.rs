@@ -6,6 +6,7 @@ use node::Node;
 use rag::Model;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::fix_door::FixDoor;
 use crate::metrics::Metrics;
 use crate::risk::Desk;
 use crate::stream::{CLIENTS_LIMIT, Doors, History};
@@ -34,6 +35,7 @@ pub struct App {
     /// Who may connect to the stream.
     pub(crate) doors: Doors,
     probes: Vec<Probe>,
+    fix: Option<Arc<FixDoor>>,
     workers: Places,
     writers: Places,
     bulks: Places,
@@ -108,10 +110,23 @@ impl App {
             risk: Desk::default(),
             metrics: Metrics::default(),
             probes,
+            fix: None,
             workers: Places::new(WORKERS),
             writers: Places::new(WRITERS),
             bulks: Places::new(BULKS),
         }
+    }
+
+    /// The same with the FIX door's health and numbers.
+    #[must_use]
+    pub fn with_fix(mut self, door: Arc<FixDoor>) -> Self {
+        self.probes.push(door.probe());
+        self.fix = Some(door);
+        self
+    }
+
+    pub(crate) fn fix(&self) -> Option<&FixDoor> {
+        self.fix.as_deref()
     }
 
     /// Every part's health.

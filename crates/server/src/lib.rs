@@ -10,6 +10,7 @@
 mod app;
 pub mod client;
 pub mod connect;
+pub mod fix_door;
 pub mod http;
 pub mod json;
 pub mod load;

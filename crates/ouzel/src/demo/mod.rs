@@ -21,6 +21,7 @@ use market::pipeline::{ItchPipeline, PipelineConfig};
 use node::{DigestCheck, Node, Pump};
 use serde_json::json;
 use server::App;
+use server::fix_door::FixConfig;
 use stdx::{Clock, SystemClock};
 use tokio::net::TcpListener;
 
@@ -149,14 +150,30 @@ async fn serve(
     folder: &Folder,
 ) -> Result<()> {
     let model = compose::chat_model(&args.model);
-    let app = Arc::new(App::new(Arc::clone(node), model, compose::probes(node)));
+    let mut app = App::new(Arc::clone(node), model, compose::probes(node));
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let (mut fix_address, mut fix_task) = (None, None);
+    if let Some(port) = args.fix {
+        let fix_config = FixConfig::demo(folder.0.join("fix"));
+        let local = SocketAddr::from(([127, 0, 0, 1], port));
+        let open = compose::fix_door(node, local, &fix_config, stopped).await?;
+        app = app.with_fix(open.door);
+        fix_address = Some(open.address.to_string());
+        fix_task = Some(open.task);
+    }
+    let app = Arc::new(app);
     if args.json {
         print::json(&json!({
-            "listening": format!("http://{address}"), "seed": config.seed,
+            "listening": format!("http://{address}"), "seed": config.seed, "fix": fix_address,
             "simulated": true, "lines": wires.groups(), "multicast": wires.multicast,
         }));
     } else {
         print::line(tape::opening(args, address, wires));
+        if let Some(at) = &fix_address {
+            print::line(format!(
+                "  FIX      {at}, OUZEL for CLIENT44 (FIX.4.4) and CLIENT50 (FIXT.1.1)"
+            ));
+        }
     }
     let limit = args.for_s.map(Duration::from_secs);
     let printer = tokio::spawn(tape::follow(Arc::clone(node), args.json));
@@ -170,6 +187,11 @@ async fn serve(
     };
     let done = server::http::serve(listener, app, stop_asked).await;
     printer.abort();
+    // Without a FIX door nobody listens.
+    let _told = stop.send(true);
+    if let Some(task) = fix_task {
+        task.await.context("the FIX door")?;
+    }
     done.context("the server stopped")
 }
 

@@ -18,6 +18,7 @@ use engine::lane::Lane;
 use engine::tape::Recorder;
 use node::{DigestCheck, Node, Pump};
 use serde_json::json;
+use server::fix_door::FixConfig;
 use server::{App, Probe};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -62,11 +63,12 @@ async fn serve(
     let mut probes = vec![compose::memory_probe(node), compose::outputs_probe(node)];
     let outputs = Outputs::start(node, &args.out)?;
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
-    let app = Arc::new(App::new(
-        Arc::clone(node),
-        compose::chat_model(&args.model),
-        probes,
-    ));
+    let mut app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
+    let fix = open_fix(args, node, stopped).await?;
+    if let Some(fix) = &fix {
+        app = app.with_fix(Arc::clone(&fix.door));
+    }
+    let app = Arc::new(app);
     if let Some(path) = &args.reference {
         reference::follow(path, node)?;
     }
@@ -74,7 +76,7 @@ async fn serve(
         let opened = app.risk.record_to(path);
         opened.with_context(|| format!("cannot append to {}", path.display()))?;
     }
-    greet(args, node, address);
+    greet(args, node, address, fix.as_ref().map(|fix| fix.address));
     let watched = Arc::clone(node);
     let stop_asked = async move {
         tokio::select! {
@@ -85,9 +87,28 @@ async fn serve(
     let done = server::http::serve(listener, app, stop_asked).await;
     // Connectors that have ended already do not need to be told.
     let _told = stop.send(true);
+    if let Some(fix) = fix {
+        fix.task.await.context("the FIX door")?;
+    }
     drop(feeds);
     drop(outputs);
     done.context("the server stopped")
+}
+
+async fn open_fix(
+    args: &ServeArgs,
+    node: &Arc<Node>,
+    stopped: watch::Receiver<bool>,
+) -> Result<Option<compose::OpenFixDoor>> {
+    let Some(listen) = args.fix else {
+        return Ok(None);
+    };
+    let config = match &args.fix_config {
+        Some(path) => FixConfig::read(path)?,
+        None => FixConfig::demo(args.data.join("fix")),
+    };
+    let open = compose::fix_door(node, listen, &config, stopped).await?;
+    Ok(Some(open))
 }
 
 /// What brings the market, alive until dropped.
@@ -210,11 +231,11 @@ fn preload(args: &ServeArgs, node: &Node) -> Result<()> {
     outcome
 }
 
-fn greet(args: &ServeArgs, node: &Node, address: SocketAddr) {
+fn greet(args: &ServeArgs, node: &Node, address: SocketAddr, fix: Option<SocketAddr>) {
     let stats = node.documents().collection().stats();
     if args.json {
         print::json(&json!({
-            "listening": format!("http://{address}"), "data": args.data,
+            "listening": format!("http://{address}"), "data": args.data, "fix": fix,
             "chunks": stats.points, "days": node.days().count(),
         }));
         return;
@@ -225,6 +246,9 @@ fn greet(args: &ServeArgs, node: &Node, address: SocketAddr) {
         stats.points,
         node.days().count(),
     ));
+    if let Some(fix) = fix {
+        print::line(format!("  FIX      {fix}"));
+    }
     let has_feed = args.itch_a.is_some()
         || args.fast.fast_a.is_some()
         || args.venues.is_any()

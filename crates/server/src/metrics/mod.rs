@@ -13,7 +13,7 @@ use rag::Stages;
 use stdx::Histogram;
 
 use crate::app::App;
-use page::Page;
+pub(crate) use page::Page;
 
 /// Bucket bounds in seconds; the first three are those of requirement A54.
 const BOUNDS_S: [f64; 12] = [
@@ -115,6 +115,9 @@ impl Metrics {
         links::links(&app.node.market(), app.node.clock().now_ns(), &mut page);
         outlets::outlets(&app.node, &mut page);
         lanes::clock(&mut page);
+        if let Some(fix) = app.fix() {
+            fix.page(&mut page);
+        }
         memory(app, &mut page);
         page.finish()
     }
