@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use engine::udp::Receive;
 
-use crate::brokers::{NatsArgs, SpillArgs};
+use crate::brokers::{KafkaArgs, NatsArgs, SpillArgs};
+use crate::columns::ColumnArgs;
 use crate::exchange::ExchangeArgs;
 use crate::serve::FastArgs;
 use crate::windows::WindowArgs;
@@ -79,6 +80,7 @@ Examples:
               --binance-rest https://api.binance.com/api/v3/depth
   ouzel serve --signal spread-blowout --signal 'thin: bid_qty + ask_qty < 200; hold 3' --measures 10s/500ms
   ouzel serve --itch-a 233.54.12.111:26477 --nats nats://127.0.0.1:4222 --nats-kinds trade,bar,signal
+  ouzel serve --itch-a 233.54.12.111:26477 --kafka broker:9092 --parquet day/ --flight 127.0.0.1:8815
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
@@ -642,6 +644,12 @@ pub struct OutArgs {
     /// NATS
     #[command(flatten)]
     pub nats: NatsArgs,
+    /// Kafka
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+    /// Prints and bars as columns
+    #[command(flatten)]
+    pub columns: ColumnArgs,
     /// Frames that wait on disk
     #[command(flatten)]
     pub spill: SpillArgs,

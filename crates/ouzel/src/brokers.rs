@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "nats", feature = "kafka"))]
 use anyhow::Context;
 use anyhow::Result;
 use clap::{Args as ClapArgs, ValueEnum};
@@ -56,6 +56,56 @@ pub struct NatsArgs {
     pub nats_queue: u32,
 }
 
+/// Kafka.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct KafkaArgs {
+    /// Publish frames to these Kafka brokers (HOST:PORT,..), to topics PREFIX.KIND with the symbol as
+    /// key (needs a build with --features kafka)
+    #[arg(long, value_name = "BROKERS")]
+    pub kafka: Option<String>,
+    /// The first part of every topic
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        default_value = "ouzel",
+        requires = "kafka"
+    )]
+    pub kafka_topic: String,
+    /// A setting of librdkafka, such as linger.ms=20; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting, requires = "kafka")]
+    pub kafka_set: Vec<(String, String)>,
+    /// How a frame is written
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "json",
+        requires = "kafka"
+    )]
+    pub kafka_format: FormatArg,
+    /// Which kinds of frames [default: all], as for --nats-kinds
+    #[arg(long, value_name = "KIND,..", value_delimiter = ',', value_parser = kind, requires = "kafka")]
+    pub kafka_kinds: Vec<Kind>,
+    /// What happens to the frames of brokers that do not keep up or are gone
+    #[arg(
+        long,
+        value_enum,
+        value_name = "POLICY",
+        default_value = "drop",
+        requires = "kafka"
+    )]
+    pub kafka_slow: SlowArg,
+    /// Frames that may wait in memory for Kafka
+    #[arg(long, value_name = "FRAMES", default_value_t = CAPACITY as u32, requires = "kafka", value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    pub kafka_queue: u32,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = pair.ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
 /// Frames that wait on disk.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct SpillArgs {
@@ -68,7 +118,8 @@ pub struct SpillArgs {
 }
 
 impl SpillArgs {
-    fn settings(&self) -> Option<SpillSettings> {
+    /// Where and how much, if anything may wait on disk.
+    pub fn settings(&self) -> Option<SpillSettings> {
         let dir = self.spill.clone()?;
         Some(SpillSettings {
             dir,
@@ -105,7 +156,7 @@ fn kind(name: &str) -> Result<Kind, String> {
 }
 
 #[cfg_attr(
-    not(feature = "nats"),
+    not(any(feature = "nats", feature = "kafka")),
     allow(dead_code, reason = "no broker is built in")
 )]
 fn stream(
@@ -170,5 +221,36 @@ pub fn nats(node: &Arc<Node>, args: &NatsArgs, spill: &SpillArgs) -> Result<Opti
         };
         let nats = server::out::nats::Nats::start(node, &settings).context("--nats")?;
         Ok(Some(Box::new(nats)))
+    }
+}
+
+/// The sender to Kafka, if one was asked for.
+pub fn kafka(node: &Arc<Node>, args: &KafkaArgs, spill: &SpillArgs) -> Result<Option<Sender>> {
+    let Some(brokers) = &args.kafka else {
+        return Ok(None);
+    };
+    #[cfg(not(feature = "kafka"))]
+    {
+        let _ = (node, brokers, spill);
+        anyhow::bail!(
+            "--kafka: built without the feature kafka; build with `cargo build --release --features kafka`"
+        )
+    }
+    #[cfg(feature = "kafka")]
+    {
+        let settings = server::out::kafka::Settings {
+            brokers: brokers.clone(),
+            prefix: args.kafka_topic.clone(),
+            options: args.kafka_set.clone(),
+            stream: stream(
+                &args.kafka_kinds,
+                args.kafka_format,
+                (args.kafka_slow, args.kafka_queue),
+                spill,
+            )
+            .context("--kafka-slow")?,
+        };
+        let kafka = server::out::kafka::Kafka::start(node, &settings).context("--kafka")?;
+        Ok(Some(Box::new(kafka)))
     }
 }

@@ -10,6 +10,7 @@
 mod args;
 mod ask;
 mod brokers;
+mod columns;
 mod compose;
 mod demo;
 mod doctor;

@@ -9,21 +9,26 @@ use server::out::multicast::{Multicast, Settings};
 
 use crate::args::OutArgs;
 use crate::brokers::{self, Sender};
+use crate::columns;
 
 /// Alive until dropped, which is when the last frames are sent.
 #[derive(Default)]
 pub struct Outputs {
     _multicast: Option<Multicast>,
-    _brokers: Vec<Sender>,
+    _others: Vec<Sender>,
 }
 
 impl Outputs {
     /// Starts what was asked for. To be called before the feeds, so that nothing is missed.
     pub fn start(node: &Arc<Node>, args: &OutArgs) -> Result<Self> {
-        let brokers = [brokers::nats(node, &args.nats, &args.spill)?];
+        let others = [
+            brokers::nats(node, &args.nats, &args.spill)?,
+            brokers::kafka(node, &args.kafka, &args.spill)?,
+            columns::parquet(node, &args.columns, &args.spill)?,
+        ];
         Ok(Self {
             _multicast: multicast(node, args)?,
-            _brokers: brokers.into_iter().flatten().collect(),
+            _others: others.into_iter().flatten().collect(),
         })
     }
 }

@@ -28,7 +28,7 @@ use tokio::net::TcpListener;
 use crate::args::DemoArgs;
 use crate::outputs::Outputs;
 use crate::speaker::{self, Outgoing, VenueThread};
-use crate::{compose, print};
+use crate::{columns, compose, print};
 use wires::Wires;
 
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -162,6 +162,7 @@ async fn serve(
         fix_task = Some(open.task);
     }
     let app = Arc::new(app);
+    columns::flight(&args.out.columns, &app).await?;
     if args.json {
         print::json(&json!({
             "listening": format!("http://{address}"), "seed": config.seed, "fix": fix_address,

@@ -27,7 +27,7 @@ pub use fast::FastArgs;
 
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
 use crate::outputs::Outputs;
-use crate::{compose, ingest, print};
+use crate::{columns, compose, ingest, print};
 
 /// Serves until Ctrl-C.
 pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
@@ -76,6 +76,7 @@ async fn serve(
         let opened = app.risk.record_to(path);
         opened.with_context(|| format!("cannot append to {}", path.display()))?;
     }
+    columns::flight(&args.out.columns, &app).await?;
     greet(args, node, address, fix.as_ref().map(|fix| fix.address));
     let watched = Arc::clone(node);
     let stop_asked = async move {

@@ -1,5 +1,6 @@
 //! HTTP: routes and what they refuse. Shapes are in docs/api.md and `/openapi.json`.
 
+mod arrow;
 mod ask;
 mod assets;
 mod documents;
@@ -55,6 +56,7 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/feed", get(market::feed))
         .route("/v1/rejected", get(market::rejected))
         .route("/v1/outlets", get(outlets::list))
+        .route("/v1/arrow/{table}", get(arrow::table))
         .route("/v1/documents", get(documents::list).post(documents::store))
         .route(
             "/v1/documents/{*id}",

@@ -3,8 +3,12 @@
 //! When that part is gone the outlet meets its policy, `/v1/outlets`, `/metrics` and `/readyz` say so,
 //! one line is logged, and everything else goes on.
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 pub mod broker;
 mod health;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod multicast;
 pub mod names;
 #[cfg(feature = "nats")]
