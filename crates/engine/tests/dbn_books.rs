@@ -1,6 +1,9 @@
 //! Every order of ES March 2024 over Christmas, and Databento's small files of the other schemas,
 //! from file to books. The facts were found by independent programs (MANIFEST.md of the recordings).
 
+#[path = "../../market/tests/common/windows.rs"]
+mod windows;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -190,6 +193,35 @@ fn the_snapshot_alone_is_the_book_of_8725_orders() {
     let pipeline = replay(&path);
     assert_eq!(pipeline.events().orders(), 8_725);
     assert_eq!(pipeline.events().rejected().total(), 0);
+}
+
+/// Bars of a second and of a minute, and a VWAP over a minute, equal what the prints say.
+#[test]
+fn windows_of_es_equal_its_prints() {
+    let Some(path) = shared("nautilus/esh4-glbx-mdp3-20231225.mbo.dbn.zst") else {
+        return;
+    };
+    let config = PipelineConfig::default();
+    let mut file = DbnFile::open(&path).expect("a DBN file");
+    let mut pipeline = DbnPipeline::new(&config);
+    pipeline.header(&file.metadata().expect("it has a header"));
+    let mut told = windows::Windows::default();
+    let (mut frames, mut last_ns) = (Vec::new(), 0);
+    while let Some(record) = file.next_record() {
+        let record = record.expect("a whole file");
+        if let Ok(Record::Mbo(mbo)) = decode(record) {
+            last_ns = last_ns.max(mbo.ts_recv.get().unwrap_or(0));
+        }
+        pipeline.record(record);
+        pipeline.publish(&mut frames);
+        frames.drain(..).for_each(|frame| told.frame(&frame));
+    }
+    pipeline.tick(last_ns + 120_000_000_000);
+    pipeline.publish(&mut frames);
+    frames.drain(..).for_each(|frame| told.frame(&frame));
+    let (bars, vwaps) = told.check(&config.bar_ns);
+    println!("{bars} bars, {vwaps} VWAPs");
+    assert!(bars > 100 && vwaps > 1_000, "{bars} bars, {vwaps} VWAPs");
 }
 
 fn replay(path: &Path) -> DbnPipeline {

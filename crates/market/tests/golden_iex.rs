@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use common::windows::Windows;
 use market::event::{InstrumentId, Price, Qty, Side};
 use market::pipeline::{IexPipeline, PipelineConfig};
 use market::publish::{Frame, Integrity};
@@ -122,6 +123,46 @@ struct Told {
     crossed: u64,
     /// Sides of books that were compared and not empty.
     filled: usize,
+}
+
+/// Seconds and minutes, and a VWAP over a minute, equal what the prints say.
+#[test]
+fn windows_equal_the_prints() {
+    let Some(path) = common::shared("iex/TOPS16.pcapng.gz") else {
+        return;
+    };
+    let packed = std::fs::read(path).expect("it exists");
+    let mut bytes = Vec::new();
+    flate2::read::MultiGzDecoder::new(&packed[..])
+        .read_to_end(&mut bytes)
+        .expect("whole gzip");
+    // Times of one symbol run behind those of another: without patience some prints are late.
+    let config = PipelineConfig {
+        instruments_limit: 8_000,
+        levels_reserve: 8,
+        lateness_ns: 1_000_000_000,
+        ..PipelineConfig::default()
+    };
+    let mut pipeline = IexPipeline::new(&config);
+    let (mut told, mut frames, mut last_ns) = (Windows::default(), Vec::new(), 0);
+    for record in Reader::new(&bytes)
+        .expect("a capture")
+        .map_while(Result::ok)
+    {
+        let payload = pcap::udp(&record).expect("UDP only").payload;
+        pipeline.packet(record.ts_ns, payload);
+        last_ns = record.ts_ns;
+        pipeline.publish(&mut frames);
+        frames.drain(..).for_each(|frame| told.frame(&frame));
+    }
+    pipeline.tick(last_ns + 120_000_000_000);
+    pipeline.publish(&mut frames);
+    frames.drain(..).for_each(|frame| told.frame(&frame));
+    let (late_bars, late_vwaps) = pipeline.events().late();
+    assert_eq!((late_bars.dropped, late_vwaps.dropped), (0, 0));
+    let (bars, vwaps) = told.check(&config.bar_ns);
+    println!("{bars} bars, {vwaps} VWAPs");
+    assert!(bars > 100 && vwaps > 1_000, "{bars} bars, {vwaps} VWAPs");
 }
 
 fn replay(name: &str) -> Option<(Naive, IexPipeline, Told)> {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses its part")]
 
 pub mod stream;
+pub mod windows;
 
 use std::path::PathBuf;
 
