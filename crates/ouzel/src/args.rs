@@ -66,7 +66,7 @@ Examples:
   ouzel demo --seed 7 --symbols 60 --rate 50000
   ouzel demo --fix 9878
   ouzel demo --listen 127.0.0.1:0 --for 60 --json")]
-    Demo(DemoArgs),
+    Demo(Box<DemoArgs>),
     /// Serve live feeds, documents and questions over HTTP and WebSocket
     #[command(after_help = "\
 Examples:

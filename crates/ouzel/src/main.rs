@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let json = args.json();
     let outcome = match args.command {
-        Command::Demo(demo) => demo::run(demo),
+        Command::Demo(demo) => demo::run(*demo),
         Command::Serve(serve) => serve::run(serve),
         Command::Replay(replay) => replay::run(&replay),
         Command::Ask(ask) => ask::run(&ask),
