@@ -20,6 +20,6 @@ fuzz_target!(|text: &[u8]| match parse(text) {
 
 fn walk(levels: &Levels<'_>) {
     assert_eq!(levels.iter().count(), levels.len());
-    assert_eq!(levels.texts().count(), levels.len());
+    assert_eq!(levels.texts().count(), levels.len() + levels.beyond());
     assert!(levels.iter().all(|level| level.price_e9 >= 0 && level.qty_e8 >= 0));
 }

@@ -144,3 +144,15 @@ proptest! {
         }
     }
 }
+
+/// Found by fuzzing: an ask beyond any market is walked as text and stepped over as a level.
+#[test]
+fn an_ask_beyond_the_limit_is_counted_apart() {
+    let text = br#"{"bids":[],"asks":[["55555555555555555555.5","2"]],"type":"snapshot","product_id":"B-U"}"#;
+    let Ok(Message::Snapshot(snapshot)) = parse(text) else {
+        panic!("a snapshot")
+    };
+    let asks = &snapshot.asks;
+    assert_eq!((asks.len(), asks.beyond()), (0, 1));
+    assert_eq!((asks.iter().count(), asks.texts().count()), (0, 1));
+}
