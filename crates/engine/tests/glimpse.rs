@@ -443,6 +443,7 @@ fn a_server_lets_in_whom_it_knows_and_no_more_than_it_can_bear() {
     let ask = || fetch(&known, Snapshot::default(), &|| false);
     let mut snapshot = None;
     eventually("its turn", || {
+        // Refused while another has its turn.
         snapshot = ask().ok();
         snapshot.is_some()
     });

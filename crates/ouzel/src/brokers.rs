@@ -200,6 +200,7 @@ pub fn nats(node: &Arc<Node>, args: &NatsArgs, spill: &SpillArgs) -> Result<Opti
     };
     #[cfg(not(feature = "nats"))]
     {
+        // Used by the build that has the feature.
         let _ = (node, url, spill);
         anyhow::bail!(
             "--nats: built without the feature nats; build with `cargo build --release --features nats`"
@@ -231,6 +232,7 @@ pub fn kafka(node: &Arc<Node>, args: &KafkaArgs, spill: &SpillArgs) -> Result<Op
     };
     #[cfg(not(feature = "kafka"))]
     {
+        // Used by the build that has the feature.
         let _ = (node, brokers, spill);
         anyhow::bail!(
             "--kafka: built without the feature kafka; build with `cargo build --release --features kafka`"

@@ -33,6 +33,7 @@ pub fn parquet(node: &Arc<Node>, args: &ColumnArgs, spill: &SpillArgs) -> Result
     };
     #[cfg(not(feature = "arrow"))]
     {
+        // Used by the build that has the feature.
         let _ = (node, dir, spill);
         anyhow::bail!(
             "--parquet: built without the feature arrow; build with `cargo build --release --features arrow`"
@@ -72,6 +73,7 @@ pub async fn flight(args: &ColumnArgs, app: &Arc<App>) -> Result<()> {
     };
     #[cfg(not(feature = "arrow"))]
     {
+        // Used by the build that has the feature.
         let _ = (address, app);
         anyhow::bail!(
             "--flight: built without the feature arrow; build with `cargo build --release --features arrow`"

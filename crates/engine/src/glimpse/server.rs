@@ -178,6 +178,7 @@ impl Doorkeeper {
             counts.clients.fetch_sub(1, Ordering::AcqRel);
         };
         let thread = std::thread::Builder::new().name("glimpse-client".to_owned());
+        // Without a thread the client finds its connection closed, and asks again.
         let spawned = thread.spawn(serve).ok();
         if spawned.is_none() {
             self.counts.clients.fetch_sub(1, Ordering::AcqRel);

@@ -68,6 +68,7 @@ impl Desk {
             }
             b"x" => list(session, &door.node.market(), &message, now_ns),
             kind => {
+                // The session let nothing through without a number.
                 let seq = message.get(tag::MSG_SEQ_NUM).and_then(|f| f.uint().ok());
                 session.unsupported(seq.unwrap_or_default(), kind, now_ns);
             }
@@ -333,9 +334,10 @@ fn snapshot(
         }
         if all.is_empty() {
             // Nothing rests and nothing traded: that is news too.
-            let flags = seen.book.as_ref().map(Flags::of_book);
+            let book = seen.book.as_ref();
+            let flags = book.map_or_else(|| Flags::of(seen.integrity()), Flags::of_book);
             w.uint(tag::NO_MD_ENTRIES, 1).char(tag::MD_ENTRY_TYPE, b'J');
-            flags.unwrap_or_default().write(w);
+            flags.write(w);
             return;
         }
         w.uint(tag::NO_MD_ENTRIES, all.len() as u64);

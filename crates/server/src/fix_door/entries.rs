@@ -132,6 +132,7 @@ pub fn print(print: &TradePrint) -> Entry {
 
 /// Opening price, high, low, sliding VWAP and volume of the session, as far as there are any.
 pub fn statistics(symbol: &SymbolView, kinds: Kinds) -> Vec<Entry> {
+    // A symbol without an event has no statistics either, so the time is not sent.
     let at_ns = symbol.ts_event().unwrap_or_default();
     let flags = Flags::of(symbol.integrity());
     let bars = || symbol.bars.values().next().into_iter().flatten();

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use market::pipeline::session_name;
@@ -24,6 +23,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, Pur
 
 use super::Health;
 use super::broker::{Message, Messages, Stream};
+use super::thread::Thread;
 
 /// Messages that may be under way; a broker that is gone holds no more than these.
 const UNDER_WAY: usize = 16_384;
@@ -65,8 +65,7 @@ pub enum StartError {
 
 /// The running sender. Dropping it waits a second at most for what is under way, and stops.
 pub struct Kafka {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Thread,
 }
 
 impl Kafka {
@@ -99,24 +98,9 @@ impl Kafka {
             stop: Arc::clone(&stop),
             health: Health::default(),
         };
-        let thread = std::thread::Builder::new()
-            .name("kafka".to_owned())
-            .spawn(move || worker.work())
-            .map_err(StartError::Thread)?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Kafka {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            // A panic was already printed by its thread.
-            let _ended = thread.join();
-        }
+        let thread = Thread::spawn("kafka", stop, move || worker.work());
+        let thread = thread.map_err(StartError::Thread)?;
+        Ok(Self { _thread: thread })
     }
 }
 

@@ -9,7 +9,6 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use engine::udp::{OpenError, RequestServer, Sender, SenderConfig};
@@ -18,6 +17,7 @@ use node::Node;
 use node::outlet::{Laned, Outlet, SlowPolicy};
 
 use super::Health;
+use super::thread::Thread;
 
 /// Frames that may wait for this thread; it sends faster than one core publishes.
 const CAPACITY: usize = 16_384;
@@ -75,11 +75,10 @@ pub struct Counts {
 
 /// The running sender. Dropping it says end of session and stops it.
 pub struct Multicast {
-    stop: Arc<AtomicBool>,
     counts: Arc<Counts>,
     retransmit: Option<SocketAddr>,
     session: [u8; 10],
-    thread: Option<JoinHandle<()>>,
+    _thread: Thread,
 }
 
 impl Multicast {
@@ -118,16 +117,13 @@ impl Multicast {
             stop: Arc::clone(&stop),
             health: Health::default(),
         };
-        let thread = std::thread::Builder::new()
-            .name("multicast".to_owned())
-            .spawn(move || worker.work())
-            .map_err(StartError::Thread)?;
+        let thread = Thread::spawn("multicast", stop, move || worker.work());
+        let thread = thread.map_err(StartError::Thread)?;
         Ok(Self {
-            stop,
             counts,
             retransmit,
             session,
-            thread: Some(thread),
+            _thread: thread,
         })
     }
 
@@ -147,16 +143,6 @@ impl Multicast {
     #[must_use]
     pub fn session(&self) -> [u8; 10] {
         self.session
-    }
-}
-
-impl Drop for Multicast {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            // A panic was already printed by its thread.
-            let _ended = thread.join();
-        }
     }
 }
 

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use async_nats::client::PublishErrorKind;
@@ -25,6 +24,7 @@ use node::outlet::{FarSide, Kind, Laned, Outlet};
 
 use super::Health;
 use super::broker::{Address, Message, Messages, Stream, token};
+use super::thread::Thread;
 use crate::connect::Backoff;
 
 /// Frames in flight: what a broken connection makes uncertain.
@@ -86,8 +86,7 @@ pub enum StartError {
 
 /// The running sender. Dropping it sends what waits, for a second at most, and stops.
 pub struct Nats {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Thread,
 }
 
 impl Nats {
@@ -124,24 +123,11 @@ impl Nats {
             stop: Arc::clone(&stop),
             health: Health::default(),
         };
-        let thread = std::thread::Builder::new()
-            .name("nats".to_owned())
-            .spawn(move || runtime.block_on(worker.work(servers, options, names)))
-            .map_err(StartError::Thread)?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Nats {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            // A panic was already printed by its thread.
-            let _ended = thread.join();
-        }
+        let thread = Thread::spawn("nats", stop, move || {
+            runtime.block_on(worker.work(servers, options, names))
+        });
+        let thread = thread.map_err(StartError::Thread)?;
+        Ok(Self { _thread: thread })
     }
 }
 

@@ -265,6 +265,7 @@ impl Back {
     fn next(&mut self) -> Option<Laned> {
         let lost = match self.file.next(&mut self.record) {
             Next::Record => {
+                // What cannot be read is counted below, whatever the reason.
                 let read = Message::parse(&self.record).ok();
                 match read.and_then(|message| ouzel::read(&message)) {
                     Some(laned) => return Some(laned),

@@ -13,7 +13,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use arrow_schema::ArrowError;
@@ -32,6 +31,7 @@ use crate::json::Instant as Stamp;
 use crate::out::Health;
 use crate::out::broker::Stream;
 use crate::out::names::Names;
+use crate::out::thread::Thread;
 
 const BATCH: usize = 8_192;
 /// Longest wait for a frame: so often is looked whether a file is old enough.
@@ -71,8 +71,7 @@ pub enum StartError {
 
 /// The running writer. Dropping it closes the files.
 pub struct Parquet {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Thread,
 }
 
 impl Parquet {
@@ -103,24 +102,9 @@ impl Parquet {
             stop: Arc::clone(&stop),
             health: Health::default(),
         };
-        let thread = std::thread::Builder::new()
-            .name("parquet".to_owned())
-            .spawn(move || worker.work())
-            .map_err(StartError::Thread)?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Parquet {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            // A panic was already printed by its thread.
-            let _ended = thread.join();
-        }
+        let thread = Thread::spawn("parquet", stop, move || worker.work());
+        let thread = thread.map_err(StartError::Thread)?;
+        Ok(Self { _thread: thread })
     }
 }
 
