@@ -5,7 +5,19 @@ use std::sync::Arc;
 use crate::ring::FrameSender;
 use market::pipeline::{FastPipeline, ItchPipeline, RejectRing, RelayPipeline};
 use market::reference::Table;
+use market::window::LateCount;
 use wire::moldudp64::Request;
+
+/// What came behind the watermark, by what it was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Late {
+    /// Prints for bars.
+    pub bars: LateCount,
+    /// Prints for the sliding VWAP.
+    pub vwap: LateCount,
+    /// Prints and quotes for measures.
+    pub measures: LateCount,
+}
 
 /// A pure state machine between payloads and frames. The lane drives it: payloads, then `tick`
 /// when time has passed, then requests, then `publish`.
@@ -37,6 +49,11 @@ pub trait Pipeline {
     /// Reference data to put in force; ignored where there is no use for it.
     fn swap_reference(&mut self, table: Arc<Table>) {
         drop(table);
+    }
+
+    /// What came behind the watermark so far; all 0 where nothing is counted in windows.
+    fn late(&self) -> Late {
+        Late::default()
     }
 
     /// The last packets and messages that could not be used, if the pipeline keeps them.
@@ -82,6 +99,15 @@ impl Pipeline for ItchPipeline {
 
     fn swap_reference(&mut self, table: Arc<Table>) {
         Self::swap_reference(self, table);
+    }
+
+    fn late(&self) -> Late {
+        let (bars, vwap) = Self::late(self);
+        Late {
+            bars,
+            vwap,
+            measures: self.late_measures(),
+        }
     }
 
     fn rejected(&self) -> Option<&RejectRing> {
@@ -161,6 +187,15 @@ impl Pipeline for FastPipeline {
 
     fn swap_reference(&mut self, table: Arc<Table>) {
         Self::swap_reference(self, table);
+    }
+
+    fn late(&self) -> Late {
+        let (bars, vwap) = self.events().late();
+        Late {
+            bars,
+            vwap,
+            measures: self.events().late_measures(),
+        }
     }
 
     fn rejected(&self) -> Option<&RejectRing> {

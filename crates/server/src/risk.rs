@@ -3,7 +3,7 @@
 //!
 //! Quantities are kept in 1e-8 of a unit, so that shares and coins have the same limits' scale.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -11,14 +11,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use market::event::{Price, Qty, Side};
 use market::publish::Integrity;
-use market::risk::{AccountId, Gate, Limits, Order, Record, RiskError};
+use market::risk::{AccountId, Action, Gate, Limits, Order, Record, RiskError};
 use node::Node;
 
-use crate::json::risk::RecordRow;
+use crate::json::risk::{RecordRow, reason_word};
 
 const ACCOUNTS: usize = 64;
 const INSTRUMENTS: usize = 16_384;
 const RECORDS: usize = 65_536;
+/// The verdict without a reason against.
+const ALLOWED: &str = "allowed";
 
 /// Limits until others are set: small, so that a forgotten setting stops orders and not losses.
 pub const LIMITS: Limits = Limits {
@@ -75,6 +77,8 @@ struct Inner {
     instruments: HashMap<String, u32>,
     names: Names,
     log: Option<File>,
+    /// Checks so far by their word.
+    verdicts: BTreeMap<&'static str, u64>,
 }
 
 /// Names by number, for records.
@@ -94,6 +98,7 @@ impl Default for Desk {
             instruments: HashMap::new(),
             names: Names::default(),
             log: None,
+            verdicts: BTreeMap::from([(ALLOWED, 0)]),
         }))
     }
 }
@@ -134,7 +139,12 @@ impl Desk {
             qty: asked.qty,
         };
         let record = inner.gate.check(&order, now_ns)?;
-        inner.keep(&record)
+        let row = inner.keep(&record)?;
+        if let Action::Checked(reason) = record.action {
+            let word = reason.map_or(ALLOWED, reason_word);
+            *inner.verdicts.entry(word).or_default() += 1;
+        }
+        Ok(row)
     }
 
     /// Part of an open order was filled, or is gone.
@@ -195,6 +205,12 @@ impl Desk {
             inner.gate.is_killed(),
             inner.gate.digest(),
         )
+    }
+
+    /// How often each verdict was given, by its word: `allowed`, or the reason.
+    #[must_use]
+    pub fn verdicts(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().verdicts.clone()
     }
 
     /// At most `count` records from number `from` on, oldest first.

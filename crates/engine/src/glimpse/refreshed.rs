@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::Snapshot;
 use super::client::SnapshotLink;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Late, Pipeline};
 use crate::ring::FrameSender;
 use market::pipeline::{ItchPipeline, Offered, RejectRing};
 use market::reference::Table;
@@ -128,6 +128,10 @@ impl<P: Refreshable> Pipeline for Refreshed<P> {
 
     fn swap_reference(&mut self, table: Arc<Table>) {
         self.pipeline.swap_reference(table);
+    }
+
+    fn late(&self) -> Late {
+        self.pipeline.late()
     }
 
     fn rejected(&self) -> Option<&RejectRing> {

@@ -1,5 +1,6 @@
 //! What a lane tells about itself, a few times a second, through a ring of its own.
 
+use crate::pipeline::Late;
 use stdx::{Buckets, Histogram};
 
 /// Times from the kernel's receive stamp to publication, one value a payload.
@@ -64,6 +65,8 @@ pub struct Report {
     /// The lane's time minus UTC, ns: what is left of those jumps, drawn in slowly. Receive stamps
     /// are off by it meanwhile.
     pub clock_skew_ns: i64,
+    /// What came behind the watermark.
+    pub late: Late,
     /// Frames put into the ring.
     pub frames: u64,
     /// How often the ring was full.

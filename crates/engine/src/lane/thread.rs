@@ -364,6 +364,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             requests: self.requests,
             clock_steps: self.clock.timeline.steps(),
             clock_skew_ns: self.clock.timeline.skew_ns(),
+            late: self.pipeline.late(),
             frames: self.ends.sender.sent(),
             frames_refused: self.ends.sender.refused(),
             latency: Latency::of(&self.total),

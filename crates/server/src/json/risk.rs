@@ -175,7 +175,8 @@ impl RecordRow {
     }
 }
 
-fn reason_word(reason: Reason) -> &'static str {
+/// The reason as records and metrics say it.
+pub fn reason_word(reason: Reason) -> &'static str {
     match reason {
         Reason::Killed => "killed",
         Reason::Rate => "rate",

@@ -164,7 +164,28 @@ pub fn lanes(view: &MarketView, page: &mut Page) {
         "The lane's time and receive stamps minus UTC: what is left of those jumps.",
     );
     page.sample(name, &[], view.report.clock_skew_ns as f64 / 1e9);
+    late(view, page);
     latency(view, page);
+}
+
+/// Of the first lane; links to venues over WebSocket do not count theirs here.
+fn late(view: &MarketView, page: &mut Page) {
+    let name = "ouzel_late_events_total";
+    page.family(
+        name,
+        "counter",
+        "Prints (and quotes, of measures) behind the watermark: still counted in, or dropped.",
+    );
+    let late = view.report.late;
+    for (window, count) in [
+        ("bars", late.bars),
+        ("vwap", late.vwap),
+        ("measures", late.measures),
+    ] {
+        for (outcome, value) in [("applied", count.applied), ("dropped", count.dropped)] {
+            page.sample(name, &[("window", window), ("outcome", outcome)], value);
+        }
+    }
 }
 
 fn counters<T>(rows: &[Row<T>], from: &T, page: &mut Page) {

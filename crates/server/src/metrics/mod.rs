@@ -118,6 +118,7 @@ impl Metrics {
         if let Some(fix) = app.fix() {
             fix.page(&mut page);
         }
+        risk(app, &mut page);
         memory(app, &mut page);
         page.finish()
     }
@@ -184,6 +185,22 @@ fn doors(inner: &Inner, page: &mut Page) {
         "States replaced by newer ones before a client was sent them.",
     );
     page.sample(name, &[], inner.stream_conflated);
+}
+
+fn risk(app: &App, page: &mut Page) {
+    let name = "ouzel_risk_verdicts_total";
+    page.family(
+        name,
+        "counter",
+        "Pre-trade checks by verdict: allowed, or the reason against.",
+    );
+    for (verdict, count) in app.risk.verdicts() {
+        page.sample(name, &[("verdict", verdict)], count);
+    }
+    let name = "ouzel_risk_killed";
+    page.family(name, "gauge", "Whether the kill switch for all is thrown.");
+    let (_, is_killed, _) = app.risk.state();
+    page.sample(name, &[], u64::from(is_killed));
 }
 
 fn memory(app: &App, page: &mut Page) {
