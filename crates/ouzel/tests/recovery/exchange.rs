@@ -40,6 +40,12 @@ struct Shared {
     stop: AtomicBool,
 }
 
+/// A port of loopback that the system picks.
+pub fn anywhere() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
+}
+
+/// For UDP, where nobody listens yet.
 pub fn free_port() -> SocketAddrV4 {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     match socket.local_addr().expect("bound") {
@@ -79,16 +85,24 @@ impl Market {
         }
     }
 
-    /// Its snapshot server, on `address`.
+    /// Its snapshot server, on `address`; one that was used before may take a moment to be free.
     pub fn snapshots(&self, address: SocketAddr) -> GlimpseServer {
         let shared = Arc::clone(&self.shared);
-        let provider = move || {
+        let provider = Arc::new(move || {
             let mut snapshot = Snapshot::default();
             let venue = shared.venue.lock().expect("no thread panics");
             venue.snapshot(&mut |message: &[u8]| assert!(snapshot.push(message)));
             Some(snapshot)
-        };
-        GlimpseServer::open(address, ServeConfig::new(SESSION), Arc::new(provider)).expect("a port")
+        });
+        let began = std::time::Instant::now();
+        loop {
+            let config = ServeConfig::new(SESSION);
+            match GlimpseServer::open(address, config, provider.clone()) {
+                Ok(server) => return server,
+                Err(error) => assert!(began.elapsed() < super::common::PATIENCE, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Cuts both lines, or joins them again.

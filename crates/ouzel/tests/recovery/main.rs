@@ -11,12 +11,12 @@
 mod common;
 mod exchange;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Running, arg};
-use exchange::{Market, SESSION, free_port};
+use exchange::{Market, SESSION, anywhere, free_port};
 use serde_json::Value;
 
 fn metric(ouzel: &Running, name: &str) -> f64 {
@@ -48,8 +48,8 @@ fn check(health: &Value, name: &str) -> (bool, String) {
 #[test]
 fn both_lines_cut_for_longer_than_anybody_keeps() {
     let market = Market::open();
-    let address = SocketAddr::V4(free_port());
-    let first = market.snapshots(address);
+    let first = market.snapshots(anywhere());
+    let address = first.address();
     let dir = tempfile::tempdir().expect("a folder");
     let ouzel = market.serve(&dir, address, &[]);
     ouzel.until("/v1/feed", |feed| feed["state"] == "live");
@@ -96,8 +96,8 @@ fn both_lines_cut_for_longer_than_anybody_keeps() {
 fn a_feed_joined_in_mid_session_by_two_lanes() {
     let market = Market::open();
     std::thread::sleep(Duration::from_millis(1_500));
-    let address = SocketAddr::V4(free_port());
-    let _server = market.snapshots(address);
+    let server = market.snapshots(anywhere());
+    let address = server.address();
     let dir = tempfile::tempdir().expect("a folder");
     let ouzel = market.serve(&dir, address, &["--lanes", "2"]);
     let feed = ouzel.until("/v1/feed", |feed| {
@@ -114,7 +114,11 @@ fn a_feed_joined_in_mid_session_by_two_lanes() {
 /// The command that speaks, and the one that listens, as the help of both says.
 #[test]
 fn two_processes_and_a_cut_between_them() {
-    let [a, b, requests, glimpse] = [(); 4].map(|()| free_port().to_string());
+    let [a, b, requests] = [(); 3].map(|()| free_port().to_string());
+    let glimpse = std::net::TcpListener::bind(anywhere())
+        .and_then(|listener| listener.local_addr())
+        .expect("a port")
+        .to_string();
     let mut venue = std::process::Command::new(env!("CARGO_BIN_EXE_ouzel"))
         .args(["venue", "--line-a", &a, "--line-b", &b])
         .args(["--retransmit", &requests, "--glimpse", &glimpse])
@@ -165,8 +169,8 @@ fn two_processes_and_a_cut_between_them() {
 #[test]
 fn somebody_else_sends_to_the_group() {
     let market = Market::open();
-    let address = SocketAddr::V4(free_port());
-    let _server = market.snapshots(address);
+    let server = market.snapshots(anywhere());
+    let address = server.address();
     let dir = tempfile::tempdir().expect("a folder");
     let ouzel = market.serve(&dir, address, &[]);
     ouzel.until("/v1/feed", |feed| feed["state"] == "live");
@@ -203,8 +207,8 @@ fn somebody_else_sends_to_the_group() {
 #[test]
 fn a_silence_of_both_lines_is_not_ready_and_flagged() {
     let market = Market::open();
-    let address = SocketAddr::V4(free_port());
-    let _server = market.snapshots(address);
+    let server = market.snapshots(anywhere());
+    let address = server.address();
     let dir = tempfile::tempdir().expect("a folder");
     let ouzel = market.serve(&dir, address, &[]);
     ouzel.until("/v1/feed", |feed| feed["state"] == "live");
@@ -231,8 +235,8 @@ fn a_silence_of_both_lines_is_not_ready_and_flagged() {
 #[test]
 fn a_process_that_stood_still_goes_on() {
     let market = Market::open();
-    let address = SocketAddr::V4(free_port());
-    let _server = market.snapshots(address);
+    let server = market.snapshots(anywhere());
+    let address = server.address();
     let dir = tempfile::tempdir().expect("a folder");
     let ouzel = market.serve(&dir, address, &[]);
     ouzel.until("/v1/feed", |feed| feed["state"] == "live");
