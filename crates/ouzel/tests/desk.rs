@@ -81,6 +81,7 @@ fn orders_are_checked_against_the_market_the_limits_and_the_switch() {
     );
 
     let mut limits = ouzel.get("/v1/risk")["limits"].clone();
+    assert_eq!(limits["notional_max"], 1_000_000.0, "{limits}");
     limits["position_max"] = 150.into();
     ouzel.post("/v1/risk/limits", &limits);
     let much = ask(price, 100);

@@ -169,12 +169,7 @@ async fn serve(
             "simulated": true, "lines": wires.groups(), "multicast": wires.multicast,
         }));
     } else {
-        print::line(tape::opening(args, address, wires));
-        if let Some(at) = &fix_address {
-            print::line(format!(
-                "  FIX      {at}, OUZEL for CLIENT44 (FIX.4.4) and CLIENT50 (FIXT.1.1)"
-            ));
-        }
+        print::line(tape::opening(args, address, wires, fix_address.as_deref()));
     }
     let limit = args.for_s.map(Duration::from_secs);
     let printer = tokio::spawn(tape::follow(Arc::clone(node), args.json));

@@ -15,7 +15,7 @@ use crate::print;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// The first lines.
-pub fn opening(args: &DemoArgs, address: SocketAddr, wires: &Wires) -> String {
+pub fn opening(args: &DemoArgs, address: SocketAddr, wires: &Wires, fix: Option<&str>) -> String {
     let [a, b] = [0, 1].map(|idx| wires.groups()[idx].clone());
     let kind = match (&wires.trouble, wires.multicast) {
         (_, true) => "multicast on loopback".to_owned(),
@@ -32,11 +32,14 @@ pub fn opening(args: &DemoArgs, address: SocketAddr, wires: &Wires) -> String {
     } else {
         format!(" --url http://{address}")
     };
+    let fix = fix.map_or_else(String::new, |at| {
+        format!("  FIX      {at}, OUZEL for CLIENT44 (FIX.4.4) and CLIENT50 (FIXT.1.1)\n")
+    });
     format!(
         "Ouzel demo: a SIMULATED venue, seed {seed}, {symbols} symbols, {loss} % loss on each line\n\
          \n  lines    A {a}, B {b} ({kind})\n  console  http://{address}\n  \
          ask      {ouzel} ask{url} \"what is moving and why?\"\n  \
-         search   {ouzel} search{url} \"guidance cut\"\n  stop     Ctrl-C\n\n\
+         search   {ouzel} search{url} \"guidance cut\"\n{fix}  stop     Ctrl-C\n\n\
          The first planted shock comes within 15 seconds. Signals as they are raised:",
         seed = args.seed,
         symbols = args.symbols,

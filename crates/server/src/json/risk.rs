@@ -68,7 +68,6 @@ pub struct LimitsBody {
 
 impl From<&Limits> for LimitsBody {
     fn from(limits: &Limits) -> Self {
-        let money = |value: i128| value as f64 / MONEY_SCALE as f64;
         Self {
             collar_bp: limits.collar_bp,
             reference_age_ms: limits.reference_age_ns / 1_000_000,
@@ -98,6 +97,11 @@ impl LimitsBody {
             gross_max: money(self.gross_max)?,
         })
     }
+}
+
+/// Whole units and the rest apart: a million in 1e-17 is no exact float, and is a million all the same.
+fn money(value: i128) -> f64 {
+    (value / MONEY_SCALE) as f64 + (value % MONEY_SCALE) as f64 / MONEY_SCALE as f64
 }
 
 /// A quantity in the gate's units; `None` when it is negative or too large.
@@ -169,7 +173,7 @@ impl RecordRow {
             qty: order.map(|order| units(order.qty.0)),
             reference: record.reference.map(Price::to_f64),
             position: record.position as f64 / QTY_SCALE as f64,
-            gross: record.gross as f64 / MONEY_SCALE as f64,
+            gross: money(record.gross),
             digest: format!("{:016x}", record.digest),
         }
     }
