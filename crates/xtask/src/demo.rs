@@ -33,7 +33,9 @@ impl Demo {
                 "--quiet",
                 "--profile",
                 "test",
-                "--package",
+                // As the tests of the whole workspace do, so that what they built serves here too.
+                "--workspace",
+                "--bin",
                 "ouzel",
             ],
         ))?;

@@ -99,19 +99,24 @@ impl Tools {
         which(program).ok_or_else(|| format!("apt-get could not give `{program}`; {hint} by hand"))
     }
 
-    /// `promtool`, which Debian ships inside `prometheus`. Only the one program is taken out of the package:
-    /// installing it would start a server on the machine.
+    /// `promtool`, which Debian ships inside `prometheus`.
     pub fn promtool(&self) -> Found {
-        self.once("promtool", || self.find_promtool())
+        self.once("promtool", || self.find_of_prometheus("promtool"))
     }
 
-    fn find_promtool(&self) -> Found {
-        let kept = self.root.join(".tools/prometheus/usr/bin/promtool");
-        if let Some(path) = which("promtool").or_else(|| kept.is_file().then(|| kept.clone())) {
+    /// The server itself, to run on a free port of the loopback for the length of a test.
+    pub fn prometheus(&self) -> Found {
+        self.once("prometheus", || self.find_of_prometheus("prometheus"))
+    }
+
+    /// Only the two programs are taken out of the package: installing it would start a server on the machine.
+    fn find_of_prometheus(&self, program: &str) -> Found {
+        let kept = self.root.join(".tools/prometheus/usr/bin").join(program);
+        if let Some(path) = which(program).or_else(|| kept.is_file().then(|| kept.clone())) {
             return Ok(path);
         }
-        self.allowed("promtool from the Debian package prometheus")?;
-        let hint = "no promtool; put one on the PATH (it is part of Prometheus)".to_string();
+        self.allowed("promtool and prometheus from the Debian package prometheus")?;
+        let hint = format!("no {program}; put one on the PATH (it is part of Prometheus)");
         if which("apt-get").is_none() || which("dpkg-deb").is_none() {
             return Err(hint);
         }
@@ -119,7 +124,8 @@ impl Tools {
         fs::create_dir_all(&folder)
             .map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
         let script = "(apt-get download -qq prometheus || (apt-get update -qq && apt-get download -qq prometheus)) \
-                      && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool; rm -f prometheus_*.deb";
+                      && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool ./usr/bin/prometheus; \
+                      rm -f prometheus_*.deb";
         said(Command::new("sh").args(["-c", script]).current_dir(&folder));
         if kept.is_file() { Ok(kept) } else { Err(hint) }
     }

@@ -15,6 +15,7 @@ use crate::tools::{Found, Tools};
 use crate::workspace::Workspace;
 
 const STREAM_TEST: &str = "testdata/stream/stream_test.py";
+const DASHBOARDS_TEST: &str = "testdata/metrics/dashboards_test.py";
 const CONSOLE_TEST: &str = "testdata/console/console_test.py";
 /// The exit status by which a script says that it could not run.
 const SKIP_STATUS: i32 = 77;
@@ -54,6 +55,11 @@ pub fn steps<'a>(
         "metrics",
         "promtool reads the /metrics of a running demo",
         move || metrics(workspace, tools, demo),
+    ));
+    steps.push(Step::new(
+        "dashboards",
+        "every panel and alert, asked of a real Prometheus that scrapes a running demo",
+        move || dashboards(workspace, tools, demo),
     ));
     steps
 }
@@ -125,6 +131,24 @@ fn metrics(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -
             let ok = child.wait()?.success();
             println!("{} lines of metrics", body.lines().count());
             Ok(Outcome::of(ok, "promtool's complaints above"))
+        })
+    })
+}
+
+fn dashboards(
+    workspace: &Workspace,
+    tools: &Tools,
+    demo: &RefCell<Option<Demo>>,
+) -> Result<Outcome> {
+    with_tool(tools.prometheus(), |prometheus| {
+        with_tool(tools.python(), |python| {
+            with_demo(workspace, demo, |demo| {
+                let mut command = Command::new(&python);
+                command
+                    .args([DASHBOARDS_TEST, "--url", &demo.url(), "--prometheus"])
+                    .arg(&prometheus);
+                run_script(command.current_dir(&workspace.root))
+            })
         })
     })
 }
