@@ -1,12 +1,10 @@
 //! Order by order (L3) books of all instruments of a feed.
 
-use super::level_store::{Level, LevelStore, NONE, side_number};
 use super::order_store::{Found, OrderStore};
-use super::queue::Queues;
-use super::sides::Sides;
-use super::{Applied, OrderBook, Reject, rank_of};
+use super::queue::{NONE, Queues};
+use super::sides::{Sides, instrument_of, side_number, side_of};
+use super::{Applied, OrderBook, Reject, price_of, rank_of};
 use crate::event::{Event, InstrumentId, OrderId, Price, Qty, Side};
-use crate::publish::TOP_LEVELS;
 
 /// The largest quantity of one order.
 const QTY_MAX: u64 = (1 << 40) - 1;
@@ -47,7 +45,6 @@ pub struct QueuePosition {
 #[derive(Debug)]
 pub struct BookSet {
     pub(super) orders: OrderStore,
-    pub(super) levels: LevelStore,
     pub(super) sides: Sides,
     pub(super) queues: Queues,
     count: usize,
@@ -55,16 +52,25 @@ pub struct BookSet {
 
 impl BookSet {
     /// Memory for `instruments_limit` books and `orders_limit` live orders in all, on at most
-    /// `levels_reserve` levels a side. About 60 bytes an order and 70 a level, touched as they are used.
+    /// `levels_reserve` levels a side. About 120 bytes an order, 60 a level and 900 an instrument,
+    /// touched as they are used.
     #[must_use]
     pub fn new(instruments_limit: usize, orders_limit: usize, levels_reserve: usize) -> Self {
+        Self::of(instruments_limit, orders_limit, levels_reserve, false)
+    }
+
+    fn of(
+        instruments_limit: usize,
+        orders_limit: usize,
+        levels_reserve: usize,
+        has_queues: bool,
+    ) -> Self {
         let sides_limit = 2 * instruments_limit;
         // Every level has an order.
         let levels_limit = orders_limit.min(sides_limit.saturating_mul(levels_reserve));
         Self {
             orders: OrderStore::new(orders_limit),
-            levels: LevelStore::new(levels_limit),
-            sides: Sides::new(sides_limit, levels_limit),
+            sides: Sides::new(sides_limit, levels_limit, has_queues),
             queues: Queues::off(),
             count: 0,
         }
@@ -78,7 +84,7 @@ impl BookSet {
         orders_limit: usize,
         levels_reserve: usize,
     ) -> Self {
-        let books = Self::new(instruments_limit, orders_limit, levels_reserve);
+        let books = Self::of(instruments_limit, orders_limit, levels_reserve, true);
         let queues = Queues::kept(books.orders.slots() + orders_limit);
         Self { queues, ..books }
     }
@@ -97,7 +103,6 @@ impl BookSet {
     pub fn book(&self, instrument: InstrumentId) -> Option<OrderBook<'_>> {
         ((instrument.0 as usize) < self.count).then_some(OrderBook {
             sides: &self.sides,
-            levels: &self.levels,
             instrument,
         })
     }
@@ -106,11 +111,11 @@ impl BookSet {
     #[must_use]
     pub fn order(&self, id: OrderId) -> Option<Order> {
         let found = self.orders.find(id)?;
-        let level = self.levels.get(found.level);
+        let side = side_of(found.side);
         Some(Order {
-            instrument: level.instrument(),
-            side: level.side(),
-            price: level.price(),
+            instrument: instrument_of(found.side),
+            side,
+            price: price_of(side, found.rank),
             qty: Qty(found.qty),
         })
     }
@@ -131,7 +136,7 @@ impl BookSet {
         Some(position)
     }
 
-    /// The orders at a price, first to trade first; none unless queues are kept.
+    /// The orders at a price, first to trade first; none unless queues are kept. Allocates.
     pub fn queue(
         &self,
         instrument: InstrumentId,
@@ -139,13 +144,15 @@ impl BookSet {
         price: Price,
     ) -> impl Iterator<Item = (OrderId, Qty)> + '_ {
         let known = (instrument.0 as usize) < self.count;
-        let side_number = side_number(instrument, side);
-        let found = known.then(|| self.sides.find(side_number, rank_of(side, price)));
-        let level = found.and_then(Result::ok).map(|(_, level)| level);
-        level.into_iter().flat_map(|level| {
-            let slots = self.queues.of(self.levels.get(level));
-            slots.map(|slot| (self.orders.id_of(slot), Qty(self.orders.qty_of(slot))))
-        })
+        let last = known.then(|| {
+            self.sides
+                .last(side_number(instrument, side), rank_of(side, price))
+        });
+        let slots: Vec<u32> = self.queues.last_first(last.flatten()).collect();
+        slots
+            .into_iter()
+            .rev()
+            .map(|slot| (self.orders.id_of(slot), Qty(self.orders.qty_of(slot))))
     }
 
     /// How many instruments were opened.
@@ -169,13 +176,12 @@ impl BookSet {
     /// How often memory had to grow after start: above zero, raise the limits.
     #[must_use]
     pub fn growths(&self) -> u64 {
-        self.orders.growths() + self.levels.growths() + self.sides.growths() + self.queues.growths()
+        self.orders.growths() + self.sides.growths() + self.queues.growths()
     }
 
     /// Empties all books; instruments stay.
     pub fn clear(&mut self) {
         self.orders.clear();
-        self.levels.clear();
         self.queues.clear();
         (0..2 * self.count as u32).for_each(|side| self.sides.clear(side));
     }
@@ -301,10 +307,9 @@ impl BookSet {
         if old_order_id != order_id && self.orders.find(order_id).is_some() {
             return Err(Reject::DuplicateOrder);
         }
-        let side = self.levels.get(old.level).side();
         let left_near = self.leave(old);
-        let side_number = side_number(instrument, side);
-        let joined_near = self.join(side_number, order_id, rank_of(side, price), qty);
+        let rank = rank_of(side_of(old.side), price);
+        let joined_near = self.join(old.side, order_id, rank, qty);
         Ok(left_near | joined_near)
     }
 
@@ -318,7 +323,7 @@ impl BookSet {
     ) -> Result<bool, Reject> {
         let old = self.find(instrument, order_id)?;
         check_qty(qty)?;
-        if self.levels.get(old.level).price() == price && qty.0 <= old.qty {
+        if price_of(side_of(old.side), old.rank) == price && qty.0 <= old.qty {
             self.reduce(instrument, order_id, Qty(old.qty - qty.0))
         } else {
             self.replace(instrument, order_id, order_id, price, qty)
@@ -335,67 +340,67 @@ impl BookSet {
     ) -> Result<(bool, Price, Side), Reject> {
         let found = self.find(instrument, order_id)?;
         let left = found.qty.checked_sub(qty.0).ok_or(Reject::OverExecuted)?;
-        let level = self.levels.get_mut(found.level);
-        let (price, side) = (level.price(), level.side());
+        let side = side_of(found.side);
+        let price = price_of(side, found.rank);
         if left == 0 {
             return Ok((self.leave(found), price, side));
         }
-        level.qty -= qty.0;
-        let near = self
-            .sides
-            .is_near(side_number(instrument, side), level.rank);
+        let near = match self.sides.find(found.side, found.rank) {
+            Ok(at) => {
+                self.sides.lose(found.side, at, found.rank, qty.0, 0);
+                self.sides.is_near(found.side, at)
+            }
+            Err(_) => lost_level(),
+        };
         self.orders.set_qty(found, left);
         Ok((near, price, side))
     }
 
     /// An order that is not there yet joins its level.
     #[inline]
-    fn join(&mut self, side: u32, id: OrderId, rank: i64, qty: Qty) -> bool {
-        let (level, near) = match self.sides.find(side, rank) {
-            Ok((_, level)) => (level, self.sides.is_near(side, rank)),
-            Err(at) => {
-                let level = self.levels.open(side, rank);
-                (level, self.sides.insert(side, at, rank, level))
+    fn join(&mut self, side: u32, id: OrderId, rank: i64, Qty(qty): Qty) -> bool {
+        let near = match self.sides.find(side, rank) {
+            Ok(at) => {
+                self.sides.gain(side, at, rank, qty);
+                self.sides.is_near(side, at)
             }
+            Err(at) => self.sides.insert(side, at, rank, qty, NONE),
         };
-        let (queues, levels) = (&mut self.queues, &mut self.levels);
-        let slot = self.orders.insert(id, qty.0, level, |moved| {
-            queues.follow(moved, levels);
+        let (queues, sides) = (&mut self.queues, &mut self.sides);
+        let slot = self.orders.insert(id, qty, (side, rank), |moved| {
+            queues.follow(moved, sides);
         });
-        let level = self.levels.get_mut(level);
-        level.qty += qty.0;
-        level.orders += 1;
-        self.queues.join(slot, level);
+        if self.queues.is_kept()
+            && let Some(last) = self.sides.last_mut(side, rank)
+        {
+            self.queues.join(slot, last);
+        }
         near
     }
 
     /// An order leaves, and its level with it when it was the last.
     #[inline]
     fn leave(&mut self, found: Found) -> bool {
-        let level = self.levels.get_mut(found.level);
-        level.qty -= found.qty;
-        level.orders -= 1;
-        self.queues.leave(found.slot, level);
-        let (side, rank) = (side_number(level.instrument(), level.side()), level.rank);
-        let is_last = level.orders == 0;
+        let (side, rank) = (found.side, found.rank);
         self.orders.remove(found);
-        if !is_last {
-            return self.sides.is_near(side, rank);
+        if self.queues.is_kept()
+            && let Some(last) = self.sides.last_mut(side, rank)
+        {
+            self.queues.leave(found.slot, last);
         }
-        self.levels.close(found.level);
-        match self.sides.find(side, rank) {
-            Ok((at, _)) => self.sides.remove(side, at),
-            Err(_) => {
-                debug_assert!(false, "every level with orders is in its side");
-                true
-            }
+        let Ok(at) = self.sides.find(side, rank) else {
+            return lost_level();
+        };
+        match self.sides.lose(side, at, rank, found.qty, 1) {
+            0 => self.sides.remove(side, at),
+            _ => self.sides.is_near(side, at),
         }
     }
 
     #[inline]
     fn find(&self, instrument: InstrumentId, id: OrderId) -> Result<Found, Reject> {
         let found = self.orders.find(id).ok_or(Reject::UnknownOrder)?;
-        if self.levels.get(found.level).instrument() != instrument {
+        if instrument_of(found.side) != instrument {
             return Err(Reject::WrongInstrument);
         }
         Ok(found)
@@ -404,17 +409,19 @@ impl BookSet {
     /// Removes everything of one instrument; goes over all orders.
     #[cold]
     fn empty(&mut self, instrument: InstrumentId) {
-        let levels = &self.levels;
         self.orders
-            .remove_all(|level| levels.get(level).instrument() == instrument);
+            .remove_all(|side| instrument_of(side) == instrument);
         for side in [Side::Bid, Side::Ask] {
-            let side = side_number(instrument, side);
-            let numbers = self.sides.best_first(side);
-            let levels = &mut self.levels;
-            numbers.for_each(|level| levels.close(level));
-            self.sides.clear(side);
+            self.sides.clear(side_number(instrument, side));
         }
     }
+}
+
+/// Says that a level was near: better too much is published than too little.
+#[cold]
+fn lost_level() -> bool {
+    debug_assert!(false, "every level with orders is in its side");
+    true
 }
 
 fn check_qty(qty: Qty) -> Result<(), Reject> {
@@ -438,12 +445,11 @@ impl Applied {
 /// `pipeline::ahead`.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Ahead {
-    side: u32,
     slot: u32,
-    chunk: u32,
+    side: u32,
     rank: i64,
-    level: u32,
-    /// The rank is known: an add's own, or read from the level.
+    chunk: u32,
+    /// Side and rank are known: an add's own, or read from the order.
     has_rank: bool,
 }
 
@@ -460,12 +466,11 @@ impl BookSet {
         let number = side_number(instrument, side);
         self.sides.hint_side(number);
         Ahead {
-            side: number,
             slot: self.orders.hint(id),
+            side: number,
             rank: rank_of(side, price),
-            level: NONE,
+            chunk: NONE,
             has_rank: true,
-            ..Ahead::default()
         }
     }
 
@@ -478,72 +483,50 @@ impl BookSet {
         }
         Ahead {
             slot,
-            level: NONE,
+            chunk: NONE,
             ..Ahead::default()
         }
     }
 
-    /// Second step: the order's level, or the add's index.
+    /// Second step, for an order that changes: its side.
     #[inline]
-    pub(crate) fn ahead_second(&self, ahead: &mut Ahead) {
+    pub(crate) fn ahead_side(&self, ahead: &mut Ahead) {
         if ahead.has_rank {
-            self.sides.hint_entries(ahead.side);
-        } else {
-            ahead.level = self.orders.peek_level(ahead.slot);
-            self.levels.hint(ahead.level);
-            if self.queues.is_kept() {
-                self.queues.hint_neighbours(ahead.slot);
+            return;
+        }
+        (ahead.side, ahead.rank) = self.orders.peek(ahead.slot);
+        self.sides.hint_side(ahead.side);
+        if self.queues.is_kept() {
+            self.queues.hint_neighbours(ahead.slot);
+        }
+    }
+
+    /// Third step: what says where on its side the level is.
+    #[inline]
+    pub(crate) fn ahead_index(&self, ahead: &Ahead) {
+        self.sides.hint_index(ahead.side, ahead.rank);
+    }
+
+    /// Fourth step: the place itself.
+    #[inline]
+    pub(crate) fn ahead_place(&self, ahead: &mut Ahead) {
+        ahead.chunk = self.sides.hint_place(ahead.side, ahead.rank);
+    }
+
+    /// Fifth step: what rests there.
+    #[inline]
+    pub(crate) fn ahead_total(&self, ahead: &Ahead) {
+        if ahead.chunk != NONE {
+            self.sides.hint_total(ahead.chunk, ahead.rank);
+        }
+    }
+
+    /// Asks for the best levels of books that will be read soon.
+    pub(crate) fn soon(&self, books: &[InstrumentId]) {
+        for &book in books {
+            for side in [Side::Bid, Side::Ask] {
+                self.sides.hint_best(side_number(book, side));
             }
         }
     }
-
-    /// Third step: the add's chunk; of a level that will go, its side.
-    #[inline]
-    pub(crate) fn ahead_third(&self, ahead: &mut Ahead) {
-        if ahead.has_rank {
-            ahead.chunk = self.sides.hint_chunk(ahead.side, ahead.rank);
-        } else if let Some(level) = self.levels.peek(ahead.level) {
-            ahead.side = side_of(level);
-            ahead.rank = level.rank;
-            self.sides.hint_side(ahead.side);
-            ahead.has_rank = level.orders == 1;
-        }
-    }
-
-    /// Fourth step: the add's level; of a level that will go, its chunk.
-    #[inline]
-    pub(crate) fn ahead_fourth(&self, ahead: &Ahead) {
-        if !ahead.has_rank {
-            return;
-        }
-        if ahead.level == NONE {
-            self.levels
-                .hint(self.sides.peek_level(ahead.chunk, ahead.rank));
-        } else {
-            let _ = self.sides.hint_chunk(ahead.side, ahead.rank);
-        }
-    }
-}
-
-impl BookSet {
-    /// Asks for the best levels of books that will be read soon, one kind of memory at a time, so
-    /// that the books wait for it together.
-    pub(crate) fn soon(&self, books: &[InstrumentId]) {
-        let is_open = |id: &&InstrumentId| (id.0 as usize) < self.len();
-        let sides = || {
-            let books = books.iter().filter(is_open);
-            books.flat_map(|&id| [Side::Bid, Side::Ask].map(|side| side_number(id, side)))
-        };
-        sides().for_each(|side| self.sides.hint_side(side));
-        sides().for_each(|side| self.sides.hint_best_entry(side));
-        sides().for_each(|side| self.sides.hint_best_numbers(side));
-        for side in sides() {
-            let numbers = self.sides.best_first(side).take(TOP_LEVELS);
-            numbers.for_each(|number| self.levels.hint(number));
-        }
-    }
-}
-
-fn side_of(level: &Level) -> u32 {
-    side_number(level.instrument(), level.side())
 }

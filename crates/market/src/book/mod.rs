@@ -1,11 +1,11 @@
 //! Resting orders and price levels. No book here knows a protocol, a clock or a reader.
 //!
 //! ```text
-//! OrderStore   order reference -> quantity, level        one for all instruments
-//! LevelStore   level -> price, total, side, instrument   one for all instruments
-//! Sides        the sorted levels of each side            one for all instruments
+//! OrderStore   order reference -> quantity, side, rank   one for all instruments
+//! Sides        the sorted levels of each side, the best  one for all instruments
+//!              in one block, the others in Tails
 //! Queues       who trades first at a level, if wanted    one for all instruments
-//! BookSet      the four together: applies L3 events; OrderBook is its view of one instrument
+//! BookSet      the three together: applies L3 events; OrderBook is its view of one instrument
 //! LevelBook    two ladders for feeds that publish levels, one per instrument
 //! ```
 //!
@@ -17,11 +17,13 @@ mod book_set;
 mod digest;
 mod ladder;
 mod level_book;
-mod level_store;
 mod order_book;
 mod order_store;
 mod queue;
+mod rows;
 mod sides;
+mod tails;
+mod total;
 
 #[cfg(test)]
 mod naive;

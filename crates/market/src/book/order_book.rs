@@ -1,17 +1,15 @@
 //! One instrument's book in a [`BookSet`](super::BookSet), seen as levels.
 
 use super::digest_of_ladders;
-use super::level_store::{LevelStore, side_number};
 use super::price_of;
-use super::sides::Sides;
-use crate::event::{InstrumentId, Price, Side};
+use super::sides::{Sides, side_number};
+use crate::event::{InstrumentId, Price, Qty, Side};
 use crate::publish::Level;
 
 /// The levels of one instrument: a view of the set that holds them, cheap to make and to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct OrderBook<'a> {
     pub(super) sides: &'a Sides,
-    pub(super) levels: &'a LevelStore,
     pub(super) instrument: InstrumentId,
 }
 
@@ -24,19 +22,23 @@ impl<'a> OrderBook<'a> {
 
     /// The levels of a side, best first.
     pub fn levels(self, side: Side) -> impl Iterator<Item = Level> + 'a {
-        let (sides, levels) = (self.sides, self.levels);
-        let numbers = sides.best_first(side_number(self.instrument, side));
-        numbers.map(|number| levels.get(number).shown())
+        let levels = self.sides.best_first(side_number(self.instrument, side));
+        levels.map(move |(rank, qty, orders)| Level {
+            price: price_of(side, rank),
+            qty: Qty(qty),
+            orders,
+        })
     }
 
     /// Copies the best levels of a side to `top`; returns how many there were room and levels for.
+    #[inline]
     pub fn top(self, side: Side, top: &mut [Level]) -> usize {
-        let mut count = 0;
-        for (slot, level) in top.iter_mut().zip(self.levels(side)) {
-            *slot = level;
-            count += 1;
-        }
-        count
+        let number = side_number(self.instrument, side);
+        self.sides.top(number, top, |rank, qty, orders| Level {
+            price: price_of(side, rank),
+            qty: Qty(qty),
+            orders,
+        })
     }
 
     /// How many levels a side has.
@@ -76,10 +78,8 @@ impl<'a> OrderBook<'a> {
     #[must_use]
     pub fn digest(self, key: u64) -> u64 {
         let flat = |side: Side, out: &mut dyn FnMut(i64, u64, u32)| {
-            for number in self.sides.best_first(side_number(self.instrument, side)) {
-                let level = self.levels.get(number);
-                out(level.rank, level.qty, level.orders);
-            }
+            let levels = self.sides.best_first(side_number(self.instrument, side));
+            levels.for_each(|(rank, qty, orders)| out(rank, qty, orders));
         };
         digest_of_ladders(key, |out| flat(Side::Bid, out), |out| flat(Side::Ask, out))
     }

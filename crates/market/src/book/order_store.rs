@@ -2,7 +2,7 @@
 //!
 //! Venues number orders from a counter, so the references of young orders lie close together, and
 //! most orders die young. The store maps `reference / 256` through a directory to a page of 256
-//! records: two loads and no hashing, and eight neighbours a cache line. Pages come from a fixed
+//! records: two loads and no hashing, and four neighbours a cache line. Pages come from a fixed
 //! pool and go back when their last order leaves.
 //!
 //! Few orders live long, but each would hold a whole page. So when the pool is empty, the oldest
@@ -27,15 +27,21 @@ const WIDE: u32 = u32::MAX;
 /// Wide quantities expected.
 const WIDE_EXPECTED: usize = 1_024;
 
-/// A resting order: what it shows, and its level. Eight to a cache line.
+/// A resting order: what it shows, and where. Four to a cache line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(16))]
 struct Record {
     /// 0: vacant.
     qty: u32,
-    level: u32,
+    side: u32,
+    rank: i64,
 }
 
-const VACANT: Record = Record { qty: 0, level: 0 };
+const VACANT: Record = Record {
+    qty: 0,
+    side: 0,
+    rank: 0,
+};
 
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +50,10 @@ pub(super) struct Found {
     pub(super) slot: u32,
     /// What the order shows.
     pub(super) qty: u64,
-    /// Its level.
-    pub(super) level: u32,
+    /// The side it rests on.
+    pub(super) side: u32,
+    /// Its level there.
+    pub(super) rank: i64,
 }
 
 /// An order whose record moved.
@@ -53,7 +61,8 @@ pub(super) struct Found {
 pub(super) struct Moved {
     pub(super) from: u32,
     pub(super) to: u32,
-    pub(super) level: u32,
+    pub(super) side: u32,
+    pub(super) rank: i64,
 }
 
 /// Orders of all instruments by reference.
@@ -162,7 +171,7 @@ impl OrderStore {
         &mut self,
         id: OrderId,
         qty: u64,
-        level: u32,
+        (side, rank): (u32, i64),
         moved: impl FnMut(Moved),
     ) -> u32 {
         assert!(qty > 0, "an order that shows nothing does not rest");
@@ -177,7 +186,8 @@ impl OrderStore {
         };
         self.records[slot] = Record {
             qty: self.narrow(slot, qty),
-            level,
+            side,
+            rank,
         };
         slot as u32
     }
@@ -213,11 +223,11 @@ impl OrderStore {
         }
     }
 
-    /// Removes every order whose level `of` names.
+    /// Removes every order on the sides that `of` names.
     pub(super) fn remove_all(&mut self, of: impl Fn(u32) -> bool) {
         for slot in 0..self.records.len() {
             let record = self.records[slot];
-            if record.qty != 0 && of(record.level) {
+            if record.qty != 0 && of(record.side) {
                 self.remove(self.found(slot, record));
             }
         }
@@ -257,22 +267,27 @@ impl OrderStore {
         slot as u32
     }
 
-    /// For reading ahead: the level of whatever is in a slot.
+    /// For reading ahead: side and rank of whatever is in a slot.
     #[inline]
-    pub(super) fn peek_level(&self, slot: u32) -> u32 {
-        let record = self.records.get(slot as usize);
-        record.map_or(0, |record| record.level)
+    pub(super) fn peek(&self, slot: u32) -> (u32, i64) {
+        let record = self.records.get(slot as usize).unwrap_or(&VACANT);
+        (record.side, record.rank)
     }
 
     #[inline]
     fn found(&self, slot: usize, record: Record) -> Found {
-        let (slot, level) = (slot as u32, record.level);
+        let slot = slot as u32;
         let qty = if record.qty == WIDE {
             self.wide.get(&slot).copied().unwrap_or(u64::from(WIDE))
         } else {
             u64::from(record.qty)
         };
-        Found { slot, qty, level }
+        Found {
+            slot,
+            qty,
+            side: record.side,
+            rank: record.rank,
+        }
     }
 
     /// The quantity as a record holds it.
@@ -376,7 +391,8 @@ impl OrderStore {
             moved(Moved {
                 from: from as u32,
                 to,
-                level: record.level,
+                side: record.side,
+                rank: record.rank,
             });
         }
         self.live[page] = 0;
@@ -548,7 +564,7 @@ mod tests {
     /// A store, its twin, and where each order should be.
     struct Pair {
         store: OrderStore,
-        /// Quantity, level, slot.
+        /// Quantity, side, slot; the rank is the side, negated.
         naive: HashMap<u64, (u64, u32, u32)>,
     }
 
@@ -560,13 +576,18 @@ mod tests {
                         return;
                     }
                     let mut moves = Vec::new();
-                    let slot = self
-                        .store
-                        .insert(OrderId(id), qty, number, |moved| moves.push(moved));
+                    let slot = self.store.insert(
+                        OrderId(id),
+                        qty,
+                        (number, -i64::from(number)),
+                        |moved| {
+                            moves.push(moved);
+                        },
+                    );
                     for moved in moves {
                         let order = self.naive.values_mut().find(|o| o.2 == moved.from);
                         let order = order.expect("only what is there moves");
-                        assert_eq!(order.1, moved.level);
+                        assert_eq!((order.1, -i64::from(order.1)), (moved.side, moved.rank));
                         order.2 = moved.to;
                     }
                     self.naive.insert(id, (qty, number, slot));
@@ -590,9 +611,18 @@ mod tests {
 
         fn check(&self) {
             assert_eq!(self.store.len(), self.naive.len());
-            for (&id, &(qty, level, slot)) in &self.naive {
+            for (&id, &(qty, side, slot)) in &self.naive {
                 let found = self.store.find(OrderId(id));
-                assert_eq!(found, Some(Found { slot, qty, level }));
+                let rank = -i64::from(side);
+                assert_eq!(
+                    found,
+                    Some(Found {
+                        slot,
+                        qty,
+                        side,
+                        rank
+                    })
+                );
                 assert_eq!(self.store.id_of(slot), OrderId(id));
             }
         }
@@ -606,7 +636,7 @@ mod tests {
                 pair.take(step, number as u32);
             }
             pair.check();
-            pair.store.remove_all(|level| level % 2 == 0);
+            pair.store.remove_all(|side| side % 2 == 0);
             pair.naive.retain(|_, order| order.1 % 2 == 1);
             pair.check();
             pair.store.clear();

@@ -1,10 +1,14 @@
 //! Who trades first: the orders of a level in the order of their coming.
 //!
 //! Each order knows its neighbours in the queue of its level, so that coming and leaving touch two
-//! others at most, wherever in the queue. A position is counted when somebody asks for it.
+//! others at most, wherever in the queue; the level knows its last. A position is counted when
+//! somebody asks for it.
 
-use super::level_store::{Level, LevelStore, NONE};
 use super::order_store::Moved;
+use super::sides::Sides;
+
+/// No order.
+pub(super) const NONE: u32 = u32::MAX;
 
 /// An order's neighbours by slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,57 +57,48 @@ impl Queues {
         self.growths
     }
 
-    /// An order comes last.
+    /// An order comes behind `last`, the last of its level.
     #[inline]
-    pub(super) fn join(&mut self, slot: u32, level: &mut Level) {
-        if !self.is_kept {
-            return;
-        }
+    pub(super) fn join(&mut self, slot: u32, last: &mut u32) {
         self.make_room(slot);
         self.links[slot as usize] = Link {
-            ahead: level.tail,
+            ahead: *last,
             behind: NONE,
         };
-        match self.links.get_mut(level.tail as usize) {
-            Some(last) => last.behind = slot,
-            None => level.head = slot,
+        if let Some(link) = self.links.get_mut(*last as usize) {
+            link.behind = slot;
         }
-        level.tail = slot;
+        *last = slot;
     }
 
-    /// An order leaves.
+    /// An order leaves the level whose last is `last`.
     #[inline]
-    pub(super) fn leave(&mut self, slot: u32, level: &mut Level) {
-        if !self.is_kept {
-            return;
-        }
+    pub(super) fn leave(&mut self, slot: u32, last: &mut u32) {
         let Link { ahead, behind } = self.links[slot as usize];
-        match self.links.get_mut(ahead as usize) {
-            Some(link) => link.behind = behind,
-            None => level.head = behind,
+        if let Some(link) = self.links.get_mut(ahead as usize) {
+            link.behind = behind;
         }
         match self.links.get_mut(behind as usize) {
             Some(link) => link.ahead = ahead,
-            None => level.tail = ahead,
+            None => *last = ahead,
         }
     }
 
     /// An order has another slot now.
-    pub(super) fn follow(&mut self, moved: Moved, levels: &mut LevelStore) {
+    pub(super) fn follow(&mut self, moved: Moved, sides: &mut Sides) {
         if !self.is_kept {
             return;
         }
         self.make_room(moved.to);
         let link = self.links[moved.from as usize];
         self.links[moved.to as usize] = link;
-        let level = levels.get_mut(moved.level);
-        match self.links.get_mut(link.ahead as usize) {
-            Some(ahead) => ahead.behind = moved.to,
-            None => level.head = moved.to,
+        if let Some(ahead) = self.links.get_mut(link.ahead as usize) {
+            ahead.behind = moved.to;
         }
-        match self.links.get_mut(link.behind as usize) {
-            Some(behind) => behind.ahead = moved.to,
-            None => level.tail = moved.to,
+        if let Some(behind) = self.links.get_mut(link.behind as usize) {
+            behind.ahead = moved.to;
+        } else if let Some(last) = sides.last_mut(moved.side, moved.rank) {
+            *last = moved.to;
         }
     }
 
@@ -112,12 +107,9 @@ impl Queues {
         std::iter::successors(self.next_ahead(slot), |&slot| self.next_ahead(slot))
     }
 
-    /// The slots of a level, first to last.
-    pub(super) fn of(&self, level: &Level) -> impl Iterator<Item = u32> + '_ {
-        let behind = |slot: u32| self.links.get(slot as usize).map(|link| link.behind);
-        let exists = |slot: &u32| *slot != NONE;
-        let first = Some(level.head).filter(|_| self.is_kept).filter(exists);
-        std::iter::successors(first, move |&slot| behind(slot).filter(exists))
+    /// The slots of a level whose last is `last`, last to first.
+    pub(super) fn last_first(&self, last: Option<u32>) -> impl Iterator<Item = u32> + '_ {
+        std::iter::successors(last, |&slot| self.next_ahead(slot))
     }
 
     pub(super) fn clear(&mut self) {

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use wire::itch50::{self, Message};
+use wire::itch50::{self, BookFields, Message};
 
 use crate::event::{
     Auction, Collar, Event, Imbalance, Instrument, InstrumentId, OrderId, Price, Qty, ShortSale,
@@ -279,6 +279,36 @@ impl Normaliser {
             _ => return None,
         };
         Some((id, self.midnight_ns + header.timestamp_ns, outcome))
+    }
+
+    /// [`Normaliser::pass`] of a message whose fields were scanned.
+    #[inline(always)]
+    pub fn pass_fields<O: Orders>(
+        &self,
+        fields: &BookFields,
+        orders: &mut O,
+    ) -> Option<(InstrumentId, u64, O::Outcome)> {
+        let id = self.locate(fields.locate)?;
+        if fields.timestamp_ns >= NANOS_PER_DAY {
+            return None;
+        }
+        let order = OrderId(fields.reference);
+        let (price, qty) = (Price::from_e4(fields.price), Qty(fields.shares));
+        let outcome = match fields.kind {
+            b'A' | b'F' => {
+                let side = match fields.side {
+                    b'B' => Side::Bid,
+                    b'S' => Side::Ask,
+                    _ => return None,
+                };
+                orders.add(id, order, side, price, qty)
+            }
+            b'D' => orders.delete(id, order),
+            b'U' => orders.replace(id, order, OrderId(fields.second), price, qty),
+            b'X' => orders.reduce(id, order, qty),
+            _ => return None,
+        };
+        Some((id, self.midnight_ns + fields.timestamp_ns, outcome))
     }
 
     #[cold]

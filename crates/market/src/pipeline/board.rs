@@ -18,15 +18,16 @@ use crate::reference::Table;
 use crate::signal::{JumpDetector, TradingWatch};
 use crate::window::{BarBuilder, EventClock, LateCount, Print, SlidingVwap};
 
-/// One symbol's newest facts.
+/// One symbol's newest facts. What every message changes is in the first cache line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 pub(super) struct Symbol {
     pub(super) stamp: Stamp,
-    pub(super) last: Option<TradePrint>,
-    watch: TradingWatch,
-    flag: Integrity,
     /// Event time before which prints may be missing.
     lost_until_ns: u64,
+    watch: TradingWatch,
+    flag: Integrity,
+    pub(super) last: Option<TradePrint>,
 }
 
 impl Symbol {

@@ -1,13 +1,14 @@
 //! ITCH 5.0 over MoldUDP64, or as bare messages of a file.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use wire::itch50::{Scan, Scanned};
 use wire::moldudp64::Messages;
 
-use super::ahead::read_ahead;
+use super::ahead::Batch;
 use super::board::Board;
 use super::config::PipelineConfig;
+use super::digests::Digests;
 use super::rejects::{RejectReason, RejectRing};
 use super::shard::{Shard, locate_of};
 use super::snapshot::{Offered, SnapshotWish};
@@ -20,8 +21,6 @@ use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink}
 use crate::reference::Table;
 use crate::window::LateCount;
 
-/// Digests wanted or taken but not fetched, at most.
-const DIGESTS: usize = 64;
 /// The line that rejected messages of a snapshot are booked under.
 const SNAPSHOT_LINE: usize = 3;
 
@@ -50,16 +49,6 @@ struct Core {
     wish: SnapshotWish,
     unresolved: u64,
     now_ns: u64,
-}
-
-/// Digests to be taken after given messages, so that two machines compare the same moment.
-#[derive(Debug)]
-struct Digests {
-    /// Ascending.
-    wanted: VecDeque<u64>,
-    taken: VecDeque<(u64, u64)>,
-    /// The first of `wanted`, or `u64::MAX`.
-    next_seq: u64,
 }
 
 impl ItchPipeline {
@@ -307,39 +296,33 @@ impl ItchPipeline {
 }
 
 impl Handler for Core {
-    #[inline]
     fn message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]) {
         if self.shard.is_foreign(bytes) {
             self.foreign_message(seq, ts_recv, bytes);
-        } else if let Some((id, ts_event, outcome)) = self.normaliser.pass(bytes, &mut self.books) {
-            let stamp = Stamp {
-                seq,
-                ts_event,
-                ts_recv,
-            };
-            self.board.observe(ts_event, ts_recv);
-            match outcome {
-                Ok(near) => {
-                    self.board.touched(id, stamp, near);
-                    self.middle(id, stamp, near);
-                }
-                Err(reject) => self.reject(id, ts_recv, line, reject, bytes),
-            }
         } else {
-            self.other_message(seq, ts_recv, line, bytes);
+            let passed = self.normaliser.pass(bytes, &mut self.books);
+            self.passed(seq, ts_recv, line, bytes, passed);
         }
-        self.applied_seq = seq;
-        if self.wish.keeps() {
-            self.wish.keep(seq, bytes);
-        }
-        if seq >= self.digests.next_seq {
-            self.take_digest(seq);
-        }
+        self.after(seq, bytes);
     }
 
     #[inline]
-    fn ahead(&mut self, messages: Messages<'_>) {
-        read_ahead(&self.books, &self.normaliser, messages);
+    fn messages(&mut self, seq: u64, ts_recv: u64, line: usize, messages: Messages<'_>) -> u64 {
+        let (mut next_seq, mut left) = (seq, messages.left());
+        let mut scan = Scan::new(messages.rest());
+        loop {
+            let symbols = &self.board.symbols;
+            let symbol = |id: InstrumentId| stdx::hint::soon(symbols, id.0 as usize);
+            let batch = Batch::read(&mut scan, left, &self.books, &self.normaliser, symbol);
+            if batch.messages().is_empty() {
+                return next_seq - seq;
+            }
+            left -= batch.messages().len();
+            for scanned in batch.messages() {
+                self.scanned(next_seq, ts_recv, line, scanned);
+                next_seq += 1;
+            }
+        }
     }
 
     fn note(&mut self, note: Note) {
@@ -427,6 +410,60 @@ impl Orders for BookSet {
 }
 
 impl Core {
+    #[inline]
+    fn scanned(&mut self, seq: u64, ts_recv: u64, line: usize, scanned: &Scanned<'_>) {
+        let Scanned { bytes, fields } = scanned;
+        if self.shard.is_foreign(bytes) {
+            self.foreign_message(seq, ts_recv, bytes);
+        } else {
+            let passed = self.normaliser.pass_fields(fields, &mut self.books);
+            self.passed(seq, ts_recv, line, bytes, passed);
+        }
+        self.after(seq, bytes);
+    }
+
+    /// What the coming and going of orders means for the steps behind; anything else goes the long
+    /// way.
+    #[inline(always)]
+    fn passed(
+        &mut self,
+        seq: u64,
+        ts_recv: u64,
+        line: usize,
+        bytes: &[u8],
+        passed: Option<(InstrumentId, u64, Result<bool, Reject>)>,
+    ) {
+        let Some((id, ts_event, outcome)) = passed else {
+            self.other_message(seq, ts_recv, line, bytes);
+            return;
+        };
+        let stamp = Stamp {
+            seq,
+            ts_event,
+            ts_recv,
+        };
+        self.board.observe(ts_event, ts_recv);
+        match outcome {
+            Ok(near) => {
+                self.board.touched(id, stamp, near);
+                self.middle(id, stamp, near);
+            }
+            Err(reject) => self.reject(id, ts_recv, line, reject, bytes),
+        }
+    }
+
+    /// What is to be done after every message.
+    #[inline]
+    fn after(&mut self, seq: u64, bytes: &[u8]) {
+        self.applied_seq = seq;
+        if self.wish.keeps() {
+            self.wish.keep(seq, bytes);
+        }
+        if seq >= self.digests.next_seq {
+            self.take_digest(seq);
+        }
+    }
+
     /// Everything but the coming and going of orders.
     fn other_message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]) {
         match self.normaliser.translate(seq, ts_recv, bytes) {
@@ -676,43 +713,6 @@ fn framed(frames: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = tail;
         Some(message)
     })
-}
-
-impl Digests {
-    fn new() -> Self {
-        Self {
-            wanted: VecDeque::with_capacity(DIGESTS),
-            taken: VecDeque::with_capacity(DIGESTS),
-            next_seq: u64::MAX,
-        }
-    }
-
-    fn want(&mut self, seq: u64) {
-        let idx = self.wanted.partition_point(|&wanted| wanted < seq);
-        if self.wanted.len() < DIGESTS && self.wanted.get(idx) != Some(&seq) {
-            self.wanted.insert(idx, seq);
-        }
-        self.forget_before(0);
-    }
-
-    fn keep(&mut self, seq: u64, digest: u64) {
-        if self.taken.len() == DIGESTS {
-            self.taken.pop_front();
-        }
-        self.taken.push_back((seq, digest));
-    }
-
-    fn forget_before(&mut self, seq: u64) {
-        while self.wanted.front().is_some_and(|&wanted| wanted < seq) {
-            self.wanted.pop_front();
-        }
-        self.next_seq = self.wanted.front().copied().unwrap_or(u64::MAX);
-    }
-
-    fn clear(&mut self) {
-        self.wanted.clear();
-        self.forget_before(0);
-    }
 }
 
 /// What the publisher reads.

@@ -2,8 +2,8 @@
 
 use wire::itch50::{BookFields, Scan, Scanned};
 
-use super::ahead::{BATCH, ahead_of, fetch};
-use crate::book::{Ahead, BookSet, Reject, symbol_key};
+use super::ahead::Batch;
+use crate::book::{BookSet, Reject, symbol_key};
 use crate::event::{Instrument, OrderId, Price, Qty, Side};
 use crate::feed::itch::{Meaning, Normaliser};
 
@@ -31,24 +31,14 @@ impl ItchBooks {
     /// Takes messages, each behind its length of two bytes as in a file or in a packet. Returns how
     /// many there were; what follows the last whole one is not looked at.
     pub fn take(&mut self, frames: &[u8]) -> usize {
-        let mut scan = Scan::new(frames);
-        let mut batch = [EMPTY; BATCH];
         let before = self.seq;
+        let mut scan = Scan::new(frames);
         loop {
-            let mut count = 0;
-            let mut needs = [Ahead::default(); BATCH];
-            for (slot, scanned) in batch.iter_mut().zip(scan.by_ref()) {
-                *slot = scanned;
-                if let Some(ahead) = ahead_of(&self.books, &self.normaliser, &scanned.fields) {
-                    needs[count] = ahead;
-                }
-                count += 1;
-            }
-            if count == 0 {
+            let batch = Batch::read(&mut scan, usize::MAX, &self.books, &self.normaliser, |_| {});
+            if batch.messages().is_empty() {
                 return (self.seq - before) as usize;
             }
-            fetch(&self.books, &mut needs[..count]);
-            for scanned in &batch[..count] {
+            for scanned in batch.messages() {
                 self.one(scanned);
             }
         }
@@ -113,20 +103,6 @@ impl ItchBooks {
         })
     }
 }
-
-const EMPTY: Scanned<'static> = Scanned {
-    bytes: &[],
-    fields: BookFields {
-        reference: 0,
-        second: 0,
-        shares: 0,
-        timestamp_ns: 0,
-        price: 0,
-        locate: 0,
-        kind: 0,
-        side: 0,
-    },
-};
 
 /// Applies an order's coming, shrinking, leaving or replacing. `None`, and nothing happened, for
 /// everything else, a message at fault or of an unknown instrument included.

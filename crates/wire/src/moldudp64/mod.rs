@@ -190,6 +190,12 @@ impl<'a> Messages<'a> {
         self.rest
     }
 
+    /// Messages not read yet, by the packet's count.
+    #[must_use]
+    pub const fn left(&self) -> usize {
+        (self.count - self.index) as usize
+    }
+
     #[cold]
     fn cut(&mut self, want: usize) -> Error {
         let error = Error::Cut {

@@ -154,9 +154,16 @@ pub trait Handler {
     fn message(&mut self, seq: u64, ts_recv: u64, line: usize, bytes: &[u8]);
     /// A change of the feed itself, in order with the messages.
     fn note(&mut self, note: Note);
-    /// A packet is about to be delivered: time to fetch what its messages will need. Some of them
-    /// may have been delivered before.
-    fn ahead(&mut self, _messages: Messages<'_>) {}
+    /// The next messages of a packet, the first of them number `seq`: one after the other, unless the
+    /// handler has use for knowing all of them at once. Returns how many there were.
+    fn messages(&mut self, seq: u64, ts_recv: u64, line: usize, messages: Messages<'_>) -> u64 {
+        let mut count = 0;
+        for message in messages.flatten() {
+            self.message(seq + count, ts_recv, line, message);
+            count += 1;
+        }
+        count
+    }
 }
 
 /// Why a packet was refused. Its messages, if it had any, will show as a hole.
@@ -692,10 +699,10 @@ fn deliver(
     line: usize,
     handler: &mut impl Handler,
 ) {
-    handler.ahead(packet.messages());
-    let skip = next_seq.saturating_sub(packet.seq()) as usize;
-    for message in packet.messages().skip(skip).flatten() {
-        handler.message(*next_seq, ts_recv, line, message);
-        *next_seq += 1;
+    let mut messages = packet.messages();
+    let skip = next_seq.saturating_sub(packet.seq());
+    for _ in 0..skip.min(messages.left() as u64) {
+        messages.next();
     }
+    *next_seq += handler.messages(*next_seq, ts_recv, line, messages);
 }
