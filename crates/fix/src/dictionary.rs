@@ -266,7 +266,7 @@ fn kind(name: &str) -> Kind {
     }
 }
 
-/// The dictionaries of a session: one for FIX 4.4, two where FIXT.1.1 carries FIX 5.0SP2.
+/// The dictionaries of a session: one for FIX 4.2 or 4.4, two where FIXT.1.1 carries FIX 5.0SP2.
 #[derive(Clone, Debug)]
 pub struct Dictionaries {
     transport: Arc<Dictionary>,
@@ -274,7 +274,7 @@ pub struct Dictionaries {
 }
 
 impl Dictionaries {
-    /// One dictionary for header, session messages and the rest: FIX 4.4.
+    /// One dictionary for header, session messages and the rest: FIX 4.2 and 4.4.
     #[must_use]
     pub fn one(dictionary: Dictionary) -> Self {
         let both = Arc::new(dictionary);
@@ -301,13 +301,13 @@ impl Dictionaries {
     #[must_use]
     pub fn packaged(begin_string: &[u8]) -> Self {
         let read = |text| Dictionary::parse(text).expect("a test reads the packaged dictionaries");
-        if begin_string == b"FIXT.1.1" {
-            Self::two(
+        match begin_string {
+            b"FIXT.1.1" => Self::two(
                 read(include_str!("../dictionaries/fixt11.xml")),
                 read(include_str!("../dictionaries/fix50sp2.xml")),
-            )
-        } else {
-            Self::one(read(include_str!("../dictionaries/fix44.xml")))
+            ),
+            b"FIX.4.2" => Self::one(read(include_str!("../dictionaries/fix42.xml"))),
+            _ => Self::one(read(include_str!("../dictionaries/fix44.xml"))),
         }
     }
 

@@ -187,8 +187,8 @@ pub struct DemoArgs {
     /// The core that the lane's thread stays on [default: the last one, where there are several]
     #[arg(long, value_name = "CORE")]
     pub core: Option<usize>,
-    /// Serve market data over FIX on this port of 127.0.0.1: OUZEL for CLIENT44 (FIX 4.4) and CLIENT50
-    /// (FIX 5.0SP2); 0 picks a free one
+    /// Serve market data over FIX on this port of 127.0.0.1: OUZEL for CLIENT42 (FIX 4.2), CLIENT44
+    /// (FIX 4.4) and CLIENT50 (FIX 5.0SP2); 0 picks a free one
     #[arg(long, value_name = "PORT")]
     pub fix: Option<u16>,
     /// Stop after this many seconds; without it, run until Ctrl-C
@@ -292,7 +292,7 @@ pub struct ServeArgs {
     /// Serve market data over FIX here
     #[arg(long, value_name = "ADDR")]
     pub fix: Option<SocketAddr>,
-    /// Who may log on over FIX (JSON, see docs/fix.md) [default: CLIENT44 and CLIENT50]
+    /// Who may log on over FIX (JSON, see docs/fix.md) [default: CLIENT42, CLIENT44 and CLIENT50]
     #[arg(long, value_name = "FILE", requires = "fix")]
     pub fix_config: Option<PathBuf>,
     /// Documents to store before serving (JSON lines, gzip too)

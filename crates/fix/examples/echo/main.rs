@@ -1,7 +1,7 @@
 //! `cargo run -p fix --example echo -- PORT DICTIONARIES`: sessions of an acceptance suite over TCP.
 //!
-//! Listens on 127.0.0.1:PORT. `DICTIONARIES` is a folder with FIX44.xml, FIXT11.xml and FIX50SP2.xml in
-//! QuickFIX's format. One thread a connection: this is for tests, not for a market.
+//! Listens on 127.0.0.1:PORT. `DICTIONARIES` is a folder with FIX42.xml, FIX44.xml, FIXT11.xml and
+//! FIX50SP2.xml in QuickFIX's format. One thread a connection: this is for tests, not for a market.
 #![allow(clippy::disallowed_methods, reason = "sessions run in real time here")]
 
 mod app;

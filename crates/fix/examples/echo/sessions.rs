@@ -43,21 +43,22 @@ impl Place {
     }
 }
 
-/// FIX 4.4, and FIX 5.0SP2 over FIXT.1.1, from files in QuickFIX's format.
-pub fn dictionaries(folder: &Path) -> [Dictionaries; 2] {
+/// FIX 4.2, FIX 4.4, and FIX 5.0SP2 over FIXT.1.1, from files in QuickFIX's format.
+pub fn dictionaries(folder: &Path) -> [Dictionaries; 3] {
     let read = |name: &str| {
         let path = folder.join(name);
         let text = std::fs::read_to_string(&path).expect("a dictionary of that name");
         Dictionary::parse(&text).expect("a dictionary in QuickFIX's format")
     };
     [
+        Dictionaries::one(read("FIX42.xml")),
         Dictionaries::one(read("FIX44.xml")),
         Dictionaries::two(read("FIXT11.xml"), read("FIX50SP2.xml")),
     ]
 }
 
 /// A session for each counterparty of the definitions.
-pub fn places([fix44, fix50]: &[Dictionaries; 2]) -> Vec<Mutex<Place>> {
+pub fn places([fix42, fix44, fix50]: &[Dictionaries; 3]) -> Vec<Mutex<Place>> {
     let place = |begin: &str, target: &str, dictionaries: &Dictionaries, values: bool| {
         let mut config = Config::acceptor(begin, "ISLD", target);
         config.reset_on_logon = true;
@@ -69,6 +70,7 @@ pub fn places([fix44, fix50]: &[Dictionaries; 2]) -> Vec<Mutex<Place>> {
         })
     };
     vec![
+        place("FIX.4.2", "TW42", fix42, true),
         place("FIX.4.4", "TW44", fix44, true),
         place("FIX.4.4", "TW", fix44, true),
         place("FIX.4.4", "NO_CHECK_FIELDS_HAVE_VALUES", fix44, false),

@@ -3,8 +3,8 @@
 //! One side's view of one identity (BeginString and two CompIDs), which outlives its connections.
 //! The driver calls [`Session::connected`], then [`Session::receive`] with whatever a socket gave and
 //! [`Session::tick`] a few times a second, and takes what there is to do with [`Session::take`].
-//! Source: FIX 4.4 with Errata 20030618, volume 2; FIXT 1.1; where those leave a choice, what
-//! QuickFIX does, since its acceptance definitions are the test.
+//! Source: FIX 4.4 with Errata 20030618, volume 2; FIXT 1.1; FIX 4.2 with Errata 20010501; where those
+//! leave a choice, what QuickFIX does, since its acceptance definitions are the test.
 
 mod inbound;
 mod outbound;
@@ -39,13 +39,13 @@ pub enum Role {
 /// What two sides agreed on before they connect.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `FIX.4.4` or `FIXT.1.1`.
+    /// `FIX.4.2`, `FIX.4.4` or `FIXT.1.1`.
     pub begin_string: String,
     /// Our CompID.
     pub sender: String,
     /// The counterparty's CompID.
     pub target: String,
-    /// `DefaultApplVerID` (1137) that FIXT.1.1 needs: `9` is FIX 5.0SP2. `None` for FIX 4.4.
+    /// `DefaultApplVerID` (1137) that FIXT.1.1 needs: `9` is FIX 5.0SP2. `None` for FIX 4.x.
     pub appl_ver_id: Option<String>,
     /// Who starts.
     pub role: Role,

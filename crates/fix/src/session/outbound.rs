@@ -17,6 +17,9 @@ pub enum SendError {
     Write(#[from] WriteError),
 }
 
+/// The last `SessionRejectReason` of FIX 4.2: invalid MsgType.
+const REASON_42_MAX: u32 = 11;
+
 /// Header fields beside those that every message has, in rising order of their tags, all above 56.
 pub(super) type Extras = Vec<(u32, Vec<u8>)>;
 
@@ -139,14 +142,18 @@ impl<S: Store> Session<S> {
         now_ns: u64,
     ) {
         self.status.rejects += 1;
+        // FIX 4.2 ends its list of reasons there: what is wrong beyond them only the text says.
+        let known = self.config.begin_string != "FIX.4.2" || violation.reason <= REASON_42_MAX;
         let said = self.say(b"3", route, now_ns, |w| {
             w.uint(tag::REF_SEQ_NUM, seq)
                 .text(tag::TEXT, violation.text.as_bytes());
             if let Some(ref_tag) = violation.ref_tag {
                 w.int(tag::REF_TAG_ID, ref_tag);
             }
-            w.text(tag::REF_MSG_TYPE, msg_type)
-                .uint(tag::SESSION_REJECT_REASON, u64::from(violation.reason));
+            w.text(tag::REF_MSG_TYPE, msg_type);
+            if known {
+                w.uint(tag::SESSION_REJECT_REASON, u64::from(violation.reason));
+            }
         });
         self.fits(said);
     }

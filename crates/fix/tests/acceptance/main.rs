@@ -4,8 +4,8 @@
 //! `eDISCONNECT`; `I2,` speaks on a second connection; `<TIME>` is now. Time is simulated, so that a
 //! definition which waits for heartbeats takes no time. Our own definitions always run, with the
 //! packaged dictionaries. `OUZEL_FIX_DEFINITIONS` (a folder of .def files) and `OUZEL_FIX_DICTIONARIES`
-//! (a folder with FIX44.xml, FIXT11.xml and FIX50SP2.xml) run anybody's: QuickFIX's are `fix44`,
-//! `fix50sp2` and `validate` in its `test/definitions/server`, and its `spec`.
+//! (a folder with FIX42.xml, FIX44.xml, FIXT11.xml and FIX50SP2.xml) run anybody's: QuickFIX's are
+//! `fix42`, `fix44`, `fix50sp2` and `validate` in its `test/definitions/server`, and its `spec`.
 
 #[path = "../../examples/echo/app.rs"]
 mod app;
@@ -51,6 +51,7 @@ fn our_definitions() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let packaged = tempfile::tempdir().expect("a folder");
     for (name, file) in [
+        ("FIX42", "fix42"),
         ("FIX44", "fix44"),
         ("FIXT11", "fixt11"),
         ("FIX50SP2", "fix50sp2"),
@@ -73,7 +74,7 @@ fn definitions_from_elsewhere() {
         println!("skipped: no OUZEL_FIX_DEFINITIONS and OUZEL_FIX_DICTIONARIES");
         return;
     };
-    for kind in ["fix44", "fix50sp2", "validate"] {
+    for kind in ["fix42", "fix44", "fix50sp2", "validate"] {
         let below = definitions.join(kind);
         if below.is_dir() {
             play(&below, &dictionaries);

@@ -11,11 +11,14 @@ use collection::{
 use rag::{Document, EmbeddedChunk, Fault, MemoryHead, Passage, Search, Stored};
 use stdx::Clock;
 
+use super::arrivals::Arrivals;
+
 /// The documents' collection.
 pub struct Documents {
     collection: Collection,
     /// Latest `known_at` that had been reached when its document was stored; 0: none yet.
     newest_known_at: AtomicU64,
+    arrivals: Arrivals,
     clock: Arc<dyn Clock>,
 }
 
@@ -69,6 +72,7 @@ impl Documents {
             Self {
                 collection,
                 newest_known_at: AtomicU64::new(newest),
+                arrivals: Arrivals::default(),
                 clock,
             },
             recovery,
@@ -79,6 +83,12 @@ impl Documents {
     #[must_use]
     pub fn collection(&self) -> &Collection {
         &self.collection
+    }
+
+    /// What was stored in this run and known by then, for readers who are told as it comes.
+    #[must_use]
+    pub fn arrivals(&self) -> &Arrivals {
+        &self.arrivals
     }
 
     /// Nearest chunks.
@@ -150,6 +160,7 @@ impl Documents {
         if document.known_at <= self.clock.now_ns() {
             let newest = &self.newest_known_at;
             newest.fetch_max(document.known_at, Ordering::Relaxed);
+            self.arrivals.push(document);
         }
         Ok(Stored {
             seq: ack.seq,

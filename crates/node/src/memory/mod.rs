@@ -1,10 +1,12 @@
 //! What was written down: documents as searchable chunks, and past days of the market.
 
+mod arrivals;
 mod days;
 mod documents;
 
 use collection::{Metric, Settings, SyncPolicy};
 
+pub use arrivals::{Arrival, Arrivals, Arrived};
 pub use days::{DayBar, Days, read_csv};
 pub use documents::{DocumentSummary, Documents, StoredDocument};
 

@@ -33,7 +33,7 @@ pub fn opening(args: &DemoArgs, address: SocketAddr, wires: &Wires, fix: Option<
         format!(" --url http://{address}")
     };
     let fix = fix.map_or_else(String::new, |at| {
-        format!("  FIX      {at}, OUZEL for CLIENT44 (FIX.4.4) and CLIENT50 (FIXT.1.1)\n")
+        format!("  FIX      {at}, OUZEL for CLIENT42 (FIX.4.2), CLIENT44 (FIX.4.4) and CLIENT50 (FIXT.1.1)\n")
     });
     format!(
         "Ouzel demo: a SIMULATED venue, seed {seed}, {symbols} symbols, {loss} % loss on each line\n\

@@ -38,12 +38,34 @@ pub enum ConfigError {
 /// What both sides speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Version {
+    /// FIX 4.2.
+    #[serde(rename = "FIX.4.2")]
+    Fix42,
     /// FIX 4.4.
     #[serde(rename = "FIX.4.4")]
     Fix44,
     /// FIX 5.0SP2 over FIXT 1.1.
     #[serde(rename = "FIX.5.0SP2")]
     Fix50Sp2,
+}
+
+impl Version {
+    const fn begin_string(self) -> &'static str {
+        match self {
+            Self::Fix42 => "FIX.4.2",
+            Self::Fix44 => "FIX.4.4",
+            Self::Fix50Sp2 => "FIXT.1.1",
+        }
+    }
+
+    /// What a configured session speaks.
+    pub(super) fn of(config: &Config) -> Self {
+        match config.begin_string.as_str() {
+            "FIX.4.2" => Self::Fix42,
+            "FIX.4.4" => Self::Fix44,
+            _ => Self::Fix50Sp2,
+        }
+    }
 }
 
 /// One session.
@@ -87,7 +109,7 @@ pub struct FixConfig {
 }
 
 impl FixConfig {
-    /// `OUZEL` for the counterparties `CLIENT44` and `CLIENT50`.
+    /// `OUZEL` for the counterparties `CLIENT42`, `CLIENT44` and `CLIENT50`.
     #[must_use]
     pub fn demo(store: PathBuf) -> Self {
         let counterparty = |target: &str, version| Counterparty {
@@ -104,6 +126,7 @@ impl FixConfig {
             store,
             sync: false,
             sessions: vec![
+                counterparty("CLIENT42", Version::Fix42),
                 counterparty("CLIENT44", Version::Fix44),
                 counterparty("CLIENT50", Version::Fix50Sp2),
             ],
@@ -137,10 +160,7 @@ impl FixConfig {
         let mut names = std::collections::HashSet::new();
         let mut sessions = Vec::new();
         for counterparty in &self.sessions {
-            let begin = match counterparty.version {
-                Version::Fix44 => "FIX.4.4",
-                Version::Fix50Sp2 => "FIXT.1.1",
-            };
+            let begin = counterparty.version.begin_string();
             check_name(&self.sender)?;
             check_name(&counterparty.target)?;
             let name = format!("{begin}-{}-{}", self.sender, counterparty.target);
@@ -181,15 +201,15 @@ impl Counterparty {
             return Ok(Dictionaries::packaged(begin.as_bytes()));
         };
         match (&self.transport_dictionary, self.version) {
-            (None, Version::Fix44) => Ok(Dictionaries::one(read(application)?)),
+            (None, Version::Fix42 | Version::Fix44) => Ok(Dictionaries::one(read(application)?)),
             (Some(transport), Version::Fix50Sp2) => {
                 Ok(Dictionaries::two(read(transport)?, read(application)?))
             }
             (None, Version::Fix50Sp2) => Err(ConfigError::Text(
                 "FIX.5.0SP2 with a dictionary needs transport_dictionary too".to_owned(),
             )),
-            (Some(_), Version::Fix44) => Err(ConfigError::Text(
-                "FIX.4.4 has no transport_dictionary".to_owned(),
+            (Some(_), Version::Fix42 | Version::Fix44) => Err(ConfigError::Text(
+                "only FIX.5.0SP2 has a transport_dictionary".to_owned(),
             )),
         }
     }

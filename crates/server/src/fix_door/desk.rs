@@ -10,8 +10,8 @@ use wire::fix::{Message, tag};
 
 use super::entries::{self, Action, Entry, Flags};
 use super::request::{Refusal, Request, Wanted, refusal};
-use super::say::{Connected, headline, list, news, refuse};
-use super::{FixDoor, add};
+use super::say::{Connected, define, document, headline, list, news, refuse};
+use super::{FixDoor, Version, add};
 
 /// Subscriptions of one session.
 const SUBSCRIPTIONS_LIMIT: usize = 1_000;
@@ -44,6 +44,8 @@ struct Change {
 #[derive(Default)]
 pub struct Desk {
     subscriptions: Vec<Subscription>,
+    /// How many documents were there when it last looked, from the first subscription on.
+    documents: Option<u64>,
     /// What the outlet's frames are about.
     names: HashMap<(usize, InstrumentId), (String, u8)>,
 }
@@ -67,6 +69,10 @@ impl Desk {
                 }
             }
             b"x" => list(session, &door.node.market(), &message, now_ns),
+            // FIX 4.2 has no security lists, so definitions are asked for.
+            b"c" if Version::of(session.config()) == Version::Fix42 => {
+                define(session, &door.node.market(), &message, now_ns);
+            }
             kind => {
                 // The session let nothing through without a number.
                 let seq = message.get(tag::MSG_SEQ_NUM).and_then(|f| f.uint().ok());
@@ -90,6 +96,10 @@ impl Desk {
         if request.wanted == Wanted::Nothing {
             let known = known.ok_or_else(|| refusal(None, "no subscription has this MDReqID"))?;
             self.subscriptions.remove(known);
+            if self.subscriptions.is_empty() {
+                // What comes while nothing is subscribed is not told later.
+                self.documents = None;
+            }
             return Ok(());
         }
         if known.is_some() {
@@ -105,7 +115,7 @@ impl Desk {
         let mut shown = HashMap::new();
         for symbol in &request.symbols {
             let state = state(&view, symbol, &request);
-            snapshot(session, &view, symbol, &request, &state, now_ns);
+            snapshot(session, door, &view, symbol, &request, &state, now_ns);
             add(&door.counters.snapshots);
             shown.insert(symbol.clone(), state);
         }
@@ -158,11 +168,38 @@ impl Desk {
                 _ => {}
             }
         }
+        self.documents(session, door, now_ns);
         if !traded.is_empty() {
             self.statistics(&door.node.market(), &traded, &mut changes);
         }
         for (subscription, changes) in self.subscriptions.iter().zip(changes) {
             subscription.update(session, door, &changes, now_ns);
+        }
+    }
+
+    /// Tells the documents that came about subscribed symbols.
+    fn documents(&mut self, session: &mut Connected, door: &FixDoor, now_ns: u64) {
+        let arrivals = door.node.documents().arrivals();
+        let from = *self.documents.get_or_insert_with(|| arrivals.count());
+        let arrived = arrivals.since(from);
+        self.documents = Some(arrived.next);
+        if arrived.missed > 0 {
+            let headline = format!(
+                "{} documents came before this and are not told",
+                arrived.missed
+            );
+            news(session, door, &headline, None, "too many at once", now_ns);
+        }
+        for arrival in arrived.documents {
+            let mut symbols: Vec<&str> = arrival.symbols.iter().map(String::as_str).collect();
+            symbols.retain(|s| {
+                self.subscriptions
+                    .iter()
+                    .any(|of| of.shown.contains_key(*s))
+            });
+            if !symbols.is_empty() {
+                document(session, door, &arrival, &symbols, now_ns);
+            }
         }
     }
 
@@ -265,20 +302,20 @@ impl Subscription {
             let symbols: BTreeSet<&str> = changes.iter().map(|c| c.symbol.as_str()).collect();
             for symbol in symbols {
                 if let Some(shown) = self.shown.get(symbol) {
-                    snapshot(session, &view, symbol, &self.request, shown, now_ns);
+                    snapshot(session, door, &view, symbol, &self.request, shown, now_ns);
                     add(&door.counters.updates);
                 }
             }
             return;
         }
-        let is_fix44 = session.config().appl_ver_id.is_none();
+        let version = Version::of(session.config());
         for part in changes.chunks(ENTRIES_LIMIT) {
             let sent = session.send(b"X", now_ns, |w| {
                 w.text(tag::MD_REQ_ID, &self.request.id)
                     .uint(tag::NO_MD_ENTRIES, part.len() as u64);
                 for change in part {
                     let update = Some((change.action, change.symbol.as_str()));
-                    change.entry.write(w, update, change.qty_decimals, is_fix44);
+                    change.entry.write(w, update, change.qty_decimals, version);
                 }
             });
             if sent.is_ok() {
@@ -305,6 +342,7 @@ fn state(view: &MarketView, symbol: &str, request: &Request) -> Shown {
 
 fn snapshot(
     session: &mut Connected,
+    door: &FixDoor,
     view: &MarketView,
     symbol: &str,
     request: &Request,
@@ -322,27 +360,39 @@ fn snapshot(
         .chain(last.as_ref())
         .chain(&shown.statistics)
         .collect();
-    let is_fix44 = session.config().appl_ver_id.is_none();
+    let book = seen.book.as_ref();
+    let flags = book.map_or_else(|| Flags::of(seen.integrity()), Flags::of_book);
+    let version = Version::of(session.config());
     let decimals = seen.instrument.qty_decimals;
     // A snapshot fits the session's largest message: 20 levels, a print and five statistics.
     let _sent = session.send(b"W", now_ns, |w| {
         w.text(tag::MD_REQ_ID, &request.id)
             .text(tag::SYMBOL, symbol.as_bytes());
-        if !is_fix44 {
+        if version == Version::Fix50Sp2 {
             let at_ns = seen.ts_event().unwrap_or(now_ns);
             w.timestamp(tag::LAST_UPDATE_TIME, at_ns, wire::fix::Precision::Millis);
         }
         if all.is_empty() {
-            // Nothing rests and nothing traded: that is news too.
-            let book = seen.book.as_ref();
-            let flags = book.map_or_else(|| Flags::of(seen.integrity()), Flags::of_book);
-            w.uint(tag::NO_MD_ENTRIES, 1).char(tag::MD_ENTRY_TYPE, b'J');
-            flags.write(w);
+            // Nothing rests and nothing traded: that is to be known too.
+            if version == Version::Fix42 {
+                w.uint(tag::NO_MD_ENTRIES, 0);
+            } else {
+                w.uint(tag::NO_MD_ENTRIES, 1).char(tag::MD_ENTRY_TYPE, b'J');
+                flags.write(w);
+            }
             return;
         }
         w.uint(tag::NO_MD_ENTRIES, all.len() as u64);
         for entry in &all {
-            entry.write(w, None, decimals, is_fix44);
+            entry.write(w, None, decimals, version);
         }
     });
+    // A snapshot of FIX 4.2 without entries has no place for the flags.
+    if let Some(text) = flags
+        .text()
+        .filter(|_| all.is_empty() && version == Version::Fix42)
+    {
+        let headline = format!("{symbol}: the empty book is not to be trusted");
+        news(session, door, &headline, Some(symbol), text, now_ns);
+    }
 }

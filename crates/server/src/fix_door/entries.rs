@@ -5,6 +5,7 @@ use market::publish::{BookTop, Integrity, TradePrint};
 use node::market::SymbolView;
 use wire::fix::{Precision, Writer, tag};
 
+use super::Version;
 use super::request::Kinds;
 
 const DAY_NS: u64 = 86_400_000_000_000;
@@ -51,6 +52,11 @@ impl Flags {
         if let Some(text) = self.text {
             w.text(tag::TEXT, text.as_bytes());
         }
+    }
+
+    /// Why it is not ok, in words.
+    pub fn text(&self) -> Option<&'static str> {
+        self.text
     }
 
     /// Of anything with an integrity: what is not ok is not firm.
@@ -189,7 +195,7 @@ impl Entry {
         w: &mut Writer<'_>,
         update: Option<(Action, &str)>,
         qty_decimals: u8,
-        is_fix44: bool,
+        version: Version,
     ) {
         let deleted = matches!(update, Some((Action::Delete, _)));
         if let Some((action, _)) = update {
@@ -201,8 +207,8 @@ impl Entry {
             w.char(tag::MD_UPDATE_ACTION, action);
         }
         w.char(tag::MD_ENTRY_TYPE, self.kind);
-        // A snapshot of FIX 4.4 has no room for it.
-        let has_id = update.is_some() || !is_fix44;
+        // A snapshot of FIX 4 has no room for it.
+        let has_id = update.is_some() || version == Version::Fix50Sp2;
         if let Some(match_id) = self.match_id.filter(|_| has_id) {
             w.uint(tag::MD_ENTRY_ID, match_id);
         }
@@ -231,11 +237,11 @@ impl Entry {
         }
         if self.position > 0 {
             let position = u64::from(self.position);
-            if is_fix44 {
-                w.uint(tag::MD_ENTRY_POSITION_NO, position);
-            } else {
-                w.uint(tag::MD_PRICE_LEVEL, position);
-            }
+            let place = match version {
+                Version::Fix42 | Version::Fix44 => tag::MD_ENTRY_POSITION_NO,
+                Version::Fix50Sp2 => tag::MD_PRICE_LEVEL,
+            };
+            w.uint(place, position);
         }
         if let Some(text) = self.flags.text.filter(|_| self.position <= 1) {
             w.text(tag::TEXT, text.as_bytes());

@@ -3,11 +3,14 @@
 use ::fix::{FileStore, Session};
 use market::publish::{Signal, SignalKind};
 use node::market::MarketView;
-use wire::fix::{Message, Writer, tag};
+use node::memory::Arrival;
+use wire::fix::{Message, Precision, Writer, tag};
 
 use super::request::Refusal;
-use super::{FixDoor, add};
+use super::{FixDoor, Version, add};
 
+/// Bytes of a text that stand for the headline it does not have.
+const HEADLINE_SIZE_MAX: usize = 120;
 /// Symbols in one part of a security list.
 const LISTED_LIMIT: usize = 200;
 
@@ -35,17 +38,69 @@ pub fn news(
     text: &str,
     now_ns: u64,
 ) {
+    let related = related(session);
     let sent = session.send(b"B", now_ns, |w: &mut Writer<'_>| {
         w.text(tag::HEADLINE, headline.as_bytes());
         if let Some(symbol) = symbol {
             w.uint(tag::NO_RELATED_SYM, 1)
-                .text(tag::SYMBOL, symbol.as_bytes());
+                .text(related, symbol.as_bytes());
         }
         w.uint(tag::NO_LINES_OF_TEXT, 1)
             .text(tag::TEXT, text.as_bytes());
     });
     if sent.is_ok() {
         add(&door.counters.news);
+    }
+}
+
+/// Tells a document about `symbols`, all of them subscribed.
+pub fn document(
+    session: &mut Connected,
+    door: &FixDoor,
+    document: &Arrival,
+    symbols: &[&str],
+    now_ns: u64,
+) {
+    let related = related(session);
+    let text = printable(&document.text);
+    let headline = match &document.title {
+        Some(title) => printable(title),
+        None => text[..text.floor_char_boundary(HEADLINE_SIZE_MAX)].to_owned(),
+    };
+    let url = document.url.as_deref().map(printable);
+    let sent = session.send(b"B", now_ns, |w: &mut Writer<'_>| {
+        w.timestamp(tag::ORIG_TIME, document.known_at, Precision::Millis)
+            .text(tag::HEADLINE, headline.as_bytes())
+            .uint(tag::NO_RELATED_SYM, symbols.len() as u64);
+        for symbol in symbols {
+            w.text(related, symbol.as_bytes());
+        }
+        w.uint(tag::NO_LINES_OF_TEXT, 1)
+            .text(tag::TEXT, text.as_bytes());
+        if let Some(url) = url {
+            w.text(tag::URL_LINK, url.as_bytes());
+        }
+    });
+    if sent.is_ok() {
+        add(&door.counters.news);
+    }
+}
+
+/// A text as a field may hold it: no control characters, and never empty.
+fn printable(text: &str) -> String {
+    let shown = text.trim().replace(char::is_control, " ");
+    if shown.is_empty() {
+        "-".to_owned()
+    } else {
+        shown
+    }
+}
+
+/// The field that names a symbol in news.
+fn related(session: &Connected) -> u32 {
+    match Version::of(session.config()) {
+        Version::Fix42 => tag::RELATD_SYM,
+        Version::Fix44 | Version::Fix50Sp2 => tag::SYMBOL,
     }
 }
 
@@ -60,6 +115,43 @@ pub fn headline(symbol: &str, signal: &Signal) -> String {
         }
         SignalKind::Resume => format!("{symbol} trades again"),
         SignalKind::Rule { rule, .. } => format!("{symbol}: {}", rule.as_str()),
+    }
+}
+
+/// Answers a SecurityDefinitionRequest of FIX 4.2 for the list (3) or for one symbol (0): a definition each.
+pub fn define(session: &mut Connected, view: &MarketView, message: &Message<'_>, now_ns: u64) {
+    let value = |tag| {
+        message
+            .get(tag)
+            .map(|field| field.value)
+            .unwrap_or_default()
+    };
+    let id = value(tag::SECURITY_REQ_ID);
+    let found: Vec<_> = match value(tag::SECURITY_REQUEST_TYPE) {
+        b"0" => {
+            let symbol = String::from_utf8_lossy(value(tag::SYMBOL));
+            view.symbol(&symbol).into_iter().collect()
+        }
+        b"3" => view.symbols().iter().collect(),
+        _ => Vec::new(),
+    };
+    let mut say = |idx: usize, kind: u64, symbol: Option<&str>| {
+        let _sent = session.send(b"d", now_ns, |w| {
+            w.text(tag::SECURITY_REQ_ID, id)
+                .uint(tag::SECURITY_RESPONSE_ID, idx as u64 + 1)
+                .uint(tag::SECURITY_RESPONSE_TYPE, kind)
+                .uint(tag::TOT_NO_RELATED_SYM, found.len() as u64);
+            if let Some(symbol) = symbol {
+                w.text(tag::SYMBOL, symbol.as_bytes());
+            }
+        });
+    };
+    // 4: one of the list; 6: nothing matches.
+    if found.is_empty() {
+        return say(0, 6, None);
+    }
+    for (idx, symbol) in found.iter().enumerate() {
+        say(idx, 4, Some(&symbol.symbol));
     }
 }
 

@@ -30,6 +30,8 @@ pub const ORIG_TIME: u32 = 42;
 pub const POSS_DUP_FLAG: u32 = 43;
 /// `RefSeqNum`.
 pub const REF_SEQ_NUM: u32 = 45;
+/// `RelatdSym` of FIX 4.2's news, spelt so there.
+pub const RELATD_SYM: u32 = 46;
 /// `SecurityID`.
 pub const SECURITY_ID: u32 = 48;
 /// `SenderCompID`.
@@ -82,6 +84,8 @@ pub const RESET_SEQ_NUM_FLAG: u32 = 141;
 pub const NO_RELATED_SYM: u32 = 146;
 /// `Headline`.
 pub const HEADLINE: u32 = 148;
+/// `URLLink`.
+pub const URL_LINK: u32 = 149;
 /// `SecurityExchange`.
 pub const SECURITY_EXCHANGE: u32 = 207;
 /// `MDReqID`.
@@ -130,8 +134,12 @@ pub const MD_ENTRY_BUYER: u32 = 288;
 pub const MD_ENTRY_POSITION_NO: u32 = 290;
 /// `SecurityReqID`.
 pub const SECURITY_REQ_ID: u32 = 320;
+/// `SecurityRequestType`.
+pub const SECURITY_REQUEST_TYPE: u32 = 321;
 /// `SecurityResponseID`.
 pub const SECURITY_RESPONSE_ID: u32 = 322;
+/// `SecurityResponseType`.
+pub const SECURITY_RESPONSE_TYPE: u32 = 323;
 /// `SecurityTradingStatus`.
 pub const SECURITY_TRADING_STATUS: u32 = 326;
 /// `TradingSessionID`.
