@@ -10,7 +10,7 @@ pub use file::FileStore;
 /// Numbers and sent messages of one session.
 ///
 /// A session calls [`Store::commit`] before it lets go of the bytes it wants sent, so whatever a
-/// counterparty has seen can be sent again.
+/// counterparty has seen can be sent again. What takes a disk's time is left to [`Store::settle`].
 pub trait Store: Send {
     /// The number that our next message gets; from 1.
     fn next_sender(&self) -> u64;
@@ -49,12 +49,27 @@ pub trait Store: Send {
     /// When that cannot be kept.
     fn reset(&mut self, now_ns: u64) -> io::Result<()>;
 
-    /// Makes all of the above outlive the process.
+    /// Makes all of the above outlive the process. Hands bytes to the system and waits for no disk.
     ///
     /// # Errors
     ///
     /// When it does not.
     fn commit(&mut self) -> io::Result<()>;
+
+    /// Whether [`Store::settle`] is due before anything that was committed is sent.
+    fn owes(&self) -> bool {
+        false
+    }
+
+    /// Waits for the disk where that was asked for, and writes anew what has grown too large. May
+    /// take long.
+    ///
+    /// # Errors
+    ///
+    /// When it does not succeed.
+    fn settle(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Numbers and the newest messages in memory: gone with the process.

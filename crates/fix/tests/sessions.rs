@@ -208,6 +208,9 @@ fn a_store_that_is_full_forgets_its_older_half() {
             .expect("kept");
         store.set_next_target(seq + 7).expect("kept");
         store.commit().expect("kept");
+        assert!(store.owes(), "the disk was to be waited for");
+        store.settle().expect("kept");
+        assert!(!store.owes());
         assert!(std::fs::metadata(&path).expect("a file").len() < 10_200);
     }
     let check = |store: &mut FileStore| {

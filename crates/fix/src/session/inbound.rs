@@ -349,6 +349,7 @@ impl<S: Store> Session<S> {
             }
             self.queue.clear();
             self.requested = None;
+            self.resending = None;
             if self.config.role == Role::Acceptor {
                 let kept = self.store.reset(now_ns);
                 self.kept(kept);

@@ -2,7 +2,9 @@
 //!
 //! One side's view of one identity (BeginString and two CompIDs), which outlives its connections.
 //! The driver calls [`Session::connected`], then [`Session::receive`] with whatever a socket gave and
-//! [`Session::tick`] a few times a second, and takes what there is to do with [`Session::take`].
+//! [`Session::tick`] a few times a second, and takes what there is to do with [`Session::take`]. Where
+//! [`Session::owes`] says so it settles with the disk before it sends; while [`Session::is_resending`]
+//! it calls [`Session::tick`] again as soon as it has sent.
 //! Source: FIX 4.4 with Errata 20030618, volume 2; FIXT 1.1; FIX 4.2 with Errata 20010501; where those
 //! leave a choice, what QuickFIX does, since its acceptance definitions are the test.
 
@@ -195,6 +197,8 @@ pub struct Session<S> {
     tests: u32,
     /// The end of the range asked for again, and when.
     requested: Option<(u64, u64)>,
+    /// What is still to be sent again.
+    resending: Option<resend::Rest>,
     status: Status,
 }
 
@@ -217,6 +221,7 @@ impl<S: Store> Session<S> {
             received_ns: 0,
             tests: 0,
             requested: None,
+            resending: None,
             status: Status::default(),
         }
     }
@@ -260,12 +265,35 @@ impl<S: Store> Session<S> {
         self.phase == Phase::Up
     }
 
+    /// Whether more is to be sent again than was put together: it follows at the next
+    /// [`Session::tick`]s. What is new is better held back until then, or the counterparty must hold it.
+    #[must_use]
+    pub fn is_resending(&self) -> bool {
+        self.resending.is_some()
+    }
+
+    /// Whether [`Session::settle`] is due before what was taken may be sent.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        self.store.owes()
+    }
+
+    /// Waits for the disk where the store was asked to. Blocks: call it where that harms nobody.
+    ///
+    /// # Errors
+    ///
+    /// When the store failed: what was taken must not be sent, and the connection must end.
+    pub fn settle(&mut self) -> io::Result<()> {
+        self.store.settle()
+    }
+
     /// A connection was made. An initiator's Logon is to be taken at once.
     pub fn connected(&mut self, now_ns: u64) {
         self.inbox.clear();
         self.output = Output::default();
         self.queue.clear();
         self.requested = None;
+        self.resending = None;
         self.tests = 0;
         self.enter(Phase::Waiting, now_ns);
         (self.sent_ns, self.received_ns) = (now_ns, now_ns);
@@ -285,12 +313,13 @@ impl<S: Store> Session<S> {
         if self.phase != Phase::Down {
             self.enter(Phase::Down, now_ns);
         }
+        self.resending = None;
         // Numbers learned since the last take count: the counterparty will not say them again.
         let kept = self.store.commit();
         self.kept(kept);
     }
 
-    /// What there is to do. All of it has been kept by the store.
+    /// What there is to do. All of it has been committed to the store, which may owe a settlement.
     pub fn take(&mut self) -> Output {
         let kept = self.store.commit();
         self.kept(kept);
@@ -334,8 +363,9 @@ impl<S: Store> Session<S> {
         true
     }
 
-    /// Lets time pass: heartbeats, test requests, time-outs, a new day.
+    /// Lets time pass: heartbeats, test requests, time-outs, a new day; goes on with a resend.
     pub fn tick(&mut self, now_ns: u64) {
+        self.resend_on(now_ns);
         let lasted = now_ns.saturating_sub(self.phase_ns);
         match self.phase {
             Phase::Down => {}

@@ -9,31 +9,69 @@ use crate::store::Store;
 /// Room for `YYYYMMDD-HH:MM:SS.sss` as a field, alone in a message.
 const TIME_ROOM: usize = 96;
 
+/// Bytes put together at once; the rest follows when these were taken.
+const BYTES_LIMIT: usize = 256 << 10;
+/// Numbers looked up at once: those that the store has forgotten cost time and make no bytes.
+const NUMBERS_LIMIT: u64 = 65_536;
+
+/// What is left of a resend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rest {
+    next: u64,
+    to: u64,
+    /// The first of the numbers before `next` that carry nothing, which nobody has said yet.
+    gap: Option<u64>,
+}
+
 impl<S: Store> Session<S> {
     /// Answers a request for `from` to `to`; 0 asks for all up to the newest.
     pub(super) fn resend(&mut self, from: u64, to: u64, now_ns: u64) {
         let newest = self.store.next_sender() - 1;
         let to = if to == 0 { newest } else { to.min(newest) };
-        let mut gap = None;
-        for seq in from.max(1)..=to {
-            let message = match self.store.read(seq) {
+        let mut rest = Rest {
+            next: from.max(1),
+            to,
+            gap: None,
+        };
+        // Asked again in the middle of it: one that covers both, since possible duplicates harm nobody.
+        if let Some(before) = self.resending {
+            rest.next = rest.next.min(before.gap.unwrap_or(before.next));
+            rest.to = rest.to.max(before.to);
+        }
+        self.resending = Some(rest);
+        self.resend_on(now_ns);
+    }
+
+    /// Sends again what fits into a piece.
+    pub(super) fn resend_on(&mut self, now_ns: u64) {
+        let Some(mut rest) = self.resending.take() else {
+            return;
+        };
+        let end = rest.to.min(rest.next.saturating_add(NUMBERS_LIMIT));
+        while rest.next <= end && self.output.bytes.len() < BYTES_LIMIT {
+            let message = match self.store.read(rest.next) {
                 Ok(message) => message,
                 Err(error) => return self.kept(Err(error)),
             };
             let again = message.as_deref().and_then(|m| Message::parse(m).ok());
             match again.filter(|message| !is_own(message.msg_type())) {
                 Some(message) => {
-                    self.fill(gap.take(), seq, now_ns);
-                    self.send_again(&message, seq, now_ns);
+                    self.fill(rest.gap.take(), rest.next, now_ns);
+                    self.send_again(&message, rest.next, now_ns);
                 }
                 // Session messages are never repeated, and forgotten ones cannot be.
-                None => _ = gap.get_or_insert(seq),
+                None => _ = rest.gap.get_or_insert(rest.next),
             }
             if self.output.close {
                 return;
             }
+            rest.next += 1;
         }
-        self.fill(gap, to + 1, now_ns);
+        if rest.next > rest.to {
+            self.fill(rest.gap, rest.to + 1, now_ns);
+        } else {
+            self.resending = Some(rest);
+        }
     }
 
     /// Says that the numbers from `gap` up to `next` carry nothing.

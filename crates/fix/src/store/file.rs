@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::Store;
@@ -42,6 +43,8 @@ pub struct FileStore {
     pending: Vec<u8>,
     size_limit: u64,
     sync: bool,
+    /// Something was committed that the disk may not have yet, and should.
+    unsynced: bool,
     first: u64,
     places: VecDeque<Place>,
     next_target: u64,
@@ -51,8 +54,8 @@ pub struct FileStore {
 
 impl FileStore {
     /// Opens or makes the file. It is written anew, without the older half of its messages, when it
-    /// goes beyond `size_limit`. `sync` waits for the disk at each commit, so that numbers outlive a
-    /// power cut too; without it they outlive the process.
+    /// goes beyond `size_limit`. With `sync` each commit owes a wait for the disk, so that numbers
+    /// outlive a power cut too; without it they outlive the process.
     ///
     /// # Errors
     ///
@@ -76,6 +79,7 @@ impl FileStore {
             pending: Vec::new(),
             size_limit,
             sync,
+            unsynced: false,
             first: 1,
             places: VecDeque::new(),
             next_target: 1,
@@ -139,7 +143,7 @@ impl FileStore {
         append(&mut bytes, EXPECTED, self.next_target, b"");
         let mut places = VecDeque::new();
         for (idx, place) in self.places.clone().into_iter().enumerate().skip(drop) {
-            let message = read_at(&mut self.file, place)?;
+            let message = read_at(&self.file, place)?;
             let at = (bytes.len() + HEAD_SIZE) as u64;
             append(&mut bytes, SENT, self.first + idx as u64, &message);
             places.push_back(Place {
@@ -159,6 +163,7 @@ impl FileStore {
         file.sync_data()?;
         std::fs::rename(&beside, &self.path)?;
         self.file = file;
+        self.unsynced = false;
         self.size = bytes.len() as u64;
         self.first = first;
         self.places = places;
@@ -194,10 +199,9 @@ fn record(bytes: &[u8]) -> Option<(u8, u64, usize)> {
     Some((head[8], u64::from_le_bytes(*head[9..].first_chunk()?), size))
 }
 
-fn read_at(file: &mut File, place: Place) -> io::Result<Vec<u8>> {
+fn read_at(file: &File, place: Place) -> io::Result<Vec<u8>> {
     let mut message = vec![0; place.size];
-    file.seek(SeekFrom::Start(place.at))?;
-    file.read_exact(&mut message)?;
+    file.read_exact_at(&mut message, place.at)?;
     Ok(message)
 }
 
@@ -234,9 +238,7 @@ impl Store for FileStore {
         let Some(&place) = idx.and_then(|idx| self.places.get(idx)) else {
             return Ok(None);
         };
-        let message = read_at(&mut self.file, place);
-        self.file.seek(SeekFrom::Start(self.size))?;
-        message.map(Some)
+        read_at(&self.file, place).map(Some)
     }
 
     fn reset(&mut self, now_ns: u64) -> io::Result<()> {
@@ -257,11 +259,21 @@ impl Store for FileStore {
         self.file.write_all(&self.pending)?;
         self.size += self.pending.len() as u64;
         self.pending.clear();
-        if self.sync {
-            self.file.sync_data()?;
-        }
+        self.unsynced |= self.sync;
+        Ok(())
+    }
+
+    fn owes(&self) -> bool {
+        self.unsynced || self.size > self.size_limit
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
         if self.size > self.size_limit {
-            self.compact()?;
+            return self.compact();
+        }
+        if self.unsynced {
+            self.file.sync_data()?;
+            self.unsynced = false;
         }
         Ok(())
     }

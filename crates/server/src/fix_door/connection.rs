@@ -1,6 +1,7 @@
 //! One connection: whose it is, and then bytes, time and market in turn.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::fix::{Event, Greeting, greet};
@@ -11,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::desk::Desk;
+use super::say::Connected;
 use super::{FixDoor, Place, add};
 
 /// How often the market is looked at: what changes in between is one update.
@@ -55,7 +57,7 @@ async fn welcome<'a>(
     door: &'a FixDoor,
     stream: &mut TcpStream,
     bytes: &mut Vec<u8>,
-) -> io::Result<Option<&'a Place>> {
+) -> io::Result<Option<&'a Arc<Place>>> {
     loop {
         if stream.read_buf(bytes).await? == 0 {
             return Ok(None);
@@ -64,22 +66,33 @@ async fn welcome<'a>(
             Greeting::More => {}
             Greeting::Stranger => return Ok(None),
             Greeting::Of(identity) => {
-                return Ok(door.sessions.iter().find(|place| {
+                let place = door.sessions.iter().find(|p| p.identity == identity);
+                return Ok(place.filter(|place| {
                     let mut session = place.lock();
-                    let ours = session.identity() == identity && !session.is_connected();
-                    if ours {
+                    let free = !session.is_connected();
+                    if free {
                         session.connected(door.node.clock().now_ns());
                     }
-                    ours
+                    free
                 }));
             }
         }
     }
 }
 
+/// What a step leaves to do.
+struct Step {
+    said: Vec<u8>,
+    close: bool,
+    /// The disk is to be waited for before anything is sent.
+    owes: bool,
+    /// More is to be sent again: go on at once.
+    resending: bool,
+}
+
 struct Visit<'a> {
     door: &'a FixDoor,
-    place: &'a Place,
+    place: &'a Arc<Place>,
     desk: Desk,
     /// Open from the first subscription on: before it nothing is copied.
     outlet: Option<Outlet>,
@@ -90,7 +103,16 @@ struct Visit<'a> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         let now_ns = self.door.node.clock().now_ns();
-        self.place.lock().disconnected(now_ns);
+        let mut session = self.place.lock();
+        session.disconnected(now_ns);
+        self.place.show(&session);
+        let runtime = tokio::runtime::Handle::try_current();
+        if let (true, Ok(runtime)) = (session.owes(), runtime) {
+            let place = Arc::clone(self.place);
+            // Only numbers are owed here, which a session without a connection may lose to a power cut: the
+            // counterparty says its last messages again.
+            runtime.spawn_blocking(move || place.lock().settle());
+        }
     }
 }
 
@@ -123,17 +145,21 @@ impl Visit<'_> {
         let mut bytes = first;
         let mut leaving = false;
         loop {
-            let (said, close) = self.step(&bytes);
+            let step = self.step(&bytes);
             bytes.clear();
-            if !said.is_empty() {
-                self.write(stream, &said).await?;
+            if step.owes {
+                self.settle().await?;
             }
-            if close {
+            if !step.said.is_empty() {
+                self.write(stream, &step.said).await?;
+            }
+            if step.close {
                 return stream.shutdown().await;
             }
             tokio::select! {
                 read = stream.read_buf(&mut bytes) => if read? == 0 { return Ok(()) },
                 _ = ticks.tick() => {}
+                () = std::future::ready(()), if step.resending => {}
                 _ = stopped.changed(), if !leaving => {
                     leaving = true;
                     let now_ns = self.door.node.clock().now_ns();
@@ -143,11 +169,30 @@ impl Visit<'_> {
         }
     }
 
+    /// Waits for the disk on a thread that may block.
+    async fn settle(&self) -> io::Result<()> {
+        let place = Arc::clone(self.place);
+        let settled = tokio::task::spawn_blocking(move || place.lock().settle()).await;
+        settled.map_err(io::Error::other)?
+    }
+
     /// Hands `bytes` in, lets time pass, answers, and tells what the market did.
-    fn step(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
+    fn step(&mut self, bytes: &[u8]) -> Step {
+        let place = Arc::clone(self.place);
+        let mut session = place.lock();
+        let (said, close) = self.speak(&mut session, bytes);
+        place.show(&session);
+        Step {
+            said,
+            close,
+            owes: session.owes(),
+            resending: session.is_resending(),
+        }
+    }
+
+    fn speak(&mut self, session: &mut Connected, bytes: &[u8]) -> (Vec<u8>, bool) {
         let node = &self.door.node;
         let now_ns = node.clock().now_ns();
-        let mut session = self.place.lock();
         session.receive(bytes, now_ns);
         session.tick(now_ns);
         let mut said = Vec::new();
@@ -162,17 +207,20 @@ impl Visit<'_> {
             }
             for event in output.events {
                 if let Event::Message(message) = event {
-                    self.desk.hear(&mut session, self.door, &message, now_ns);
+                    self.desk.hear(session, self.door, &message, now_ns);
                 }
             }
         }
-        self.market(&mut session, now_ns);
+        // While it catches up the market waits in its outlet: what is new is of no use before what is old.
+        if !session.is_resending() {
+            self.market(session, now_ns);
+        }
         let output = session.take();
         said.extend(output.bytes);
         (said, output.close)
     }
 
-    fn market(&mut self, session: &mut ::fix::Session<::fix::FileStore>, now_ns: u64) {
+    fn market(&mut self, session: &mut Connected, now_ns: u64) {
         if !self.desk.is_subscribed() {
             self.outlet = None;
             return;

@@ -1,6 +1,7 @@
 //! Market data over FIX: sessions for configured counterparties, requests, snapshots and updates.
 //!
-//! One task a connection. It reads the counterparty, lets time pass, and drains an outlet of its own
+//! One task a connection. Waits for a disk (`sync`, a file written anew) are taken to threads that may block, and what
+//! is sent again goes out in pieces, so neither holds up another session. It reads the counterparty, lets time pass, and drains an outlet of its own
 //! in which books conflate while the socket is busy; so behind what the socket already holds a slow
 //! reader sees the newest books, and prints that found no room are counted and told as news. Rules of engagement:
 //! `docs/fix.md`.
@@ -18,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ::fix::{FileStore, Session, Status};
+use ::fix::{FileStore, Identity, Session, Status};
 use node::Node;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -105,7 +106,7 @@ const BACKLOG: u32 = 128;
 /// The door: its sessions, which outlive their connections.
 pub struct FixDoor {
     node: Arc<Node>,
-    sessions: Vec<Place>,
+    sessions: Vec<Arc<Place>>,
     counters: Counters,
 }
 
@@ -125,15 +126,35 @@ fn add(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
-/// One session and its name.
+/// One session, and what is asked about it without waiting for it.
 struct Place {
     name: String,
+    identity: Identity,
+    /// Of the last step: the session itself may be waiting for a disk.
+    status: Mutex<Status>,
     session: Mutex<Session<FileStore>>,
 }
 
 impl Place {
+    fn new(session: Session<FileStore>) -> Self {
+        Self {
+            name: session.config().target.clone(),
+            identity: session.identity(),
+            status: Mutex::new(session.status()),
+            session: Mutex::new(session),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Session<FileStore>> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, session: &Session<FileStore>) {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = session.status();
+    }
+
+    fn status(&self) -> Status {
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -144,16 +165,10 @@ impl FixDoor {
     /// When a dictionary or a store cannot be read.
     pub fn open(node: Arc<Node>, config: &FixConfig) -> Result<Self, ConfigError> {
         let sessions = config.sessions()?;
-        let sessions = sessions
-            .into_iter()
-            .map(|session| Place {
-                name: session.config().target.clone(),
-                session: Mutex::new(session),
-            })
-            .collect();
+        let places = sessions.into_iter().map(Place::new);
         Ok(Self {
             node,
-            sessions,
+            sessions: places.map(Arc::new).collect(),
             counters: Counters::default(),
         })
     }
@@ -190,9 +205,8 @@ impl FixDoor {
     }
 
     fn statuses(&self) -> Vec<(&str, Status)> {
-        let status = |place: &Place| place.lock().status();
         let named = self.sessions.iter();
-        named.map(|p| (p.name.as_str(), status(p))).collect()
+        named.map(|p| (p.name.as_str(), p.status())).collect()
     }
 
     /// Who is logged on, for `/readyz`. A door without visitors is healthy.
