@@ -158,7 +158,7 @@ async def tansu(program):
 
 
 async def a_broker_that_comes_back(program):
-    """Tansu killed while the market runs, and back with nothing kept. Only with --restart: delivery does not always resume."""
+    """Tansu killed while the market runs, and back with nothing kept: delivery resumes. Only with --restart: it takes its time."""
     broker = Tansu()
     try:
         await asyncio.to_thread(create_topics, broker.brokers)

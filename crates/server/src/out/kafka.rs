@@ -3,7 +3,9 @@
 //! One thread. The producer is idempotent and waits for all replicas: it sends again until a broker
 //! answers, and a broker writes nothing twice. What it has not confirmed is bounded; beyond that nothing
 //! is taken, and the outlet meets its policy. A message that is given up (too large, an unknown topic, a
-//! producer that must begin anew) is a hole, told by the next message of each key.
+//! producer that must begin anew) is a hole, told by the next message of each key. A producer that gets
+//! nothing through although a broker answers begins anew: one behind a broker that came back without
+//! its data can wait for ever.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -35,6 +37,12 @@ const LOOK: Duration = Duration::from_millis(20);
 const FAREWELL: Duration = Duration::from_secs(1);
 /// Between two producers, when one had to end.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Nothing confirmed for so long, while messages are under way, is looked into.
+const STALL: Duration = Duration::from_secs(5);
+/// Where a new producer did not help, the next one comes later: at most after so long.
+const STALL_MAX: Duration = Duration::from_secs(80);
+/// A broker that works says what it has within this.
+const PROBE: Duration = Duration::from_secs(2);
 
 /// Where to, and what.
 #[derive(Clone, Debug)]
@@ -97,6 +105,7 @@ impl Kafka {
             },
             stop: Arc::clone(&stop),
             health: Health::default(),
+            watch: Watch::new(Instant::now()),
         };
         let thread = Thread::spawn("kafka", stop, move || worker.work());
         let thread = thread.map_err(StartError::Thread)?;
@@ -181,6 +190,58 @@ impl ProducerContext for Reports {
     }
 }
 
+/// Of a client that only asks.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, _error: KafkaError, _reason: &str) {}
+
+    fn log(&self, _level: RDKafkaLogLevel, _facility: &str, _message: &str) {}
+}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _report: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// Since when nothing was confirmed.
+struct Watch {
+    confirmed: u64,
+    since: Instant,
+    patience: Duration,
+}
+
+impl Watch {
+    const fn new(now: Instant) -> Self {
+        Self {
+            confirmed: 0,
+            since: now,
+            patience: STALL,
+        }
+    }
+
+    /// Whether it is time to ask what is wrong; then not again before as much time has passed.
+    fn is_due(&mut self, confirmed: u64, waits: bool, now: Instant) -> bool {
+        if confirmed != self.confirmed {
+            (self.confirmed, self.patience) = (confirmed, STALL);
+        } else if waits {
+            let is_due = now.duration_since(self.since) >= self.patience;
+            if is_due {
+                self.since = now;
+            }
+            return is_due;
+        }
+        self.since = now;
+        false
+    }
+
+    fn replaced(&mut self, now: Instant) {
+        self.since = now;
+        self.patience = (self.patience * 2).min(STALL_MAX);
+    }
+}
+
 struct Worker {
     node: Arc<Node>,
     outlet: Outlet,
@@ -196,6 +257,7 @@ struct Worker {
     far: FarSide,
     stop: Arc<AtomicBool>,
     health: Health,
+    watch: Watch,
 }
 
 impl Worker {
@@ -213,6 +275,7 @@ impl Worker {
             if let Some((_, why)) = self.producer.client().fatal_error() {
                 self.begin_anew(&why);
             }
+            self.look_after();
         }
         let until = Instant::now() + FAREWELL;
         while self.has_room() && self.send(&mut batch) > 0 && Instant::now() < until {
@@ -227,8 +290,31 @@ impl Worker {
             .purge(PurgeConfig::default().queue().inflight());
     }
 
+    fn under_way(&self) -> usize {
+        usize::try_from(self.producer.in_flight_count()).unwrap_or(0)
+    }
+
     fn has_room(&self) -> bool {
-        usize::try_from(self.producer.in_flight_count()).unwrap_or(0) < UNDER_WAY
+        self.under_way() < UNDER_WAY
+    }
+
+    /// A producer that waits while brokers work is replaced. One whose brokers are away is right to wait.
+    fn look_after(&mut self) {
+        let (confirmed, waits) = (self.far.confirmed, self.under_way() > 0);
+        if self.watch.is_due(confirmed, waits, Instant::now()) && self.a_broker_answers() {
+            self.watch.replaced(Instant::now());
+            self.begin_anew(
+                "nothing was confirmed although a broker answers; the producer begins anew",
+            );
+        }
+    }
+
+    /// Asked through a client of its own: the one that waits may be what is wrong.
+    fn a_broker_answers(&self) -> bool {
+        let probe = self.config.create_with_context(Quiet);
+        probe.is_ok_and(|probe: BaseProducer<Quiet>| {
+            probe.client().fetch_metadata(None, PROBE).is_ok()
+        })
     }
 
     /// Hands a batch to the producer, marks first; how many frames those were.
@@ -308,5 +394,33 @@ impl Worker {
             Err(error) => self.reports.complain(&error.to_string()),
         }
         std::thread::sleep(AGAIN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_producer_that_gets_nothing_through_is_looked_into_ever_more_seldom() {
+        let start = Instant::now();
+        let at = |s| start + Duration::from_secs(s);
+        let mut watch = Watch::new(start);
+        assert!(!watch.is_due(7, true, at(100)), "something was confirmed");
+        assert!(!watch.is_due(7, true, at(104)));
+        assert!(watch.is_due(7, true, at(105)));
+        assert!(!watch.is_due(7, true, at(106)), "asked a moment ago");
+        watch.replaced(at(106));
+        assert!(!watch.is_due(7, true, at(115)));
+        assert!(watch.is_due(7, true, at(116)));
+        assert!(!watch.is_due(8, true, at(117)), "it helped");
+        assert!(!watch.is_due(8, false, at(200)), "nothing is under way");
+        assert!(!watch.is_due(8, true, at(204)));
+        assert!(watch.is_due(8, true, at(205)));
+        for _ in 0..9 {
+            watch.replaced(at(205));
+        }
+        assert!(!watch.is_due(8, true, at(284)));
+        assert!(watch.is_due(8, true, at(285)));
     }
 }
