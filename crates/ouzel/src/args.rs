@@ -681,6 +681,9 @@ pub struct ListenArgs {
     /// Stop after this many seconds; without it, run until Ctrl-C
     #[arg(long = "for", value_name = "SECONDS")]
     pub for_s: Option<u64>,
+    /// Print only the summary at the end
+    #[arg(long)]
+    pub summary: bool,
     /// Print one JSON object a frame
     #[arg(long)]
     pub json: bool,

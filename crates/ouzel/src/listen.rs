@@ -65,6 +65,10 @@ pub fn run(args: &ListenArgs) -> Result<ExitCode> {
         let mut is_idle = true;
         while let Some(frame) = lane.next_frame() {
             is_idle = false;
+            shown.count(&frame);
+            if args.summary {
+                continue;
+            }
             if let Some(row) = shown.row(&frame) {
                 if args.json {
                     print::json(&row);
@@ -102,23 +106,32 @@ struct Shown {
 }
 
 impl Shown {
-    fn row(&mut self, frame: &Frame) -> Option<Value> {
+    fn count(&mut self, frame: &Frame) {
+        let kind = match frame {
+            Frame::Instrument(instrument) => {
+                self.instruments.insert(instrument.id, *instrument);
+                return;
+            }
+            Frame::Feed(status) => return self.status = *status,
+            Frame::Dropped { count } => return self.marked += count,
+            Frame::Book(_) => 0,
+            Frame::Trade(_) => 1,
+            Frame::Bar(_) => 2,
+            Frame::Vwap(_) => 3,
+            Frame::Signal(_) => 4,
+            _ => return,
+        };
+        self.counts[kind] += 1;
+    }
+
+    fn row(&self, frame: &Frame) -> Option<Value> {
         let name = |id: InstrumentId| self.instruments.get(&id).map_or("", |i| i.symbol());
         let qty = |id: InstrumentId, qty: Qty| {
             let decimals = self.instruments.get(&id).map_or(0, |i| i.qty_decimals);
             qty.0 as f64 / 10f64.powi(i32::from(decimals))
         };
         let row = match frame {
-            Frame::Instrument(instrument) => {
-                self.instruments.insert(instrument.id, *instrument);
-                return None;
-            }
-            Frame::Feed(status) => {
-                self.status = *status;
-                return None;
-            }
             Frame::Book(book) => {
-                self.counts[0] += 1;
                 let bid = book.bids[..usize::from(book.bid_count)].first();
                 let ask = book.asks[..usize::from(book.ask_count)].first();
                 json!({"type": "book", "symbol": name(book.instrument), "seq": book.stamp.seq,
@@ -126,26 +139,22 @@ impl Shown {
                     "integrity": word(book.integrity)})
             }
             Frame::Trade(print) => {
-                self.counts[1] += 1;
                 json!({"type": "trade", "symbol": name(print.instrument), "seq": print.stamp.seq,
                     "price": print.price.to_string(), "qty": qty(print.instrument, print.qty),
                     "integrity": word(print.integrity)})
             }
             Frame::Bar(bar) => {
-                self.counts[2] += 1;
                 json!({"type": "bar", "symbol": name(bar.instrument), "start_ns": bar.start_ns,
                     "end_ns": bar.end_ns, "open": bar.open.to_string(), "high": bar.high.to_string(),
                     "low": bar.low.to_string(), "close": bar.close.to_string(),
                     "volume": qty(bar.instrument, bar.volume), "integrity": word(bar.integrity)})
             }
             Frame::Vwap(vwap) => {
-                self.counts[3] += 1;
                 json!({"type": "vwap", "symbol": name(vwap.instrument), "end_ns": vwap.end_ns,
                     "vwap": vwap.price().map(|p| p.to_string()),
                     "volume": qty(vwap.instrument, vwap.volume), "integrity": word(vwap.integrity)})
             }
             Frame::Signal(signal) => {
-                self.counts[4] += 1;
                 let kind = kind_word(&signal.kind);
                 json!({"type": "signal", "symbol": name(signal.instrument),
                     "seq": signal.stamp.seq, "kind": kind, "integrity": word(signal.integrity)})
@@ -157,15 +166,14 @@ impl Shown {
             Frame::Amendment(amended) => json!({"type": "amendment",
                 "symbol": name(amended.instrument), "match_id": amended.match_id,
                 "bust": amended.kind == AmendmentKind::Bust}),
-            Frame::Activity(_)
+            Frame::Instrument(_)
+            | Frame::Feed(_)
+            | Frame::Activity(_)
             | Frame::Measure(_)
             | Frame::Joined(_)
             | Frame::Status(_)
             | Frame::Venue(_) => return None,
-            Frame::Dropped { count } => {
-                self.marked += count;
-                json!({"type": "dropped", "count": count})
-            }
+            Frame::Dropped { count } => json!({"type": "dropped", "count": count}),
         };
         Some(row)
     }

@@ -13,6 +13,7 @@ mod bench;
 mod check;
 mod demo;
 mod process;
+mod soak;
 mod source;
 mod steps;
 mod test;
@@ -35,6 +36,9 @@ cargo xtask <command>
   tidy [--update] the house rules: layers, bans, sizes, stale paths. --update lowers the ratchet, never raises it
   bench [stream|vector|answers] [-- ARGS]
                   benchmarks beside a peer or a physical limit; one JSON object per line, then a table
+  soak [--minutes 60] [--rate 500000] [--folder DIR] [--ouzel BINARY]
+                  a simulated venue through `ouzel serve` with every output on and a reader behind each; PASS when
+                  memory stood still and every loss was told
 ";
 
 fn main() -> ExitCode {
@@ -60,6 +64,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         "check" => check::run(&Workspace::load()?, rest),
         "tidy" => tidy::run(&Workspace::load()?, rest),
         "bench" => bench::run(&Workspace::load()?, rest),
+        "soak" => soak::run(&Workspace::load()?, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(true)
