@@ -16,6 +16,9 @@ use node::DigestCheck;
 use stdx::{Clock, SystemClock};
 
 const STEP: Duration = Duration::from_millis(1);
+/// Market time of one step at most. A machine that is behind hears the venue late but evenly: all that it
+/// owes at once would keep it silent for as long, and more would be owed by then.
+const STRIDE_NS: u64 = 20_000_000;
 const HEARTBEAT_NS: u64 = 1_000_000_000;
 /// Between two comparisons of our books with the venue's.
 const CHECK_NS: u64 = 500_000_000;
@@ -76,8 +79,9 @@ impl VenueThread {
             .name("venue".to_owned())
             .spawn(move || {
                 while !stop.load(Ordering::Acquire) {
-                    speaker.step();
-                    std::thread::sleep(STEP);
+                    if speaker.step() {
+                        std::thread::sleep(STEP);
+                    }
                 }
                 speaker.end();
                 speaker.said()
@@ -110,6 +114,8 @@ struct Speaker {
     /// One for each line.
     losses: Vec<Loss>,
     said: Vec<Vec<u8>>,
+    /// Up to when the venue has lived.
+    lived_ns: Option<u64>,
     spoke_ns: u64,
     next_check_ns: u64,
     snapshots: u64,
@@ -124,6 +130,7 @@ impl Speaker {
             retransmitter: Retransmitter::new(session, out.history, PAYLOAD_LIMIT),
             losses: seeds.map(|seed| Loss::new(out.loss, seed)).collect(),
             said: Vec::new(),
+            lived_ns: None,
             spoke_ns: 0,
             next_check_ns: 0,
             snapshots: 0,
@@ -131,12 +138,17 @@ impl Speaker {
         }
     }
 
-    fn step(&mut self) {
+    /// Lives on, and says whether it has come to the present.
+    fn step(&mut self) -> bool {
         let now = SystemClock.now_ns();
+        let until = self
+            .lived_ns
+            .map_or(now, |lived| now.min(lived + STRIDE_NS));
+        self.lived_ns = Some(until);
         self.said.clear();
         let said = &mut self.said;
         self.venue
-            .step(now, &mut |message| said.push(message.to_vec()));
+            .step(until, &mut |message| said.push(message.to_vec()));
         if !self.said.is_empty() {
             self.announce_check(now);
             self.speak(now);
@@ -155,12 +167,13 @@ impl Speaker {
             });
         }
         self.tell_snapshots();
-        for item in self.venue.news_until(now) {
+        for item in self.venue.news_until(until) {
             if let Some(news) = &self.out.news {
                 // A newswire that is a whole buffer behind misses an item rather than stop the market.
                 let _missed = news.try_send(item);
             }
         }
+        until == now
     }
 
     fn tell_snapshots(&mut self) {
