@@ -23,7 +23,7 @@ DAY_NS = 86_400_000_000_000
 # 2026-03-02 14:30 UTC, half past nine in New York.
 OPENING_S = 1_772_461_800
 MIDNIGHT_ET_S = OPENING_S - 34_200
-CAPTURES = ("crypto/binance/spot_btcusdt_20240808.gz", "iex/DEEP10.pcap.gz")
+CAPTURES = ("crypto/binance/spot_btcusdt_20240808.gz",)
 
 
 class Venue:
