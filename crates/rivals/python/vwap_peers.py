@@ -114,13 +114,12 @@ def nautilus_peer(folder):
     from nautilus_trader.model.currencies import USD
     from nautilus_trader.model.data import TradeTick
     from nautilus_trader.model.enums import AccountType, AggressorSide, OmsType
-    from nautilus_trader.model.identifiers import TradeId, Venue
+    from nautilus_trader.model.identifiers import InstrumentId, Symbol, TradeId, Venue
+    from nautilus_trader.model.instruments import Equity
     from nautilus_trader.model.objects import Money, Price, Quantity
-    from nautilus_trader.test_kit.providers import TestInstrumentProvider
 
-    count = 400_000
-    prints, ours, last = load(folder, count)
-    # Its instruments are heavy: the prints of 100 symbols only.
+    # Its instruments are heavy: the prints of 100 symbols of 2,000 only.
+    prints, ours, last = load(folder, 8_000_000)
     prints = prints[prints["symbol"] < 100]
     ours = {key: value for key, value in ours.items() if key[1] < 100}
     count = len(prints)
@@ -155,19 +154,23 @@ def nautilus_peer(folder):
                 if panes:
                     theirs[((step + 1) * STEP, symbol)] = (sum(p[1] for p in panes), sum(p[2] for p in panes))
 
+    made = [
+        Equity(InstrumentId(Symbol(f"S{n}"), Venue("SIM")), Symbol(f"S{n}"), USD, 4, Price.from_str("0.0001"),
+               Quantity.from_int(1), 0, 0)
+        for n in range(100)
+    ]
+    ticks = [
+        TradeTick(made[int(p["symbol"])].id, Price(int(p["price"]) / 10_000, 4), Quantity(int(p["qty"]), 0),
+                  AggressorSide.NO_AGGRESSOR, TradeId(str(n)), int(p["ts"]), int(p["ts"]))
+        for n, p in enumerate(prints)
+    ]
     rates = []
     for _ in range(3):
         theirs.clear()
         engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
         engine.add_venue(Venue("SIM"), OmsType.NETTING, AccountType.CASH, [Money(1_000_000, USD)], base_currency=USD)
-        made = [TestInstrumentProvider.equity(symbol=f"S{n}", venue="SIM") for n in range(100)]
         for instrument in made:
             engine.add_instrument(instrument)
-        ticks = [
-            TradeTick(made[int(p["symbol"])].id, Price(int(p["price"]) / 10_000, 4), Quantity(int(p["qty"]), 0),
-                      AggressorSide.NO_AGGRESSOR, TradeId(str(n)), int(p["ts"]), int(p["ts"]))
-            for n, p in enumerate(prints)
-        ]
         engine.add_data(ticks)
         engine.add_actor(Windows())
         start = time.perf_counter()
@@ -224,7 +227,8 @@ def bytewax_peer(folder):
     from bytewax.operators.windowing import EventClock, SlidingWindower, fold_window
     from bytewax.testing import TestingSink, TestingSource, run_main
 
-    count = 30_000
+    # A little more than one step: the windows that end with it are whole.
+    count = 45_000
     prints, ours, last = load(folder, count)
     epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
     rows = [
@@ -240,7 +244,8 @@ def bytewax_peer(folder):
         out = []
         flow = Dataflow("vwap")
         stream = op.input("in", flow, TestingSource(rows, batch_size=1_000))
-        clock = EventClock(lambda row: row[0], wait_for_system_duration=timedelta(0))
+        # Its watermark runs on with the system's clock, and what comes behind it is dropped: stopped.
+        clock = EventClock(lambda row: row[0], wait_for_system_duration=timedelta(0), now_getter=lambda: align)
         windower = SlidingWindower(length=timedelta(seconds=1), offset=timedelta(milliseconds=100), align_to=align)
         folded = fold_window("fold", stream, clock, windower, lambda: (0, 0),
                              lambda sums, row: (sums[0] + row[1], sums[1] + row[2]),
