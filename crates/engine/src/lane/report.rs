@@ -52,6 +52,9 @@ pub struct Stages {
 pub struct Report {
     /// When it was made, ns UTC; 0 before the first.
     pub at_ns: u64,
+    /// The most that the lane's tables and its ring may hold, bytes: taken at the start, touched as they are used.
+    /// 0 where the program's allocator is not [`HugeHeap`](crate::memory::HugeHeap).
+    pub memory_bound: u64,
     /// Payloads received on all lines, retransmissions included.
     pub payloads: u64,
     /// Their bytes.

@@ -8,11 +8,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Command, Idle, LaneConfig, LaneState, Latency, Report, Shared, Stages, Timeline};
+use crate::memory::held_here;
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
 use crate::source::{RECOVERY_LINE, Source, Unit};
 use crate::sys::thread::pin;
 use market::pipeline::{Offender, RejectRing};
+use market::publish::Frame;
 use rtrb::{Consumer, Producer};
 use stdx::{Clock, Histogram, SystemClock};
 
@@ -49,7 +51,13 @@ pub(super) fn run<P: Pipeline>(
                 io::Error::new(error.kind(), format!("cannot stay on core {core}: {error}"))
             })?;
         }
+        let held = held_here();
         let mut worker = Worker::new(config, pipeline(), source, ends);
+        worker.memory_bound = match held_here().saturating_sub(held) {
+            0 => 0,
+            // The ring was made by whoever made the lane.
+            tables => tables + (config.ring_capacity * size_of::<Frame>()) as u64,
+        };
         worker
             .ends
             .shared
@@ -145,6 +153,8 @@ struct Worker<P, S> {
     received_ns: u64,
     payloads: u64,
     requests: u64,
+    /// What the tables may hold, bytes.
+    memory_bound: u64,
     is_live: bool,
     /// Rejects handed over so far.
     offenders_seen: u64,
@@ -174,6 +184,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             received_ns: 0,
             payloads: 0,
             requests: 0,
+            memory_bound: 0,
             offenders_seen: 0,
             stopping: false,
         }
@@ -358,6 +369,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
         }
         let report = Report {
             at_ns: now_ns,
+            memory_bound: self.memory_bound,
             payloads: self.payloads,
             bytes: self.source.bytes(),
             kernel_drops: [self.source.kernel_drops(0), self.source.kernel_drops(1)],

@@ -1,11 +1,32 @@
 //! Big blocks of the heap on huge pages, and memory that stays where it is.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::io;
 
 /// Blocks from this size on are worth a hint: two huge pages, so that one surely fits inside.
 const HINT_BYTES: usize = 4 << 20;
 const PAGE: usize = 4_096;
+
+thread_local! {
+    /// Bytes that this thread has taken less those that it has given back. Made without an
+    /// allocation and dropped without a trace, so that the allocator may use it at any time.
+    static HELD: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Bytes that the calling thread has taken from [`HugeHeap`] less those that it has given back,
+/// whoever holds them now; 0 where the program has another allocator.
+pub fn held_here() -> u64 {
+    HELD.get().max(0) as u64
+}
+
+#[inline]
+fn count(block: *mut u8, bytes: i64) {
+    if !block.is_null() {
+        // Wraps only in theory: no address space holds so much.
+        HELD.set(HELD.get().wrapping_add(bytes));
+    }
+}
 
 /// The system's allocator, which asks the kernel for huge pages behind every block of 4 MiB or
 /// more.
@@ -19,12 +40,13 @@ const PAGE: usize = 4_096;
 pub struct HugeHeap;
 
 // SAFETY: every call goes to `System` with the caller's own arguments and hands back what it
-// answered, so `System`'s promises are ours. The hint between reads no memory and changes no
-// contents.
+// answered, so `System`'s promises are ours. What happens between reads no memory of a block, changes
+// no contents and allocates nothing.
 unsafe impl GlobalAlloc for HugeHeap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's layout, unchanged.
         let block = unsafe { System.alloc(layout) };
+        count(block, layout.size() as i64);
         hint(block, layout.size());
         block
     }
@@ -32,6 +54,7 @@ unsafe impl GlobalAlloc for HugeHeap {
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's layout, unchanged.
         let block = unsafe { System.alloc_zeroed(layout) };
+        count(block, layout.size() as i64);
         hint(block, layout.size());
         block
     }
@@ -39,6 +62,7 @@ unsafe impl GlobalAlloc for HugeHeap {
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         // SAFETY: the caller's block, layout and size, unchanged.
         let moved = unsafe { System.realloc(block, layout, new_size) };
+        count(moved, new_size as i64 - layout.size() as i64);
         if new_size > layout.size() {
             hint(moved, new_size);
         }
@@ -48,6 +72,7 @@ unsafe impl GlobalAlloc for HugeHeap {
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         // SAFETY: the caller's block and layout, unchanged.
         unsafe { System.dealloc(block, layout) };
+        count(block, -(layout.size() as i64));
     }
 }
 
@@ -93,8 +118,10 @@ mod tests {
             // SAFETY: the layout has a size, the block is used within it and freed once with the
             // layout it has then.
             unsafe {
+                let before = held_here();
                 let block = HugeHeap.alloc_zeroed(layout);
                 assert!(!block.is_null());
+                assert_eq!(held_here() - before, size as u64);
                 assert_eq!((*block, *block.add(size - 1)), (0, 0));
                 block.write(7);
                 block.add(size - 1).write(9);
@@ -105,7 +132,9 @@ mod tests {
                     (if size == 1 { 9 } else { 7 }, 9)
                 );
                 let layout = Layout::from_size_align(size + HINT_BYTES, 8).expect("a layout");
+                assert_eq!(held_here() - before, layout.size() as u64);
                 HugeHeap.dealloc(grown, layout);
+                assert_eq!(held_here(), before);
             }
         }
     }
