@@ -142,6 +142,9 @@ impl Feeds {
             let shares = usize::from(args.lanes.max(1));
             probes.push(compose::lane_probe(node, shares));
             tokio::spawn(worries::follow(Arc::clone(node)));
+            if !args.json {
+                tokio::spawn(worries::say_bound(Arc::clone(node), shares));
+            }
             if let Some(client) = snapshots {
                 probes.push(snapshots::probe(client.status()));
                 tokio::spawn(snapshots::follow(client.status()));

@@ -62,6 +62,20 @@ const WORRIES: &[Worry] = &[
     },
 ];
 
+/// Says once what the tables of `lanes` lanes may take, as soon as the first has taken them.
+pub async fn say_bound(node: Arc<Node>, lanes: usize) {
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let bound = node.market().report.memory_bound * lanes as u64;
+        if bound > 0 {
+            let mib = bound >> 20;
+            return print::line(format!(
+                "  tables   at most {mib} MiB, taken as the day fills them"
+            ));
+        }
+    }
+}
+
 /// Follows the first feed until the runtime ends.
 pub async fn follow(node: Arc<Node>) {
     let mut told: Vec<(u64, Option<Instant>)> = vec![(0, None); WORRIES.len()];

@@ -164,8 +164,29 @@ pub fn lanes(view: &MarketView, page: &mut Page) {
         "The lane's time and receive stamps minus UTC: what is left of those jumps.",
     );
     page.sample(name, &[], view.report.clock_skew_ns as f64 / 1e9);
+    memory(view, page);
     late(view, page);
     latency(view, page);
+}
+
+/// What the process holds, beside what the tables of the first lane may.
+fn memory(view: &MarketView, page: &mut Page) {
+    let name = "ouzel_lane_memory_bound_bytes";
+    page.family(
+        name,
+        "gauge",
+        "The most that the tables of the first lane may hold, known when it starts.",
+    );
+    page.sample(name, &[], view.report.memory_bound);
+    let Some(resident) = engine::memory::resident() else {
+        return; // Not told here, so not said here.
+    };
+    let name = "ouzel_process_resident_bytes";
+    page.family(name, "gauge", "Memory that the process has now.");
+    page.sample(name, &[], resident.now);
+    let name = "ouzel_process_resident_peak_bytes";
+    page.family(name, "gauge", "The most memory that the process has had.");
+    page.sample(name, &[], resident.peak);
 }
 
 /// Of the first lane; links to venues over WebSocket do not count theirs here.
