@@ -24,11 +24,13 @@ use report::Report;
 static HEAP: HugeHeap = HugeHeap;
 
 const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick] [--only NAME] [--peers]
-       rivals day FILE [MESSAGES]
-       rivals books FILE [--queues]
+       rivals day FILE [MESSAGES] [--as sparse|deep|stubs]
+       rivals books FILE [--queues | --latency]
 Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.
---only takes one part of the stream suite: decode, books, windows, receive, wire_to_publish.
---peers installs engines from PyPI in target/peers-venv and measures `windows` beside them.
+--only takes one part of the stream suite: decode, books, latency, days, memory, hop, windows, receive,
+wire_to_publish.
+--peers installs engines from PyPI in target/peers-venv and measures `windows` beside them, and builds
+crates/rivals/books_peers and measures `books` beside those crates.
 `day` writes the generated ITCH day of the stream suite, for engines that are run outside this program;
 `books` reads it as they do: from memory, one core, decoding and books of all symbols.";
 
@@ -62,44 +64,72 @@ impl Size {
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    if let [command, path, rest @ ..] = words.as_slice()
-        && command == "day"
-    {
-        let messages = match rest {
-            [] => DAY_MESSAGES,
-            [count] => count.parse().context("the number of messages")?,
-            _ => bail!("{USAGE}"),
-        };
-        print!("{}", stream::write_day(path.as_ref(), messages)?);
-        return Ok(());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["day", path, rest @ ..] => write_day(path, rest),
+        ["books", path, rest @ ..] => read_day(path, rest),
+        // The child of the memory figure: not for the command line.
+        ["memory", path] => {
+            println!("{}", stream::memory_of_day(path.as_ref())?);
+            Ok(())
+        }
+        _ => suites(&words),
     }
-    if let [command, path, rest @ ..] = words.as_slice()
-        && command == "books"
-    {
-        let books = stream::read_day(path.as_ref(), rest.first().is_some_and(|w| w == "--queues"))?;
-        println!(
-            "{} messages {:.2} ns/message checksum {:016x} levels {}",
-            books.messages, books.ns_per_message, books.checksum, books.levels
-        );
-        return Ok(());
+}
+
+fn write_day(path: &str, rest: &[&str]) -> Result<()> {
+    let (count, day) = match rest {
+        [] => (None, None),
+        ["--as", day] => (None, Some(*day)),
+        [count] => (Some(*count), None),
+        [count, "--as", day] => (Some(*count), Some(*day)),
+        _ => bail!("{USAGE}"),
+    };
+    let messages = match count {
+        Some(count) => count.parse().context("the number of messages")?,
+        None => DAY_MESSAGES,
+    };
+    let day = stream::Day::named(day.unwrap_or("plain")).context(USAGE)?;
+    print!("{}", stream::write_day(path.as_ref(), messages, day)?);
+    Ok(())
+}
+
+fn read_day(path: &str, rest: &[&str]) -> Result<()> {
+    let how = match rest {
+        [] => stream::How::Whole,
+        ["--queues"] => stream::How::Queues,
+        ["--latency"] => stream::How::Latency,
+        _ => bail!("{USAGE}"),
+    };
+    let books = stream::read_day(path.as_ref(), how)?;
+    println!(
+        "{} messages {:.2} ns/message checksum {:016x} levels {}",
+        books.messages, books.ns_per_message, books.checksum, books.levels
+    );
+    if let Some(latency) = books.latency {
+        println!("{latency}");
     }
+    Ok(())
+}
+
+fn suites(words: &[&str]) -> Result<()> {
     let (mut suite, mut size) = (None, Size::default());
-    let mut words = words.into_iter();
+    let mut words = words.iter().copied();
     while let Some(argument) = words.next() {
-        match argument.as_str() {
+        match argument {
             "--quick" => size.quick = true,
             "--peers" => size.peers = true,
-            "--only" => size.only = Some(words.next().context(USAGE)?),
+            "--only" => size.only = Some(words.next().context(USAGE)?.to_owned()),
             "-h" | "--help" => {
                 println!("{USAGE}");
                 return Ok(());
             }
-            name if !name.starts_with('-') && suite.is_none() => suite = Some(argument),
+            name if !name.starts_with('-') && suite.is_none() => suite = Some(name),
             other => bail!("`{other}` is not understood; {USAGE}"),
         }
     }
     let mut report = Report::new(Machine::here());
-    match suite.as_deref() {
+    match suite {
         None => {
             stream::run(&size, &mut report)?;
             vectors::run(&size, &mut report)?;

@@ -10,6 +10,8 @@ use wire::moldudp64::PacketWriter;
 
 use super::input::{Input, MIDNIGHT, SYMBOLS};
 use super::naive::NaiveBooks;
+use super::single::Single;
+use super::update::{self, Latency};
 use crate::measure::{Run, interleave, time_ns};
 use crate::report::{Better, Figure};
 
@@ -18,7 +20,7 @@ const ROUNDS: usize = 5;
 const ORDERS_LIMIT: usize = 4_000_000;
 const LEVELS_RESERVE: usize = 160;
 /// Messages in a full packet of a real feed: as often everything new is published.
-const PER_PACKET: usize = 38;
+pub const PER_PACKET: usize = 38;
 /// Where the first message of a packet starts.
 const FIRST_MESSAGE: usize = wire::moldudp64::HEADER_SIZE + 2;
 
@@ -65,8 +67,10 @@ pub fn measure(input: &Input) -> Vec<Figure> {
 }
 
 /// A contestant: something that takes framed messages in order.
-trait Books {
+pub trait Books {
+    /// Takes what follows.
     fn take(&mut self, frames: &[u8]);
+    /// A hash of all books, equal to the venue's where they are.
     fn digest(&self) -> u64;
 }
 
@@ -100,15 +104,30 @@ impl Books for ItchBooks {
 }
 
 /// Decoder and books of the market crate, nothing behind them.
-fn alone() -> ItchBooks {
-    let books = BookSet::new(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
-    ItchBooks::new(MIDNIGHT, SYMBOLS, books)
+pub fn alone() -> ItchBooks {
+    ItchBooks::new(MIDNIGHT, SYMBOLS, alone_set())
+}
+
+/// Empty books for the day.
+pub fn alone_set() -> BookSet {
+    BookSet::new(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE)
 }
 
 /// The same with the queue of every level.
 fn queued() -> ItchBooks {
     let books = BookSet::with_queues(SYMBOLS, ORDERS_LIMIT, LEVELS_RESERVE);
     ItchBooks::new(MIDNIGHT, SYMBOLS, books)
+}
+
+/// How [`read_day`] goes about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// All at once.
+    Whole,
+    /// All at once, with the queue of every level.
+    Queues,
+    /// Message by message, each timed.
+    Latency,
 }
 
 /// What [`read_day`] found.
@@ -121,6 +140,8 @@ pub struct DayBooks {
     pub levels: usize,
     /// The sum of a hash of every level's book, price and total: see `docs/benchmarks.md`.
     pub checksum: u64,
+    /// Of single messages, where they were timed.
+    pub latency: Option<Latency>,
 }
 
 /// Times decoder and books over a day that [`write_day`](super::write_day) wrote, to stand beside
@@ -128,9 +149,8 @@ pub struct DayBooks {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn read_day(path: &std::path::Path, with_queues: bool) -> anyhow::Result<DayBooks> {
+pub fn read_day(path: &std::path::Path, how: How) -> anyhow::Result<DayBooks> {
     let file = std::fs::read(path)?;
-    let mut books = if with_queues { queued() } else { alone() };
     let kind = |frame: &[u8]| matches!(frame.first(), Some(b'A' | b'F'));
     let mut start = 0;
     for frame in Frames::new(&file)
@@ -140,12 +160,44 @@ pub fn read_day(path: &std::path::Path, with_queues: bool) -> anyhow::Result<Day
         start += 2 + frame.len();
     }
     let (directory, orders) = file.split_at(start);
-    books.take(directory);
-    let mut messages = 0;
-    let ns = time_ns(|| messages = books.take(orders));
+    let messages = Frames::new(orders).flatten().count();
+    let whole = |mut books: ItchBooks| {
+        books.take(directory);
+        let ns = time_ns(|| books.take(orders));
+        let (levels, checksum) = checksum(books.books());
+        DayBooks {
+            messages,
+            ns_per_message: ns / messages as f64,
+            levels,
+            checksum,
+            latency: None,
+        }
+    };
+    Ok(match how {
+        How::Whole => whole(alone()),
+        How::Queues => whole(queued()),
+        How::Latency => {
+            let mut books = Single::new();
+            Books::take(&mut books, directory);
+            let mut latency = None;
+            let ns = time_ns(|| latency = Some(update::timed(&mut books, orders, 1)));
+            let (levels, checksum) = checksum(books.books());
+            DayBooks {
+                messages,
+                ns_per_message: ns / messages as f64,
+                levels,
+                checksum,
+                latency,
+            }
+        }
+    })
+}
+
+/// How many levels there are, and the sum of a hash of each.
+fn checksum(books: &BookSet) -> (usize, u64) {
     let (mut levels, mut checksum) = (0, 0u64);
-    for id in 0..books.books().len() as u32 {
-        let Some(book) = books.books().book(InstrumentId(id)) else {
+    for id in 0..books.len() as u32 {
+        let Some(book) = books.book(InstrumentId(id)) else {
             continue;
         };
         for side in [Side::Bid, Side::Ask] {
@@ -158,12 +210,7 @@ pub fn read_day(path: &std::path::Path, with_queues: bool) -> anyhow::Result<Day
             }
         }
     }
-    Ok(DayBooks {
-        messages,
-        ns_per_message: ns / messages as f64,
-        levels,
-        checksum,
-    })
+    (levels, checksum)
 }
 
 /// The finaliser of MurmurHash3.
@@ -176,7 +223,7 @@ fn mix(mut x: u64) -> u64 {
 
 /// Takes every frame and keeps none.
 #[derive(Default)]
-struct Counted(u64);
+pub struct Counted(u64);
 
 impl Sink for Counted {
     fn offer(&mut self, frame: &Frame) -> bool {
@@ -221,16 +268,10 @@ impl Packets {
 /// # Panics
 /// When the books differ from the venue's.
 fn whole(packets: &Packets, input: &Input) -> f64 {
-    let mut pipeline = ItchPipeline::new(&PipelineConfig {
-        midnight_ns: MIDNIGHT,
-        instruments_limit: SYMBOLS,
-        orders_limit: ORDERS_LIMIT,
-        levels_reserve: LEVELS_RESERVE,
-        ..PipelineConfig::default()
-    });
+    let mut pipeline = ItchPipeline::new(&config());
     let mut frames = Counted::default();
     let mut take = |packet: &Vec<u8>| {
-        let now_ns = MIDNIGHT + time_of(&packet[FIRST_MESSAGE..]);
+        let now_ns = now_ns(&packet[FIRST_MESSAGE..]);
         pipeline.packet(0, now_ns, packet);
         pipeline.tick(now_ns);
         pipeline.publish(&mut frames);
@@ -246,13 +287,21 @@ fn whole(packets: &Packets, input: &Input) -> f64 {
     ns / (input.messages - input.listed) as f64
 }
 
-/// Nanoseconds since midnight, which stand at the same place in every message.
-fn time_of(message: &[u8]) -> u64 {
-    message.get(5..11).map_or(0, |bytes| {
-        bytes
-            .iter()
-            .fold(0, |time, &byte| time << 8 | u64::from(byte))
-    })
+/// The pipeline's limits and what it does, as the day needs it.
+pub fn config() -> PipelineConfig {
+    PipelineConfig {
+        midnight_ns: MIDNIGHT,
+        instruments_limit: SYMBOLS,
+        orders_limit: ORDERS_LIMIT,
+        levels_reserve: LEVELS_RESERVE,
+        ..PipelineConfig::default()
+    }
+}
+
+/// When a message was said, ns UTC: the time since midnight stands at the same place in each.
+pub fn now_ns(message: &[u8]) -> u64 {
+    let time = message.get(5..11).unwrap_or_default();
+    MIDNIGHT + time.iter().fold(0, |ns, &byte| ns << 8 | u64::from(byte))
 }
 
 impl Books for NaiveBooks {

@@ -6,15 +6,16 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use wire::itchfile::Frames;
 
+use super::days::Day;
 use super::input::Input;
 
-/// Writes `messages` generated messages to `path`, framed as the input of the suite, and says what
+/// Writes `messages` generated messages of such a day to `path`, framed as the input of the suite, and says what
 /// they are: mix, live orders and the checksum that a reader's aggregate depth must have.
 ///
 /// # Errors
 /// When the file cannot be written.
-pub fn write(path: &Path, messages: usize) -> Result<String> {
-    let input = Input::generate(messages);
+pub fn write(path: &Path, messages: usize, day: Day) -> Result<String> {
+    let input = day.of(&Input::generate(messages));
     std::fs::write(path, &input.file)
         .with_context(|| format!("cannot write {}", path.display()))?;
     let mut counts = [0u64; 256];

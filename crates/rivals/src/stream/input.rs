@@ -15,6 +15,7 @@ const ORDERS_PER_SYMBOL: usize = 40;
 const SEED: u64 = 1;
 
 /// Framed messages and what the venue's own books were after them.
+#[derive(Clone)]
 pub struct Input {
     /// Each message behind its length, two bytes, big-endian.
     pub file: Vec<u8>,

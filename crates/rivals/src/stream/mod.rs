@@ -1,27 +1,35 @@
 //! From bytes to books to frames: decoding, books, and the way over a socket.
 
 mod books;
+mod books_peers;
 mod day;
+mod days;
 mod decode;
 mod fields;
+mod hop;
 mod input;
+mod memory;
 mod naive;
 mod plan;
 mod receive;
+mod single;
+mod update;
 mod vwap;
 mod wire_to_publish;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
 use crate::Size;
 use crate::machine::held;
-use crate::report::Report;
+use crate::report::{Figure, Report};
 use input::Input;
 
-pub use books::read_day;
+pub use books::{How, read_day};
 pub use day::write as write_day;
+pub use days::Day;
+pub use memory::child as memory_of_day;
 
 /// Messages of the decode and book figures.
 const MESSAGES: usize = 20_000_000;
@@ -35,23 +43,9 @@ pub fn receiving(size: &Size, report: &mut Report) -> Result<()> {
 
 /// All figures of the suite.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
-    let wanted = [size.wants("decode"), size.wants("books")];
-    if wanted.contains(&true) {
-        let messages = size.of(MESSAGES);
-        report.step(&format!("stream: generating {messages} ITCH messages"));
-        let input = Input::generate(messages);
-        let (held, figures) = held(0, || {
-            let mut figures = Vec::new();
-            if wanted[0] {
-                figures.extend(decode::measure(&input));
-            }
-            if wanted[1] {
-                figures.extend(books::measure(&input));
-            }
-            figures
-        });
-        report.scheduled(held);
-        figures.into_iter().for_each(|figure| report.add(figure));
+    day(size, report)?;
+    if size.wants("hop") {
+        hop::run(size, report);
     }
     if size.wants("windows") {
         windows(size, report)?;
@@ -65,8 +59,51 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// Figures of the generated day.
+type Part = fn(&Input) -> Vec<Figure>;
+
+/// What is measured over the generated day.
+fn day(size: &Size, report: &mut Report) -> Result<()> {
+    let parts: [(&str, Part); 4] = [
+        ("decode", decode::measure),
+        ("books", books::measure),
+        ("latency", update::measure),
+        ("days", days::measure),
+    ];
+    let wanted = |name: &str| size.wants(name);
+    let has_peers = size.peers() && wanted("books");
+    if !wanted("memory") && !parts.iter().any(|(name, _)| wanted(name)) {
+        return Ok(());
+    }
+    let peers = has_peers.then(|| books_peers::build(&root())).transpose()?;
+    let messages = size.of(MESSAGES);
+    report.step(&format!("stream: generating {messages} ITCH messages"));
+    let input = Input::generate(messages);
+    for (name, measure) in parts.into_iter().filter(|(name, _)| wanted(name)) {
+        report.step(&format!("stream: {name}"));
+        let (held, figures) = held(0, || measure(&input));
+        report.scheduled(held);
+        figures.into_iter().for_each(|figure| report.add(figure));
+    }
+    if let Some(program) = peers {
+        let (held, figure) = held(0, || books_peers::measure(&program, &input));
+        report.scheduled(held);
+        report.add(figure?);
+    }
+    if wanted("memory") {
+        report.scheduled(false);
+        report.add(memory::measure(&input)?);
+    }
+    Ok(())
+}
+
+/// The repository's.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn windows(size: &Size, report: &mut Report) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = root();
     let peers = size.peers().then_some(root.as_path());
     let prints = size.of(PRINTS);
     report.step(&format!("stream: sliding VWAP of {prints} prints"));
