@@ -443,7 +443,7 @@ impl Applied {
 
 /// What one message will need, found in steps that never wait for each other's memory; see
 /// `pipeline::ahead`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Ahead {
     slot: u32,
     side: u32,
@@ -451,6 +451,16 @@ pub(crate) struct Ahead {
     chunk: u32,
     /// Side and rank are known: an add's own, or read from the order.
     has_rank: bool,
+}
+
+impl Ahead {
+    pub(crate) const NONE: Self = Self {
+        slot: 0,
+        side: 0,
+        rank: 0,
+        chunk: NONE,
+        has_rank: false,
+    };
 }
 
 impl BookSet {
@@ -483,8 +493,7 @@ impl BookSet {
         }
         Ahead {
             slot,
-            chunk: NONE,
-            ..Ahead::default()
+            ..Ahead::NONE
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wire::itch50::{Scan, Scanned};
 use wire::moldudp64::Messages;
 
-use super::ahead::Batch;
+use super::ahead::{Batch, PASSES};
 use super::board::Board;
 use super::config::PipelineConfig;
 use super::digests::Digests;
@@ -310,10 +310,12 @@ impl Handler for Core {
     fn messages(&mut self, seq: u64, ts_recv: u64, line: usize, messages: Messages<'_>) -> u64 {
         let (mut next_seq, mut left) = (seq, messages.left());
         let mut scan = Scan::new(messages.rest());
+        let mut batch = Batch::new();
         loop {
             let symbols = &self.board.symbols;
             let symbol = |id: InstrumentId| stdx::hint::soon(symbols, id.0 as usize);
-            let batch = Batch::read(&mut scan, left, &self.books, &self.normaliser, symbol);
+            batch.read(&mut scan, left, &self.books, &self.normaliser, symbol);
+            (0..PASSES).for_each(|pass| batch.pass(pass, &self.books));
             if batch.messages().is_empty() {
                 return next_seq - seq;
             }

@@ -2,7 +2,7 @@
 
 use wire::itch50::{BookFields, Scan, Scanned};
 
-use super::ahead::Batch;
+use super::ahead::{Batch, PASSES};
 use crate::book::{BookSet, Reject, symbol_key};
 use crate::event::{Instrument, OrderId, Price, Qty, Side};
 use crate::feed::itch::{Meaning, Normaliser};
@@ -33,15 +33,25 @@ impl ItchBooks {
     pub fn take(&mut self, frames: &[u8]) -> usize {
         let before = self.seq;
         let mut scan = Scan::new(frames);
-        loop {
-            let batch = Batch::read(&mut scan, usize::MAX, &self.books, &self.normaliser, |_| {});
-            if batch.messages().is_empty() {
-                return (self.seq - before) as usize;
+        let (mut batch, mut next) = (&mut Batch::new(), &mut Batch::new());
+        self.read(&mut scan, batch);
+        (0..PASSES).for_each(|pass| batch.pass(pass, &self.books));
+        while !batch.messages().is_empty() {
+            self.read(&mut scan, next);
+            for pass in 0..PASSES {
+                for scanned in batch.share(pass) {
+                    self.one(scanned);
+                }
+                next.pass(pass, &self.books);
             }
-            for scanned in batch.messages() {
-                self.one(scanned);
-            }
+            (batch, next) = (next, batch);
         }
+        (self.seq - before) as usize
+    }
+
+    #[inline(always)]
+    fn read<'a>(&self, scan: &mut Scan<'a>, batch: &mut Batch<'a>) {
+        batch.read(scan, usize::MAX, &self.books, &self.normaliser, |_| {});
     }
 
     #[inline]
