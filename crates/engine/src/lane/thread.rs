@@ -146,6 +146,8 @@ struct Worker<P, S> {
     payloads: u64,
     requests: u64,
     is_live: bool,
+    /// The newest receive time of a recording, and our time when it came.
+    recorded: Option<(u64, u64)>,
     /// Rejects handed over so far.
     offenders_seen: u64,
     stopping: bool,
@@ -174,6 +176,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             received_ns: 0,
             payloads: 0,
             requests: 0,
+            recorded: None,
             offenders_seen: 0,
             stopping: false,
         }
@@ -220,6 +223,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
         let (pipeline, stamps, is_live) = (&mut self.pipeline, &mut self.stamps, self.is_live);
         let (clock, stages) = (&mut self.clock, &mut self.stages);
         let received_ns = &mut self.received_ns;
+        let mut newest_ns = 0;
         *received_ns = 0;
         let count = match self.source.unit() {
             Unit::Packet => self.source.poll(&mut |line, ts_recv, bytes| {
@@ -234,17 +238,32 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
                     let waited_ns = received_ns.saturating_sub(ts_recv);
                     stages.kernel_to_receive.record(waited_ns, 1);
                 }
+                newest_ns = newest_ns.max(ts_recv);
                 pipeline.packet(line, ts_recv, bytes);
                 if is_live && stamps.len() < STAMPS_LIMIT {
                     stamps.push(ts_recv);
                 }
             })?,
             Unit::Message => self.source.poll(&mut |_, ts_recv, bytes| {
+                newest_ns = newest_ns.max(ts_recv);
                 pipeline.message(ts_recv, bytes);
             })?,
         };
         self.payloads += count as u64;
+        if !is_live && newest_ns > self.recorded.map_or(0, |(newest_ns, _)| newest_ns) {
+            self.recorded = Some((newest_ns, self.clock.now_ns()));
+        }
         Ok(count)
+    }
+
+    /// The time of what is played: ours, or in a recording the newest receive time and what has
+    /// passed since; `None` before the first payload.
+    fn playing_ns(&self, now_ns: u64) -> Option<u64> {
+        if self.is_live {
+            return Some(now_ns);
+        }
+        let (newest_ns, came_ns) = self.recorded?;
+        Some(newest_ns.saturating_add(now_ns.saturating_sub(came_ns)))
     }
 
     fn note_applied(&mut self, now_ns: u64, count: u64) {
@@ -279,7 +298,9 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             self.pipeline
                 .kernel_drops(line, self.source.kernel_drops(line));
         }
-        self.pipeline.tick(now_ns);
+        if let Some(playing_ns) = self.playing_ns(now_ns) {
+            self.pipeline.tick(playing_ns);
+        }
         let rejected = self.pipeline.rejected().map_or(0, RejectRing::total);
         if rejected > self.offenders_seen {
             self.hand_over_offenders(rejected);
@@ -378,7 +399,14 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
 
     fn finish(&mut self) -> io::Result<()> {
         let now_ns = self.clock.now_ns();
-        self.pipeline.tick(now_ns);
+        // Bare messages are a whole day: what is open at its end is closed.
+        let last_ns = match self.source.unit() {
+            Unit::Message => Some(now_ns),
+            Unit::Packet => self.playing_ns(now_ns),
+        };
+        if let Some(last_ns) = last_ns {
+            self.pipeline.tick(last_ns);
+        }
         self.publish(now_ns);
         self.report(now_ns);
         Ok(())

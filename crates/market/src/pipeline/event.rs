@@ -10,7 +10,7 @@ use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
 use super::top::{quote_of, top_of};
 use crate::book::{Applied, BookSet, LevelBook, OrderBook, Reject, symbol_key};
-use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp, VenueEvent};
+use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp, Terms, VenueEvent};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
 use crate::reference::Table;
 use crate::window::LateCount;
@@ -128,6 +128,19 @@ impl EventPipeline {
         let key = u128::from_be_bytes(name_of(symbol));
         let found = self.by_symbol.binary_search_by_key(&key, |&(key, _)| key);
         found.ok().map(|idx| InstrumentId(self.by_symbol[idx].1))
+    }
+
+    /// What the feed's own directory says of an instrument. Where it is silent, what it said before
+    /// holds.
+    pub fn terms(&mut self, id: InstrumentId, terms: &Terms) {
+        let Some(instrument) = self.instruments.get_mut(id.0 as usize) else {
+            return;
+        };
+        let terms = instrument.terms.updated(terms);
+        if terms != instrument.terms {
+            instrument.terms = terms;
+            self.board.terms(id, instrument.symbol, &terms);
+        }
     }
 
     /// Shows an instrument's prices in so many decimals from now on.

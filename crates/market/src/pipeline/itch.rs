@@ -636,8 +636,9 @@ impl Core {
         while self.books.len() <= id.0 as usize {
             self.books.open();
         }
-        let symbol = self.normaliser.instruments()[id.0 as usize].symbol;
-        self.board.listed(id, symbol);
+        let instrument = self.normaliser.instruments()[id.0 as usize];
+        self.board.listed(id, instrument.symbol);
+        self.board.terms(id, instrument.symbol, &instrument.terms);
     }
 
     fn apply(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) -> Result<(), Reject> {

@@ -32,6 +32,7 @@ mod board;
 mod config;
 mod dbn;
 mod depth;
+mod digest;
 mod event;
 mod iex;
 mod itch;

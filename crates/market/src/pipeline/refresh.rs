@@ -7,14 +7,18 @@ use wire::fast11::Plan;
 use wire::sbe::Schema;
 
 use super::config::PipelineConfig;
+use super::digest::DigestWish;
 use super::event::EventPipeline;
 use super::rejects::RejectReason;
-use crate::event::{Event, InstrumentId, Stamp};
+use crate::event::{Event, InstrumentId, Stamp, Terms};
 use crate::feed::fast::{FastConfig, FastFault, FastFeed};
 use crate::feed::mdp3::{LayoutFault, Mdp3Config, Mdp3Fault, Mdp3Feed};
 use crate::feed::refresh::{Handler, RefreshFeed};
 use crate::publish::{Integrity, Sink};
 use crate::reference::Table;
+
+/// Definitions kept, of instruments heard of or not: about 100 MB.
+const DEFINITIONS_LIMIT: usize = 1 << 20;
 
 /// Names of instruments by the venue's numbers; one without a name is called by its number.
 pub type SecurityNames = BTreeMap<u64, String>;
@@ -56,7 +60,7 @@ impl FastPipeline {
             self.join.events.record(ts_recv, line, reason, bytes);
         }
         self.join.settle(self.feed.channel().refresh());
-        self.digests.look(&self.join.events);
+        self.look();
         outcome
     }
 
@@ -74,13 +78,13 @@ impl FastPipeline {
 
     /// Keeps the digest of all books when message `seq` has been applied; the newest wish counts.
     pub fn digest_at(&mut self, seq: u64) {
-        self.digests.wanted = Some(seq);
-        self.digests.look(&self.join.events);
+        self.digests.at(seq);
+        self.look();
     }
 
     /// The digest that was asked for, once it is ready: `(seq, digest)`.
     pub fn take_digest(&mut self) -> Option<(u64, u64)> {
-        self.digests.taken.take()
+        self.digests.take()
     }
 
     /// Puts a table of reference data in force.
@@ -93,6 +97,12 @@ impl FastPipeline {
         if let Some(drops) = self.join.kernel_drops.get_mut(line) {
             *drops = total;
         }
+    }
+
+    fn look(&mut self) {
+        let events = &self.join.events;
+        let next_seq = events.status().next_seq;
+        self.digests.look(next_seq, || events.book_digest());
     }
 
     /// The feed: sequence, recovery, books by rank.
@@ -113,6 +123,7 @@ impl FastPipeline {
 pub struct Mdp3Pipeline {
     feed: Mdp3Feed,
     join: Join,
+    digests: DigestWish,
 }
 
 impl Mdp3Pipeline {
@@ -130,6 +141,7 @@ impl Mdp3Pipeline {
         Ok(Self {
             feed: Mdp3Feed::new(schema, feed)?,
             join: Join::new(names, config),
+            digests: DigestWish::default(),
         })
     }
 
@@ -146,6 +158,7 @@ impl Mdp3Pipeline {
             self.join.events.record(ts_recv, line, reason, bytes);
         }
         self.join.settle(self.feed.refresh());
+        self.look();
         outcome
     }
 
@@ -161,6 +174,35 @@ impl Mdp3Pipeline {
         self.join.events.publish(sink);
     }
 
+    /// Keeps the digest of all books when packet `seq` has been applied; the newest wish counts.
+    pub fn digest_at(&mut self, seq: u64) {
+        self.digests.at(seq);
+        self.look();
+    }
+
+    /// The digest that was asked for, once it is ready: `(seq, digest)`.
+    pub fn take_digest(&mut self) -> Option<(u64, u64)> {
+        self.digests.take()
+    }
+
+    /// Puts a table of reference data in force.
+    pub fn swap_reference(&mut self, table: Arc<Table>) {
+        self.join.events.swap_reference(table);
+    }
+
+    /// Tells how many packets of a line the kernel has dropped in all.
+    pub fn kernel_drops(&mut self, line: usize, total: u64) {
+        if let Some(drops) = self.join.kernel_drops.get_mut(line) {
+            *drops = total;
+        }
+    }
+
+    fn look(&mut self) {
+        let events = &self.join.events;
+        let next_seq = events.status().next_seq;
+        self.digests.look(next_seq, || events.book_digest());
+    }
+
     /// The feed: sequence, recovery, books by rank.
     #[must_use]
     pub fn feed(&self) -> &Mdp3Feed {
@@ -174,30 +216,15 @@ impl Mdp3Pipeline {
     }
 }
 
-/// A digest to be taken after a given message.
-#[derive(Debug, Default)]
-struct DigestWish {
-    wanted: Option<u64>,
-    taken: Option<(u64, u64)>,
-}
-
-impl DigestWish {
-    fn look(&mut self, events: &EventPipeline) {
-        if let Some(seq) = self.wanted
-            && events.status().next_seq > seq
-        {
-            self.taken = Some((seq, events.book_digest()));
-            self.wanted = None;
-        }
-    }
-}
-
 /// What a feed's handler does with a pipeline.
 #[derive(Debug)]
 pub(super) struct Join {
     pub(super) events: EventPipeline,
     names: SecurityNames,
     ids: Vec<InstrumentId>,
+    /// What definitions said, and who was listed, by the venue's numbers.
+    terms: BTreeMap<u64, Terms>,
+    listed: BTreeMap<u64, InstrumentId>,
     /// Books that are open in the middle of a packet.
     touched: Vec<(InstrumentId, Stamp)>,
     has_gap: bool,
@@ -211,6 +238,8 @@ impl Join {
             events: EventPipeline::new(config),
             names,
             ids: Vec::with_capacity(config.instruments_limit),
+            terms: BTreeMap::new(),
+            listed: BTreeMap::new(),
             touched: Vec::with_capacity(config.instruments_limit),
             has_gap: false,
             kernel_drops: [0; 2],
@@ -241,12 +270,27 @@ impl Handler for Join {
         let ours = self.events.list(name, 0, 2);
         debug_assert_eq!(self.ids.len(), id.0 as usize, "ids are dense");
         self.ids.push(ours);
+        self.listed.insert(security_id, ours);
+        if let Some(terms) = self.terms.get(&security_id) {
+            self.events.terms(ours, terms);
+        }
     }
 
     fn named(&mut self, security_id: u64, name: &str) {
-        if !name.is_empty() {
+        if !name.is_empty() && self.names.len() < DEFINITIONS_LIMIT {
             let known = self.names.entry(security_id);
             known.or_insert_with(|| name.to_string());
+        }
+    }
+
+    fn terms(&mut self, security_id: u64, terms: &Terms) {
+        if self.terms.len() == DEFINITIONS_LIMIT && !self.terms.contains_key(&security_id) {
+            return;
+        }
+        let known = self.terms.entry(security_id).or_default();
+        *known = known.updated(terms);
+        if let Some(ours) = self.listed.get(&security_id) {
+            self.events.terms(*ours, known);
         }
     }
 

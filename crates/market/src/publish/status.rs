@@ -25,6 +25,10 @@ pub struct SymbolStatus {
     pub short_sale: Option<ShortSale>,
     /// The newest imbalance of an auction that has not printed yet.
     pub imbalance: Option<Imbalance>,
+    /// The day's official opening price, where the venue has told one.
+    pub official_open: Option<Price>,
+    /// The day's official closing price, where the venue has told one.
+    pub official_close: Option<Price>,
     /// The range of the auction that will end a pause; `None` once trading goes on.
     pub collar: Option<Collar>,
     /// The range in which trades may happen.

@@ -25,7 +25,7 @@ pub use ranked::{Action, Rank, RankedBook};
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp};
+use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, Terms};
 use crate::publish::{FeedState, FeedStatus, Integrity, LineStatus};
 use arbiter::{Arbiter, Arrival};
 use instrument::{Instrument, Place};
@@ -130,6 +130,8 @@ pub trait Handler {
     fn listed(&mut self, id: InstrumentId, security_id: u64);
     /// The venue's name of an instrument, where the feed tells names.
     fn named(&mut self, _security_id: u64, _name: &str) {}
+    /// What a definition says of how an instrument trades, listed or not.
+    fn terms(&mut self, _security_id: u64, _terms: &Terms) {}
     /// A fact. [`Event::Clear`] goes before a book that is replaced.
     fn event(&mut self, id: InstrumentId, stamp: Stamp, event: &Event);
     /// How far the instrument can be trusted from here on.
