@@ -118,14 +118,14 @@ pub fn headline(symbol: &str, signal: &Signal) -> String {
     }
 }
 
+/// A field's value; one that is not there reads as empty, which matches nothing.
+fn value<'a>(message: &Message<'a>, tag: u32) -> &'a [u8] {
+    message.get(tag).map_or(&[], |field| field.value)
+}
+
 /// Answers a SecurityDefinitionRequest of FIX 4.2 for the list (3) or for one symbol (0): a definition each.
 pub fn define(session: &mut Connected, view: &MarketView, message: &Message<'_>, now_ns: u64) {
-    let value = |tag| {
-        message
-            .get(tag)
-            .map(|field| field.value)
-            .unwrap_or_default()
-    };
+    let value = |tag| value(message, tag);
     let id = value(tag::SECURITY_REQ_ID);
     let found: Vec<_> = match value(tag::SECURITY_REQUEST_TYPE) {
         b"0" => {
@@ -157,12 +157,7 @@ pub fn define(session: &mut Connected, view: &MarketView, message: &Message<'_>,
 
 /// Answers a SecurityListRequest with every symbol, or the one asked for, in parts.
 pub fn list(session: &mut Connected, view: &MarketView, message: &Message<'_>, now_ns: u64) {
-    let value = |tag| {
-        message
-            .get(tag)
-            .map(|field| field.value)
-            .unwrap_or_default()
-    };
+    let value = |tag| value(message, tag);
     let id = value(tag::SECURITY_REQ_ID);
     let all = match value(tag::SECURITY_LIST_REQUEST_TYPE) {
         b"0" => {
