@@ -9,6 +9,7 @@
 //! Nothing here changes a book, and a wrong guess (an order that the packet itself adds) costs one
 //! useless read.
 
+use arrayvec::ArrayVec;
 use wire::itch50::{BookFields, Scan, Scanned};
 
 use super::itch_books::side_of;
@@ -18,15 +19,15 @@ use crate::feed::itch::Normaliser;
 
 /// Messages looked at together: more than a full packet of short ones.
 const BATCH: usize = 80;
+/// So few messages have little to wait for together, and are applied sooner than looked at ahead.
+pub(super) const FEW: usize = 2;
 
 /// Messages that were read, and whose memory is on its way.
-pub(super) struct Batch<'a> {
-    scanned: [Scanned<'a>; BATCH],
-    count: usize,
-}
+pub(super) struct Batch<'a>(ArrayVec<Scanned<'a>, BATCH>);
 
 impl<'a> Batch<'a> {
-    /// Reads the next messages, `limit` at most; `symbol` hears whose they are.
+    /// Reads the next messages, `limit` at most; `symbol` hears whose they are. Room that no message
+    /// needs is not touched, since a packet may have one only.
     #[inline(always)]
     pub(super) fn read(
         scan: &mut Scan<'a>,
@@ -35,36 +36,29 @@ impl<'a> Batch<'a> {
         normaliser: &Normaliser,
         symbol: impl Fn(InstrumentId),
     ) -> Self {
-        let mut batch = Self {
-            scanned: [EMPTY; BATCH],
-            count: 0,
-        };
-        let mut needs = [Ahead::default(); BATCH];
-        let mut needed = 0;
-        for (slot, scanned) in batch.scanned.iter_mut().zip(scan.take(limit)) {
-            *slot = scanned;
-            batch.count += 1;
+        let mut batch = ArrayVec::new();
+        let mut needs = ArrayVec::<Ahead, BATCH>::new();
+        for scanned in scan.take(limit.min(BATCH)) {
+            batch.push(scanned);
             let Some(id) = normaliser.locate(scanned.fields.locate) else {
                 continue;
             };
             symbol(id);
             if let Some(need) = first_step(books, id, &scanned.fields) {
-                needs[needed] = need;
-                needed += 1;
+                needs.push(need);
             }
         }
-        let needs = &mut needs[..needed];
         needs.iter_mut().for_each(|need| books.ahead_side(need));
         needs.iter().for_each(|need| books.ahead_index(need));
         needs.iter_mut().for_each(|need| books.ahead_place(need));
         needs.iter().for_each(|need| books.ahead_total(need));
-        batch
+        Self(batch)
     }
 
     /// What was read.
     #[inline(always)]
     pub(super) fn messages(&self) -> &[Scanned<'a>] {
-        &self.scanned[..self.count]
+        &self.0
     }
 }
 
@@ -81,17 +75,3 @@ fn first_step(books: &BookSet, instrument: InstrumentId, fields: &BookFields) ->
         _ => None,
     }
 }
-
-const EMPTY: Scanned<'static> = Scanned {
-    bytes: &[],
-    fields: BookFields {
-        reference: 0,
-        second: 0,
-        shares: 0,
-        timestamp_ns: 0,
-        price: 0,
-        locate: 0,
-        kind: 0,
-        side: 0,
-    },
-};

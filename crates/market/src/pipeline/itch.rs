@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wire::itch50::{Scan, Scanned};
 use wire::moldudp64::Messages;
 
-use super::ahead::Batch;
+use super::ahead::{Batch, FEW};
 use super::board::Board;
 use super::config::PipelineConfig;
 use super::digests::Digests;
@@ -309,6 +309,13 @@ impl Handler for Core {
     #[inline]
     fn messages(&mut self, seq: u64, ts_recv: u64, line: usize, messages: Messages<'_>) -> u64 {
         let (mut next_seq, mut left) = (seq, messages.left());
+        if left <= FEW {
+            for message in messages.flatten() {
+                self.message(next_seq, ts_recv, line, message);
+                next_seq += 1;
+            }
+            return next_seq - seq;
+        }
         let mut scan = Scan::new(messages.rest());
         loop {
             let symbols = &self.board.symbols;
