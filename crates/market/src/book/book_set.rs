@@ -1,6 +1,6 @@
 //! Order by order (L3) books of all instruments of a feed.
 
-use super::order_store::{Found, OrderStore};
+use super::order_store::{Found, IN_TABLE, OrderStore};
 use super::queue::{NONE, Queues};
 use super::sides::{Sides, instrument_of, side_number, side_of};
 use super::{Applied, OrderBook, Reject, price_of, rank_of};
@@ -483,8 +483,18 @@ impl BookSet {
         }
         Ahead {
             slot,
+            rank: id.0 as i64,
             chunk: NONE,
             ..Ahead::default()
+        }
+    }
+
+    /// Between the first step and the second: where an order is that only the table can tell, whose
+    /// reference stands in place of the rank until then.
+    #[inline]
+    pub(crate) fn ahead_single(&self, ahead: &mut Ahead) {
+        if ahead.slot == IN_TABLE && !ahead.has_rank {
+            ahead.slot = self.orders.hint_single(OrderId(ahead.rank as u64));
         }
     }
 

@@ -43,6 +43,9 @@ const VACANT: Record = Record {
     rank: 0,
 };
 
+/// What reading ahead knows of a slot that only the table can tell.
+pub(super) const IN_TABLE: u32 = u32::MAX;
+
 /// Where a record lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
@@ -257,14 +260,30 @@ impl OrderStore {
         self.count = 0;
     }
 
-    /// For reading ahead: asks for the record of a reference and gives its slot.
+    /// For reading ahead: asks for the record of a reference and gives its slot, or asks for where the
+    /// table names it and gives [`IN_TABLE`].
     #[inline]
     pub(super) fn hint(&self, id: OrderId) -> u32 {
         let entry = self.directory.get((id.0 >> PAGE_BITS) as usize);
-        let page = entry.copied().and_then(page_of).unwrap_or(0);
-        let slot = slot_of(page, id);
-        stdx::hint::soon(&self.records, slot);
-        slot as u32
+        match entry.copied() {
+            Some(entry) if entry & THINNED == 0 => {
+                let slot = slot_of(page_of(entry).unwrap_or(0), id);
+                stdx::hint::soon(&self.records, slot);
+                slot as u32
+            }
+            _ => {
+                self.table.hint(id.0);
+                IN_TABLE
+            }
+        }
+    }
+
+    /// For reading ahead, after [`IN_TABLE`]: asks for the record and gives its slot.
+    #[inline]
+    pub(super) fn hint_single(&self, id: OrderId) -> u32 {
+        let slot = self.find(id).map_or(0, |found| found.slot);
+        stdx::hint::soon(&self.records, slot as usize);
+        slot
     }
 
     /// For reading ahead: side and rank of whatever is in a slot.
@@ -373,12 +392,18 @@ impl OrderStore {
         let page = self.hand;
         self.hand = (self.hand + 1) % self.owner.len();
         let owner = self.owner[page];
+        let id_of = |slot: usize| u64::from(owner) << PAGE_BITS | (slot % PAGE) as u64;
+        for slot in page * PAGE..(page + 1) * PAGE {
+            if self.records[slot].qty != 0 {
+                self.table.hint(id_of(slot));
+            }
+        }
         for from in page * PAGE..(page + 1) * PAGE {
             let record = self.records[from];
             if record.qty == 0 {
                 continue;
             }
-            let id = u64::from(owner) << PAGE_BITS | (from % PAGE) as u64;
+            let id = id_of(from);
             let to = self.take_single(id);
             self.table.insert(id, to);
             if record.qty == WIDE
@@ -462,6 +487,12 @@ impl Table {
             }
             idx = (idx + 1) & mask;
         }
+    }
+
+    /// For reading ahead: where a reference is named.
+    #[inline]
+    fn hint(&self, id: u64) {
+        stdx::hint::soon(&self.entries, self.home(id));
     }
 
     fn find(&self, id: u64) -> Option<u32> {

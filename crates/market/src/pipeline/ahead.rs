@@ -48,6 +48,7 @@ impl<'a> Batch<'a> {
                 needs.push(need);
             }
         }
+        needs.iter_mut().for_each(|need| books.ahead_single(need));
         needs.iter_mut().for_each(|need| books.ahead_side(need));
         needs.iter().for_each(|need| books.ahead_index(need));
         needs.iter_mut().for_each(|need| books.ahead_place(need));
