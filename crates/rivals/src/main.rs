@@ -25,7 +25,7 @@ static HEAP: HugeHeap = HugeHeap;
 
 const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick] [--only NAME] [--peers]
        rivals day FILE [MESSAGES] [--as sparse|deep|stubs]
-       rivals books FILE [--queues | --latency]
+       rivals books FILE [--queues | --pipeline | --latency]
 Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.
 --only takes one part of the stream suite: decode, books, latency, days, memory, hop, windows, receive,
 wire_to_publish.
@@ -98,6 +98,7 @@ fn read_day(path: &str, rest: &[&str]) -> Result<()> {
     let how = match rest {
         [] => stream::How::Whole,
         ["--queues"] => stream::How::Queues,
+        ["--pipeline"] => stream::How::Pipeline,
         ["--latency"] => stream::How::Latency,
         _ => bail!("{USAGE}"),
     };

@@ -25,6 +25,14 @@ pub fn soon_all<T>(items: &[T], at: usize) {
     }
 }
 
+/// All lines of `bytes` will be read soon.
+#[inline(always)]
+pub fn soon_bytes(bytes: &[u8]) {
+    for chunk in bytes.chunks(LINE) {
+        line(chunk.as_ptr());
+    }
+}
+
 /// Bytes that come together.
 const LINE: usize = 64;
 
@@ -63,6 +71,8 @@ mod tests {
             super::soon_all(&items, at);
         }
         super::soon::<u8>(&[], 0);
+        super::soon_bytes(&[]);
+        super::soon_bytes(&[7; 200]);
         assert_eq!(items, [[7; 20]; 3]);
     }
 }

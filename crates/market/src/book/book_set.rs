@@ -110,7 +110,7 @@ impl BookSet {
     /// The order with this reference.
     #[must_use]
     pub fn order(&self, id: OrderId) -> Option<Order> {
-        let found = self.orders.find(id)?;
+        let found = self.orders.at(self.orders.slot(id)?);
         let side = side_of(found.side);
         Some(Order {
             instrument: instrument_of(found.side),
@@ -124,12 +124,12 @@ impl BookSet {
     /// not kept. Time grows with the orders ahead.
     #[must_use]
     pub fn queue_position(&self, id: OrderId) -> Option<QueuePosition> {
-        let found = self.orders.find(id).filter(|_| self.queues.is_kept())?;
+        let slot = self.orders.slot(id).filter(|_| self.queues.is_kept())?;
         let mut position = QueuePosition {
             orders: 0,
             qty: Qty(0),
         };
-        for slot in self.queues.ahead_of(found.slot) {
+        for slot in self.queues.ahead_of(slot) {
             position.orders += 1;
             position.qty.0 += self.orders.qty_of(slot);
         }
@@ -263,7 +263,7 @@ impl BookSet {
             return Err(Reject::UnknownInstrument);
         }
         check_qty(qty)?;
-        if self.orders.find(order_id).is_some() {
+        if self.orders.slot(order_id).is_some() {
             return Err(Reject::DuplicateOrder);
         }
         let side_number = side_number(instrument, side);
@@ -288,8 +288,8 @@ impl BookSet {
         instrument: InstrumentId,
         order_id: OrderId,
     ) -> Result<bool, Reject> {
-        let found = self.find(instrument, order_id)?;
-        Ok(self.leave(found))
+        let slot = self.find(instrument, order_id)?;
+        Ok(self.leave(slot))
     }
 
     /// [`Event::Replace`] in parts.
@@ -304,12 +304,12 @@ impl BookSet {
     ) -> Result<bool, Reject> {
         let old = self.find(instrument, old_order_id)?;
         check_qty(qty)?;
-        if old_order_id != order_id && self.orders.find(order_id).is_some() {
+        if old_order_id != order_id && self.orders.slot(order_id).is_some() {
             return Err(Reject::DuplicateOrder);
         }
+        let side = self.orders.side_in(old);
         let left_near = self.leave(old);
-        let rank = rank_of(side_of(old.side), price);
-        let joined_near = self.join(old.side, order_id, rank, qty);
+        let joined_near = self.join(side, order_id, rank_of(side_of(side), price), qty);
         Ok(left_near | joined_near)
     }
 
@@ -321,7 +321,7 @@ impl BookSet {
         price: Price,
         qty: Qty,
     ) -> Result<bool, Reject> {
-        let old = self.find(instrument, order_id)?;
+        let old = self.orders.at(self.find(instrument, order_id)?);
         check_qty(qty)?;
         if price_of(side_of(old.side), old.rank) == price && qty.0 <= old.qty {
             self.reduce(instrument, order_id, Qty(old.qty - qty.0))
@@ -338,12 +338,13 @@ impl BookSet {
         order_id: OrderId,
         qty: Qty,
     ) -> Result<(bool, Price, Side), Reject> {
-        let found = self.find(instrument, order_id)?;
+        let slot = self.find(instrument, order_id)?;
+        let found = self.orders.at(slot);
         let left = found.qty.checked_sub(qty.0).ok_or(Reject::OverExecuted)?;
         let side = side_of(found.side);
         let price = price_of(side, found.rank);
         if left == 0 {
-            return Ok((self.leave(found), price, side));
+            return Ok((self.leave(slot), price, side));
         }
         let near = match self.sides.find(found.side, found.rank) {
             Ok(at) => {
@@ -352,7 +353,7 @@ impl BookSet {
             }
             Err(_) => lost_level(),
         };
-        self.orders.set_qty(found, left);
+        self.orders.set_qty(slot, left);
         Ok((near, price, side))
     }
 
@@ -380,30 +381,31 @@ impl BookSet {
 
     /// An order leaves, and its level with it when it was the last.
     #[inline]
-    fn leave(&mut self, found: Found) -> bool {
-        let (side, rank) = (found.side, found.rank);
-        self.orders.remove(found);
+    fn leave(&mut self, slot: u32) -> bool {
+        let Found { qty, side, rank } = self.orders.at(slot);
+        self.orders.remove(slot);
         if self.queues.is_kept()
             && let Some(last) = self.sides.last_mut(side, rank)
         {
-            self.queues.leave(found.slot, last);
+            self.queues.leave(slot, last);
         }
         let Ok(at) = self.sides.find(side, rank) else {
             return lost_level();
         };
-        match self.sides.lose(side, at, rank, found.qty, 1) {
+        match self.sides.lose(side, at, rank, qty, 1) {
             0 => self.sides.remove(side, at),
             _ => self.sides.is_near(side, at),
         }
     }
 
+    /// The slot of an instrument's order.
     #[inline]
-    fn find(&self, instrument: InstrumentId, id: OrderId) -> Result<Found, Reject> {
-        let found = self.orders.find(id).ok_or(Reject::UnknownOrder)?;
-        if instrument_of(found.side) != instrument {
+    fn find(&self, instrument: InstrumentId, id: OrderId) -> Result<u32, Reject> {
+        let slot = self.orders.slot(id).ok_or(Reject::UnknownOrder)?;
+        if instrument_of(self.orders.side_in(slot)) != instrument {
             return Err(Reject::WrongInstrument);
         }
-        Ok(found)
+        Ok(slot)
     }
 
     /// Removes everything of one instrument; goes over all orders.

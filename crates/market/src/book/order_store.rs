@@ -46,11 +46,9 @@ const VACANT: Record = Record {
 /// What reading ahead knows of a slot that only the table can tell.
 pub(super) const IN_TABLE: u32 = u32::MAX;
 
-/// Where a record lies.
+/// An order as it was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found {
-    /// The record.
-    pub(super) slot: u32,
     /// What the order shows.
     pub(super) qty: u64,
     /// The side it rests on.
@@ -133,21 +131,38 @@ impl OrderStore {
         self.records.len()
     }
 
-    /// The order with this reference.
+    /// The slot of the order with this reference. A number and not a [`Found`], since what is larger
+    /// than two registers goes from hand to hand through memory, and that costs as much as the order.
     #[inline]
-    pub(super) fn find(&self, id: OrderId) -> Option<Found> {
+    pub(super) fn slot(&self, id: OrderId) -> Option<u32> {
         let entry = self.directory.get((id.0 >> PAGE_BITS) as usize).copied();
         if let Some(page) = entry.and_then(page_of) {
             let slot = slot_of(page, id);
-            let record = self.records[slot];
-            if record.qty != 0 {
-                return Some(self.found(slot, record));
+            if self.records[slot].qty != 0 {
+                return Some(slot as u32);
             }
         }
         if entry.is_some_and(|entry| entry & THINNED == 0) {
             return None;
         }
-        self.find_single(id)
+        self.single_slot(id)
+    }
+
+    /// The side of the order in a slot.
+    #[inline]
+    pub(super) fn side_in(&self, slot: u32) -> u32 {
+        self.records[slot as usize].side
+    }
+
+    /// The order in a slot.
+    #[inline(always)]
+    pub(super) fn at(&self, slot: u32) -> Found {
+        let record = &self.records[slot as usize];
+        Found {
+            qty: self.shown(slot, record),
+            side: record.side,
+            rank: record.rank,
+        }
     }
 
     /// The reference of the order in a slot.
@@ -161,7 +176,7 @@ impl OrderStore {
 
     /// What the order in a slot shows.
     pub(super) fn qty_of(&self, slot: u32) -> u64 {
-        self.found(slot as usize, self.records[slot as usize]).qty
+        self.shown(slot, &self.records[slot as usize])
     }
 
     /// Stores an order that must not be there yet; returns its slot. `moved` hears of every order
@@ -197,32 +212,31 @@ impl OrderStore {
 
     /// Sets what an order shows; at zero it is gone.
     #[inline]
-    pub(super) fn set_qty(&mut self, found: Found, qty: u64) {
+    pub(super) fn set_qty(&mut self, slot: u32, qty: u64) {
         if qty == 0 {
-            self.remove(found);
+            self.remove(slot);
         } else {
-            let slot = found.slot as usize;
-            self.records[slot].qty = self.narrow(slot, qty);
+            self.records[slot as usize].qty = self.narrow(slot as usize, qty);
         }
     }
 
     /// Removes an order.
     #[inline]
-    pub(super) fn remove(&mut self, found: Found) {
+    pub(super) fn remove(&mut self, slot: u32) {
         self.count -= 1;
-        let slot = found.slot as usize;
-        if self.records[slot].qty == WIDE {
-            self.wide.remove(&found.slot);
+        let place = slot as usize;
+        if self.records[place].qty == WIDE {
+            self.wide.remove(&slot);
         }
-        self.records[slot] = VACANT;
-        match self.live.get_mut(slot / PAGE) {
+        self.records[place] = VACANT;
+        match self.live.get_mut(place / PAGE) {
             Some(live) => {
                 *live -= 1;
                 if *live == 0 {
-                    self.close_page(slot / PAGE);
+                    self.close_page(place / PAGE);
                 }
             }
-            None => self.remove_single(found.slot),
+            None => self.remove_single(slot),
         }
     }
 
@@ -231,7 +245,7 @@ impl OrderStore {
         for slot in 0..self.records.len() {
             let record = self.records[slot];
             if record.qty != 0 && of(record.side) {
-                self.remove(self.found(slot, record));
+                self.remove(slot as u32);
             }
         }
     }
@@ -281,7 +295,7 @@ impl OrderStore {
     /// For reading ahead, after [`IN_TABLE`]: asks for the record and gives its slot.
     #[inline]
     pub(super) fn hint_single(&self, id: OrderId) -> u32 {
-        let slot = self.find(id).map_or(0, |found| found.slot);
+        let slot = self.slot(id).unwrap_or(0);
         stdx::hint::soon(&self.records, slot as usize);
         slot
     }
@@ -294,18 +308,10 @@ impl OrderStore {
     }
 
     #[inline]
-    fn found(&self, slot: usize, record: Record) -> Found {
-        let slot = slot as u32;
-        let qty = if record.qty == WIDE {
-            self.wide.get(&slot).copied().unwrap_or(u64::from(WIDE))
-        } else {
-            u64::from(record.qty)
-        };
-        Found {
-            slot,
-            qty,
-            side: record.side,
-            rank: record.rank,
+    fn shown(&self, slot: u32, record: &Record) -> u64 {
+        match record.qty {
+            WIDE => self.wide.get(&slot).copied().unwrap_or(u64::from(WIDE)),
+            qty => u64::from(qty),
         }
     }
 
@@ -326,9 +332,8 @@ impl OrderStore {
     }
 
     #[cold]
-    fn find_single(&self, id: OrderId) -> Option<Found> {
-        let slot = self.table.find(id.0)?;
-        Some(self.found(slot as usize, self.records[slot as usize]))
+    fn single_slot(&self, id: OrderId) -> Option<u32> {
+        self.table.find(id.0)
     }
 
     #[cold]
@@ -603,7 +608,7 @@ mod tests {
         fn take(&mut self, step: &Step, number: u32) {
             match *step {
                 Step::Insert(id, qty) => {
-                    if self.store.find(OrderId(id)).is_some() {
+                    if self.store.slot(OrderId(id)).is_some() {
                         return;
                     }
                     let mut moves = Vec::new();
@@ -624,13 +629,13 @@ mod tests {
                     self.naive.insert(id, (qty, number, slot));
                 }
                 Step::Remove(id) => {
-                    let found = self.store.find(OrderId(id));
-                    assert_eq!(found.is_some(), self.naive.remove(&id).is_some());
-                    found.into_iter().for_each(|found| self.store.remove(found));
+                    let slot = self.store.slot(OrderId(id));
+                    assert_eq!(slot.is_some(), self.naive.remove(&id).is_some());
+                    slot.into_iter().for_each(|slot| self.store.remove(slot));
                 }
                 Step::Set(id, qty) => {
-                    if let Some(found) = self.store.find(OrderId(id)) {
-                        self.store.set_qty(found, qty - 1);
+                    if let Some(slot) = self.store.slot(OrderId(id)) {
+                        self.store.set_qty(slot, qty - 1);
                         match self.naive.get_mut(&id) {
                             Some(order) if qty > 1 => order.0 = qty - 1,
                             _ => drop(self.naive.remove(&id)),
@@ -643,17 +648,9 @@ mod tests {
         fn check(&self) {
             assert_eq!(self.store.len(), self.naive.len());
             for (&id, &(qty, side, slot)) in &self.naive {
-                let found = self.store.find(OrderId(id));
                 let rank = -i64::from(side);
-                assert_eq!(
-                    found,
-                    Some(Found {
-                        slot,
-                        qty,
-                        side,
-                        rank
-                    })
-                );
+                assert_eq!(self.store.slot(OrderId(id)), Some(slot));
+                assert_eq!(self.store.at(slot), Found { qty, side, rank });
                 assert_eq!(self.store.id_of(slot), OrderId(id));
             }
         }
@@ -672,7 +669,7 @@ mod tests {
             pair.check();
             pair.store.clear();
             prop_assert_eq!(pair.store.len(), 0);
-            prop_assert!(pair.naive.keys().all(|&id| pair.store.find(OrderId(id)).is_none()));
+            prop_assert!(pair.naive.keys().all(|&id| pair.store.slot(OrderId(id)).is_none()));
             pair.naive.clear();
             for (number, step) in steps.iter().enumerate() {
                 pair.take(step, number as u32);

@@ -26,40 +26,81 @@ pub(super) const FEW: usize = 2;
 pub(super) struct Batch<'a>(ArrayVec<Scanned<'a>, BATCH>);
 
 impl<'a> Batch<'a> {
-    /// Reads the next messages, `limit` at most; `symbol` hears whose they are. Room that no message
-    /// needs is not touched, since a packet may have one only.
+    #[inline(always)]
+    pub(super) fn new() -> Self {
+        Self(ArrayVec::new())
+    }
+
+    /// Reads the next messages, `limit` at most, in place of those before; `symbol` hears whose they
+    /// are. Room that no message needs is not touched, since a packet may have one only.
     #[inline(always)]
     pub(super) fn read(
+        &mut self,
         scan: &mut Scan<'a>,
         limit: usize,
         books: &BookSet,
         normaliser: &Normaliser,
         symbol: impl Fn(InstrumentId),
-    ) -> Self {
-        let mut batch = ArrayVec::new();
-        let mut needs = ArrayVec::<Ahead, BATCH>::new();
-        for scanned in scan.take(limit.min(BATCH)) {
-            batch.push(scanned);
-            let Some(id) = normaliser.locate(scanned.fields.locate) else {
-                continue;
-            };
-            symbol(id);
-            if let Some(need) = first_step(books, id, &scanned.fields) {
-                needs.push(need);
+    ) {
+        self.0.clear();
+        let limit = limit.min(BATCH);
+        let mut reading = Reading {
+            batch: &mut self.0,
+            needs: ArrayVec::new(),
+            books,
+            normaliser,
+            symbol,
+        };
+        while reading.batch.len() < limit {
+            if let Some(scanned) = scan.next_near() {
+                reading.take(scanned);
+            } else if !reading.take_last(scan) {
+                break;
             }
         }
+        let needs = &mut reading.needs;
         needs.iter_mut().for_each(|need| books.ahead_single(need));
         needs.iter_mut().for_each(|need| books.ahead_side(need));
         needs.iter().for_each(|need| books.ahead_index(need));
         needs.iter_mut().for_each(|need| books.ahead_place(need));
         needs.iter().for_each(|need| books.ahead_total(need));
-        Self(batch)
     }
 
     /// What was read.
     #[inline(always)]
     pub(super) fn messages(&self) -> &[Scanned<'a>] {
         &self.0
+    }
+}
+
+/// A batch that is being read.
+struct Reading<'a, 'b, F> {
+    batch: &'b mut ArrayVec<Scanned<'a>, BATCH>,
+    needs: ArrayVec<Ahead, BATCH>,
+    books: &'b BookSet,
+    normaliser: &'b Normaliser,
+    symbol: F,
+}
+
+impl<'a, F: Fn(InstrumentId)> Reading<'a, '_, F> {
+    #[inline(always)]
+    fn take(&mut self, scanned: Scanned<'a>) {
+        self.batch.push(scanned);
+        let Some(id) = self.normaliser.locate(scanned.fields.locate) else {
+            return;
+        };
+        (self.symbol)(id);
+        if let Some(need) = first_step(self.books, id, &scanned.fields) {
+            self.needs.push(need);
+        }
+    }
+
+    /// One of the last frames of a packet; false when there is none.
+    #[inline(never)]
+    fn take_last(&mut self, scan: &mut Scan<'a>) -> bool {
+        let last = scan.next();
+        last.into_iter().for_each(|scanned| self.take(scanned));
+        last.is_some()
     }
 }
 

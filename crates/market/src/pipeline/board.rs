@@ -288,6 +288,12 @@ impl Board {
         }
     }
 
+    /// Whether [`Board::quoted`] does anything.
+    #[inline]
+    pub(super) fn wants_quotes(&self) -> bool {
+        self.jump_price == JumpPrice::Mid || self.wider.is_some()
+    }
+
     /// The touch of a book that changed near it, after what the same message printed: read only
     /// where its middle is watched for jumps, or a window wants it.
     #[inline]
@@ -297,10 +303,10 @@ impl Board {
         stamp: Stamp,
         quote: impl FnOnce() -> Option<Quote>,
     ) {
-        let is_watched = self.jump_price == JumpPrice::Mid;
-        if !is_watched && self.wider.is_none() {
+        if !self.wants_quotes() {
             return;
         }
+        let is_watched = self.jump_price == JumpPrice::Mid;
         let Some(mut quote) = quote() else {
             return;
         };

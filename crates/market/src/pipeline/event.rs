@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::board::{Board, Symbol};
 use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
-use super::top::{quote_of, top_of};
+use super::top::{quote_of, write_top};
 use crate::book::{Applied, BookSet, LevelBook, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp, VenueEvent};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
@@ -383,7 +383,9 @@ impl EventPipeline {
             feed_integrity: self.board.feed_integrity(),
             status: FeedStatus::default(),
         };
-        Some(view.book_top(id))
+        let mut top = BookTop::VACANT;
+        view.book_top(id, &mut top);
+        Some(top)
     }
 
     /// An instrument's book, where it is told order by order.
@@ -581,19 +583,14 @@ impl Published for View<'_> {
         self.instruments[id.0 as usize]
     }
 
-    fn book_top(&self, id: InstrumentId) -> BookTop {
-        let symbol = &self.symbols[id.0 as usize];
+    fn book_top(&self, id: InstrumentId, top: &mut BookTop) {
+        let (symbol, feed) = (&self.symbols[id.0 as usize], self.feed_integrity);
         match self.markets[id.0 as usize].place {
-            Some(Place::Orders(book)) => top_of(
-                id,
-                symbol,
-                self.feed_integrity,
-                self.orders.book(book).as_ref(),
-            ),
-            Some(Place::Levels(idx)) => {
-                top_of(id, symbol, self.feed_integrity, self.levels.get(idx))
+            Some(Place::Orders(book)) => {
+                write_top(top, id, symbol, feed, self.orders.book(book).as_ref());
             }
-            None => top_of(id, symbol, self.feed_integrity, None::<&LevelBook>),
+            Some(Place::Levels(idx)) => write_top(top, id, symbol, feed, self.levels.get(idx)),
+            None => write_top(top, id, symbol, feed, None::<&LevelBook>),
         }
     }
 

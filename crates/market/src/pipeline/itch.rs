@@ -12,7 +12,7 @@ use super::digests::Digests;
 use super::rejects::{RejectReason, RejectRing};
 use super::shard::{Shard, locate_of};
 use super::snapshot::{Offered, SnapshotWish};
-use super::top::{quote_of, top_of};
+use super::top::{quote_of, write_top};
 use crate::book::{BookSet, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp};
 use crate::feed::itch::{Meaning, Normaliser, Orders};
@@ -237,7 +237,9 @@ impl ItchPipeline {
             feed_integrity: self.core.board.feed_integrity(),
             status: FeedStatus::default(),
         };
-        Some(view.book_top(id))
+        let mut top = BookTop::VACANT;
+        view.book_top(id, &mut top);
+        Some(top)
     }
 
     /// Every instrument named so far; its index is its id.
@@ -317,10 +319,11 @@ impl Handler for Core {
             return next_seq - seq;
         }
         let mut scan = Scan::new(messages.rest());
+        let mut batch = Batch::new();
         loop {
             let symbols = &self.board.symbols;
             let symbol = |id: InstrumentId| stdx::hint::soon(symbols, id.0 as usize);
-            let batch = Batch::read(&mut scan, left, &self.books, &self.normaliser, symbol);
+            batch.read(&mut scan, left, &self.books, &self.normaliser, symbol);
             if batch.messages().is_empty() {
                 return next_seq - seq;
             }
@@ -444,7 +447,9 @@ impl Core {
             self.other_message(seq, ts_recv, line, bytes);
             return;
         };
-        let stamp = Stamp {
+        // Made twice, so that one is written where it belongs and the other seldom at all: a stamp
+        // that is handed on lies in memory, and is waited for when it is copied from there.
+        let stamp = || Stamp {
             seq,
             ts_event,
             ts_recv,
@@ -452,8 +457,10 @@ impl Core {
         self.board.observe(ts_event, ts_recv);
         match outcome {
             Ok(near) => {
-                self.board.touched(id, stamp, near);
-                self.middle(id, stamp, near);
+                self.board.touched(id, stamp(), near);
+                if near && self.board.wants_quotes() {
+                    self.middle(id, stamp());
+                }
             }
             Err(reject) => self.reject(id, ts_recv, line, reject, bytes),
         }
@@ -665,14 +672,12 @@ impl Core {
         }
     }
 
-    /// Looks for jumps of the middle, where that is the price watched.
-    #[inline]
-    fn middle(&mut self, id: InstrumentId, stamp: Stamp, near: bool) {
-        if near {
-            let books = &self.books;
-            self.board
-                .quoted(id, stamp, || books.book(id).map(|book| quote_of(&book)));
-        }
+    /// Shows the touch to those behind who want it.
+    #[inline(never)]
+    fn middle(&mut self, id: InstrumentId, stamp: Stamp) {
+        let books = &self.books;
+        self.board
+            .quoted(id, stamp, || books.book(id).map(|book| quote_of(&book)));
     }
 
     #[cold]
@@ -688,7 +693,9 @@ impl Core {
         let applied = self.books.apply(id, event)?;
         self.board.touched(id, stamp, applied.near);
         self.board.applied(id, stamp, event, applied);
-        self.middle(id, stamp, applied.near);
+        if applied.near && self.board.wants_quotes() {
+            self.middle(id, stamp);
+        }
         Ok(())
     }
 
@@ -736,14 +743,9 @@ impl Published for View<'_> {
         self.instruments[id.0 as usize]
     }
 
-    fn book_top(&self, id: InstrumentId) -> BookTop {
-        let symbol = &self.symbols[id.0 as usize];
-        top_of(
-            id,
-            symbol,
-            self.feed_integrity,
-            self.books.book(id).as_ref(),
-        )
+    fn book_top(&self, id: InstrumentId, top: &mut BookTop) {
+        let (symbol, book) = (&self.symbols[id.0 as usize], self.books.book(id));
+        write_top(top, id, symbol, self.feed_integrity, book.as_ref());
     }
 
     fn soon(&self, ids: &[InstrumentId]) {

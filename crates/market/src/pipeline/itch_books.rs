@@ -33,8 +33,9 @@ impl ItchBooks {
     pub fn take(&mut self, frames: &[u8]) -> usize {
         let before = self.seq;
         let mut scan = Scan::new(frames);
+        let mut batch = Batch::new();
         loop {
-            let batch = Batch::read(&mut scan, usize::MAX, &self.books, &self.normaliser, |_| {});
+            batch.read(&mut scan, usize::MAX, &self.books, &self.normaliser, |_| {});
             if batch.messages().is_empty() {
                 return (self.seq - before) as usize;
             }

@@ -8,8 +8,6 @@ use crate::publish::{BookTop, Integrity, Level, Quote, TOP_LEVELS};
 /// What a published book reads of either kind of book.
 pub(super) trait Touch {
     fn top(&self, side: Side, top: &mut [Level]) -> usize;
-    fn is_locked(&self) -> bool;
-    fn is_crossed(&self) -> bool;
 }
 
 /// The best of both sides; since when is for the caller to say.
@@ -26,60 +24,49 @@ pub(super) fn quote_of(book: &impl Touch) -> Quote {
     }
 }
 
-/// `None` where the instrument has no book yet.
-pub(super) fn top_of(
+/// Writes a book as it is published over another one. `None` where the instrument has no book yet.
+#[inline]
+pub(super) fn write_top(
+    top: &mut BookTop,
     id: InstrumentId,
     symbol: &Symbol,
     feed_integrity: Integrity,
     book: Option<&impl Touch>,
-) -> BookTop {
-    let mut top = BookTop {
-        instrument: id,
-        stamp: symbol.stamp,
-        bids: [Level::default(); TOP_LEVELS],
-        asks: [Level::default(); TOP_LEVELS],
-        bid_count: 0,
-        ask_count: 0,
-        locked: false,
-        crossed: false,
-        integrity: Integrity::Ok,
-        state: symbol.state(),
-        last: symbol.last,
-    };
-    if let Some(book) = book {
-        top.bid_count = book.top(Side::Bid, &mut top.bids) as u8;
-        top.ask_count = book.top(Side::Ask, &mut top.asks) as u8;
-        top.locked = book.is_locked();
-        top.crossed = book.is_crossed();
-    }
+) {
+    (top.instrument, top.stamp) = (id, symbol.stamp);
+    (top.state, top.last) = (symbol.state(), symbol.last);
+    top.bid_count = write_side(&mut top.bids, top.bid_count, Side::Bid, book);
+    top.ask_count = write_side(&mut top.asks, top.ask_count, Side::Ask, book);
+    let is_two_sided = top.bid_count > 0 && top.ask_count > 0;
+    let (bid, ask) = (top.bids[0].price, top.asks[0].price);
+    (top.locked, top.crossed) = (is_two_sided && bid == ask, is_two_sided && bid > ask);
     top.integrity = symbol.integrity(feed_integrity, top.crossed);
-    top
+}
+
+/// Writes the best levels of a side over `before` others; how many there are now.
+#[inline]
+fn write_side(
+    levels: &mut [Level; TOP_LEVELS],
+    before: u8,
+    side: Side,
+    book: Option<&impl Touch>,
+) -> u8 {
+    let count = book.map_or(0, |book| book.top(side, levels));
+    // Those behind say nothing, but equal books are to be equal frames.
+    if let Some(left) = levels.get_mut(count..usize::from(before)) {
+        left.fill(Level::default());
+    }
+    count as u8
 }
 
 impl Touch for OrderBook<'_> {
     fn top(&self, side: Side, top: &mut [Level]) -> usize {
         OrderBook::top(*self, side, top)
     }
-
-    fn is_locked(&self) -> bool {
-        OrderBook::is_locked(*self)
-    }
-
-    fn is_crossed(&self) -> bool {
-        OrderBook::is_crossed(*self)
-    }
 }
 
 impl Touch for LevelBook {
     fn top(&self, side: Side, top: &mut [Level]) -> usize {
         self.top(side, top)
-    }
-
-    fn is_locked(&self) -> bool {
-        self.is_locked()
-    }
-
-    fn is_crossed(&self) -> bool {
-        self.is_crossed()
     }
 }

@@ -59,6 +59,34 @@ pub struct BookTop {
     pub last: Option<TradePrint>,
 }
 
+impl BookTop {
+    /// No book: what a published one is written over.
+    pub const VACANT: Self = {
+        let level = Level {
+            price: Price(0),
+            qty: Qty(0),
+            orders: 0,
+        };
+        Self {
+            instrument: InstrumentId(0),
+            stamp: Stamp {
+                seq: 0,
+                ts_event: 0,
+                ts_recv: 0,
+            },
+            bids: [level; TOP_LEVELS],
+            asks: [level; TOP_LEVELS],
+            bid_count: 0,
+            ask_count: 0,
+            locked: false,
+            crossed: false,
+            integrity: Integrity::Ok,
+            state: TradingState::Unknown,
+            last: None,
+        }
+    };
+}
+
 /// One print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TradePrint {

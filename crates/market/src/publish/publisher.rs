@@ -27,8 +27,8 @@ impl Sink for Vec<Frame> {
 pub trait Published {
     /// An instrument's names and scales.
     fn instrument(&self, id: InstrumentId) -> Instrument;
-    /// An instrument's newest book.
-    fn book_top(&self, id: InstrumentId) -> BookTop;
+    /// Writes an instrument's newest book over another one, all of it.
+    fn book_top(&self, id: InstrumentId, top: &mut BookTop);
     /// These books will be read next: time to fetch them from memory together.
     fn soon(&self, ids: &[InstrumentId]) {
         let _ = ids;
@@ -64,6 +64,9 @@ pub struct Publisher {
     books: DirtySet,
     /// Books whose newest frame is flagged.
     flagged: DirtySet,
+    /// The book that was sent last: the next is written over it, since a frame is too large to be
+    /// laid out and then copied.
+    book: Frame,
     vwaps: DirtySet,
     newest_vwap: Vec<Option<Vwap>>,
     /// Of no instrument until the first measure comes: most pipelines have none.
@@ -91,6 +94,7 @@ impl Publisher {
             instruments: DirtySet::new(instruments_limit),
             books: DirtySet::new(instruments_limit),
             flagged: DirtySet::new(instruments_limit),
+            book: Frame::Book(BookTop::VACANT),
             vwaps: DirtySet::new(instruments_limit),
             newest_vwap: vec![None; instruments_limit],
             measures: DirtySet::new(0),
@@ -274,16 +278,16 @@ impl Publisher {
         self.statuses
             .drain(|id| taken(sink, &Frame::Status(newest_status[id.0 as usize])))?;
         if books_due {
-            let flagged = &mut self.flagged;
+            let (flagged, book) = (&mut self.flagged, &mut self.book);
             self.books.drain_ahead(
                 |ids| state.soon(ids),
                 |id| {
                     if !state.is_whole(id) {
                         return Some(Key::Kept);
                     }
-                    let top = state.book_top(id);
-                    let key = taken(sink, &Frame::Book(top))?;
-                    if top.integrity > Integrity::Ok {
+                    let is_flagged = write_book(book, |top| state.book_top(id, top));
+                    let key = taken(sink, book)?;
+                    if is_flagged {
                         flagged.mark(id.0 as usize);
                     }
                     Some(key)
@@ -347,6 +351,18 @@ enum Key {
     Done,
     /// Its time has not come.
     Kept,
+}
+
+/// Writes the next book into a frame; whether it is flagged.
+fn write_book(frame: &mut Frame, write: impl FnOnce(&mut BookTop)) -> bool {
+    if !matches!(frame, Frame::Book(_)) {
+        *frame = Frame::Book(BookTop::VACANT);
+    }
+    let Frame::Book(top) = frame else {
+        return false;
+    };
+    write(top);
+    top.integrity > Integrity::Ok
 }
 
 fn taken(sink: &mut impl Sink, frame: &Frame) -> Option<Key> {
@@ -487,8 +503,7 @@ impl DirtySet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Price, Qty, Stamp, TradingState};
-    use crate::publish::{Integrity, Level, TOP_LEVELS};
+    use crate::event::{Price, Qty, Stamp};
 
     struct State;
 
@@ -496,20 +511,11 @@ mod tests {
         fn instrument(&self, id: InstrumentId) -> Instrument {
             Instrument::new(id, "X", 0, 4)
         }
-        fn book_top(&self, instrument: InstrumentId) -> BookTop {
-            BookTop {
+        fn book_top(&self, instrument: InstrumentId, top: &mut BookTop) {
+            *top = BookTop {
                 instrument,
-                stamp: Stamp::default(),
-                bids: [Level::default(); TOP_LEVELS],
-                asks: [Level::default(); TOP_LEVELS],
-                bid_count: 0,
-                ask_count: 0,
-                locked: false,
-                crossed: false,
-                integrity: Integrity::Ok,
-                state: TradingState::Trading,
-                last: None,
-            }
+                ..BookTop::VACANT
+            };
         }
         fn feed_status(&self) -> FeedStatus {
             FeedStatus::default()
@@ -550,7 +556,9 @@ mod tests {
         assert!(sink.is_empty());
         publisher.publish(&State, true, &mut sink);
         publisher.publish(&State, true, &mut sink);
-        assert_eq!(sink, [Frame::Book(State.book_top(InstrumentId(130)))]);
+        let mut top = BookTop::VACANT;
+        State.book_top(InstrumentId(130), &mut top);
+        assert_eq!(sink, [Frame::Book(top)]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub fn measure(input: &Input) -> Vec<Figure> {
     let mut contestants: [Run<'_>; 6] = [
         Box::new(|| timed(alone(), input)),
         Box::new(|| timed(queued(), input)),
-        Box::new(|| whole(&packets, input)),
+        Box::new(|| published(&packets, input)),
         Box::new(|| timed(NaiveBooks::default(), input)),
         Box::new(|| directory(alone(), input)),
         Box::new(|| directory(NaiveBooks::default(), input)),
@@ -126,6 +126,8 @@ pub enum How {
     Whole,
     /// All at once, with the queue of every level.
     Queues,
+    /// In packets, with windows, signals and publication behind the books.
+    Pipeline,
     /// Message by message, each timed.
     Latency,
 }
@@ -161,7 +163,7 @@ pub fn read_day(path: &std::path::Path, how: How) -> anyhow::Result<DayBooks> {
     }
     let (directory, orders) = file.split_at(start);
     let messages = Frames::new(orders).flatten().count();
-    let whole = |mut books: ItchBooks| {
+    let at_once = |mut books: ItchBooks| {
         books.take(directory);
         let ns = time_ns(|| books.take(orders));
         let (levels, checksum) = checksum(books.books());
@@ -174,8 +176,20 @@ pub fn read_day(path: &std::path::Path, how: How) -> anyhow::Result<DayBooks> {
         }
     };
     Ok(match how {
-        How::Whole => whole(alone()),
-        How::Queues => whole(queued()),
+        How::Pipeline => {
+            let packets = Packets::of_parts(directory, orders);
+            let (pipeline, ns) = whole(&packets);
+            let (levels, checksum) = checksum(pipeline.books());
+            DayBooks {
+                messages,
+                ns_per_message: ns / messages as f64,
+                levels,
+                checksum,
+                latency: None,
+            }
+        }
+        How::Whole => at_once(alone()),
+        How::Queues => at_once(queued()),
         How::Latency => {
             let mut books = Single::new();
             Books::take(&mut books, directory);
@@ -233,32 +247,59 @@ impl Sink for Counted {
     }
 }
 
-/// The input as a venue sends it: full packets, the directory apart from the orders.
+/// The input as a venue sends it: full packets, the directory apart from the orders. They lie one
+/// behind the other as in a capture, since a packet anywhere in memory would be waited for.
 struct Packets {
-    directory: Vec<Vec<u8>>,
-    orders: Vec<Vec<u8>>,
+    directory: Packed,
+    orders: Packed,
+}
+
+#[derive(Default)]
+struct Packed {
+    bytes: Vec<u8>,
+    /// Where each packet ends.
+    ends: Vec<usize>,
+}
+
+impl Packed {
+    fn push(&mut self, packet: &[u8]) {
+        self.bytes.extend_from_slice(packet);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts
+            .zip(&self.ends)
+            .map(|(start, &end)| &self.bytes[start..end])
+    }
 }
 
 impl Packets {
     fn of(input: &Input) -> Self {
         let (directory, orders) = input.parts();
+        Self::of_parts(directory, orders)
+    }
+
+    fn of_parts(directory: &[u8], orders: &[u8]) -> Self {
         let mut seq = 1;
-        let mut packed = |frames: &[u8]| {
+        let mut pack = |frames: &[u8]| {
             let frames: Vec<&[u8]> = Frames::new(frames).flatten().collect();
-            let packet = |frames: &[&[u8]]| {
+            let mut packed = Packed::default();
+            for frames in frames.chunks(PER_PACKET) {
                 let mut buffer = [0; 2_048];
                 let mut writer = PacketWriter::new(&mut buffer, *b"BENCH00001", seq);
                 for frame in frames {
                     assert!(writer.push(frame), "so many messages fit a packet");
                 }
                 seq += frames.len() as u64;
-                writer.finish().to_vec()
-            };
-            frames.chunks(PER_PACKET).map(packet).collect()
+                packed.push(writer.finish());
+            }
+            packed
         };
         Self {
-            directory: packed(directory),
-            orders: packed(orders),
+            directory: pack(directory),
+            orders: pack(orders),
         }
     }
 }
@@ -267,10 +308,21 @@ impl Packets {
 ///
 /// # Panics
 /// When the books differ from the venue's.
-fn whole(packets: &Packets, input: &Input) -> f64 {
+fn published(packets: &Packets, input: &Input) -> f64 {
+    let (pipeline, ns) = whole(packets);
+    assert_eq!(
+        pipeline.book_digest(),
+        input.digest,
+        "these books differ from the venue's"
+    );
+    ns / (input.messages - input.listed) as f64
+}
+
+/// The pipeline at the end, and the nanoseconds from the first order on.
+fn whole(packets: &Packets) -> (ItchPipeline, f64) {
     let mut pipeline = ItchPipeline::new(&config());
     let mut frames = Counted::default();
-    let mut take = |packet: &Vec<u8>| {
+    let mut take = |packet: &[u8]| {
         let now_ns = now_ns(&packet[FIRST_MESSAGE..]);
         pipeline.packet(0, now_ns, packet);
         pipeline.tick(now_ns);
@@ -279,12 +331,7 @@ fn whole(packets: &Packets, input: &Input) -> f64 {
     packets.directory.iter().for_each(&mut take);
     let ns = time_ns(|| packets.orders.iter().for_each(&mut take));
     assert!(frames.0 > 0, "a pipeline publishes");
-    assert_eq!(
-        pipeline.book_digest(),
-        input.digest,
-        "these books differ from the venue's"
-    );
-    ns / (input.messages - input.listed) as f64
+    (pipeline, ns)
 }
 
 /// The pipeline's limits and what it does, as the day needs it.

@@ -261,6 +261,8 @@ impl MoldFeed {
         bytes: &[u8],
         handler: &mut impl Handler,
     ) -> Result<(), PacketFault> {
+        // It is walked through from length to length first, which would wait for each line in turn.
+        stdx::hint::soon_bytes(bytes);
         let line = line.min(LINE_RECOVERY);
         self.now_ns = self.now_ns.max(ts_recv);
         self.lines[line].status.packets += 1;

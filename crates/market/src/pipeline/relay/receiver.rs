@@ -172,16 +172,15 @@ impl Published for View<'_> {
         self.rows[id.0 as usize].instrument
     }
 
-    fn book_top(&self, id: InstrumentId) -> BookTop {
+    fn book_top(&self, id: InstrumentId, top: &mut BookTop) {
         let row = &self.rows[id.0 as usize];
-        let mut book = row.book.expect("a book is marked once it is there");
+        *top = row.book.expect("a book is marked once it is there");
         let own = match (row.is_stale, self.is_open) {
             (true, _) => Integrity::Stale,
             (false, true) => Integrity::Recovering,
             (false, false) => Integrity::Ok,
         };
-        book.integrity = book.integrity.max(own);
-        book
+        top.integrity = top.integrity.max(own);
     }
 
     fn feed_status(&self) -> FeedStatus {
