@@ -378,7 +378,7 @@ mod tests {
     fn every_way_ends_with_the_venues_books() {
         let input = Input::generate(300_000);
         assert!(timed(alone(), &input) > 0.0);
-        assert!(whole(&Packets::of(&input), &input) > 0.0);
+        assert!(published(&Packets::of(&input), &input) > 0.0);
         assert!(timed(NaiveBooks::default(), &input) > 0.0);
     }
 }
