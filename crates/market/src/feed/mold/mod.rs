@@ -289,8 +289,8 @@ impl MoldFeed {
         }
     }
 
-    /// When a packet last said that nothing is missing, by our clock: until then, and no further,
-    /// silence means that nothing happened.
+    /// The receive time of the newest packet that said that nothing is missing: until then, and no
+    /// further, silence means that nothing happened.
     #[must_use]
     pub fn confirmed_ns(&self) -> u64 {
         self.confirmed_ns
@@ -414,8 +414,10 @@ impl MoldFeed {
         } else {
             self.set_aside(line, ts_recv, &packet, bytes, handler);
         }
-        if self.holes.is_empty() {
-            self.confirmed_ns = self.now_ns;
+        // As of when it came, not of now: what came behind it may still wait to be read. A reply
+        // knows nothing of what the lines said since.
+        if self.holes.is_empty() && line != LINE_RECOVERY {
+            self.confirmed_ns = self.confirmed_ns.max(ts_recv);
         }
         if std::mem::take(&mut self.is_quiet) {
             handler.note(Note::Heard);
