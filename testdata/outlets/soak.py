@@ -48,9 +48,10 @@ class Metrics:
         return self.sum(name, f'quantile="{quantile}"')
 
 
-def resident_mib(pid):
+def resident_mib(pid, kind="VmRSS"):
+    """Of all its pages, or (RssAnon) of those that no file stands behind."""
     with open(f"/proc/{pid}/status") as status:
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS"))
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith(kind))
 
 
 class Processes:
@@ -105,7 +106,7 @@ class Table:
     def look(self, metrics, started):
         now = time.monotonic()
         seen = {
-            "at": now - started, "rss": resident_mib(self.pid), "seq": metrics.sum("ouzel_feed_next_sequence"),
+            "at": now - started, "rss": resident_mib(self.pid), "own": resident_mib(self.pid, "RssAnon"), "seq": metrics.sum("ouzel_feed_next_sequence"),
             "lost": metrics.sum("ouzel_feed_lost_total"), "late": metrics.sum("ouzel_late_events_total"),
             "unresolved": metrics.sum("ouzel_feed_unresolved_total"), "ring": metrics.sum("ouzel_frames_dropped_total"),
             "kernel": metrics.sum("ouzel_line_kernel_drops_total"), "refreshed": metrics.sum("ouzel_feed_refreshed_total"),
@@ -117,7 +118,7 @@ class Table:
         self.rows.append(seen)
         rate = (seen["seq"] - last["seq"]) / (seen["at"] - last["at"]) if last else 0
         drops = " ".join(f"{name}:{int(d)}" for name, (_, d, _, _) in seen["outlets"].items() if d)
-        print(f"{seen['at']:6.0f} s  rss {seen['rss']:7.1f} MiB  {rate:9.0f} msg/s  lost {int(seen['lost'])}  late {int(seen['late'])}  "
+        print(f"{seen['at']:6.0f} s  rss {seen['rss']:7.1f} MiB (own {seen['own']:7.1f})  {rate:9.0f} msg/s  lost {int(seen['lost'])}  late {int(seen['late'])}  "
               f"kernel {int(seen['kernel'])}  ring {int(seen['ring'])}  refreshed {int(seen['refreshed'])}  dropped {drops or '-'}", flush=True)
 
     def flat(self):
