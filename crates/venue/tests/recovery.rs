@@ -81,6 +81,7 @@ fn config(trouble: &Trouble) -> PipelineConfig {
         jump: JumpConfig {
             threshold_bp: 2,
             volatility_tenths: 0,
+            growth_percent: 200,
             cooldown_ns: 0,
             rearm_percent: 100,
             span_ns: 160 * MS,

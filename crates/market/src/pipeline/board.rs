@@ -724,7 +724,9 @@ impl Board {
     }
 
     fn signal(&mut self, id: InstrumentId, stamp: Stamp, kind: SignalKind) {
-        let from_ns = stamp.ts_event.saturating_sub(self.signal_memory_ns);
+        // A move that is told again is no better than what was known when it began.
+        let began_ns = kind.began_ns(stamp.ts_event);
+        let from_ns = began_ns.saturating_sub(self.signal_memory_ns);
         let to_ns = stamp.ts_event.saturating_add(1);
         let suspicion = self.suspicions.get(id.0 as usize);
         let hole = over(&self.holes, suspicion, from_ns, to_ns);

@@ -193,6 +193,17 @@ pub enum SignalKind {
     },
 }
 
+impl SignalKind {
+    /// When what is told at `ts_event` began, ns UTC.
+    #[must_use]
+    pub fn began_ns(&self, ts_event: u64) -> u64 {
+        match self {
+            Self::Jump { span_ns, .. } => ts_event.saturating_sub(*span_ns),
+            _ => ts_event,
+        }
+    }
+}
+
 /// The name of a signal's rule: 1 to 24 bytes of ASCII letters, digits, `-` and `_`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleName([u8; 24]);

@@ -3,10 +3,15 @@
 //! Each instrument keeps the price in force at the start of each sixteenth of the span. A new price
 //! is compared with the lowest and the highest of them. The bar to pass is the larger of a fixed
 //! number of basis points and a multiple of recent volatility, so that a lively symbol does not cry
-//! all day and a sleepy one is not silent. The first signal comes early, while most of the move may
-//! still lie ahead, so a move that goes on is told again each time it has doubled, from where it
-//! began. After that the detector cools down, takes the new price as its reference, and arms again
-//! only once the price has been calm.
+//! all day and a sleepy one is not silent.
+//!
+//! One move is one signal. It comes early, while most of the move may still lie ahead, so it is told
+//! again, from where it began, each time it has grown to `growth_percent` of what was told last
+//! (twice as far, unless set otherwise): of a fall by a half of its price at most seven signals are
+//! told, not seven hundred. Such an update has the `from` of the first signal and a longer span. The
+//! move lasts, however slowly it goes on, until the price has been calm for a whole span (hysteresis:
+//! below `rearm_percent` of the bar); only then can there be another, in either direction, and not
+//! before `cooldown_ns` have passed since the last signal.
 
 use crate::event::{InstrumentId, Price};
 use crate::publish::SignalKind;
@@ -26,9 +31,13 @@ pub struct JumpConfig {
     pub threshold_bp: u32,
     /// Moves below this multiple of the usual move in a span are no jump, in tenths: 60 is 6.
     pub volatility_tenths: u32,
-    /// Silence after a signal, except for a move that has doubled, ns.
+    /// A move that goes on is told again when it has grown to this much of what was told last,
+    /// percent; at least 101.
+    pub growth_percent: u32,
+    /// No other move is told for so long after a signal, ns.
     pub cooldown_ns: u64,
-    /// The move must fall below this share of the threshold before the next signal, percent.
+    /// A move is over when what moves within a span is below this share of the bar that it passed,
+    /// percent.
     pub rearm_percent: u32,
 }
 
@@ -38,6 +47,7 @@ impl Default for JumpConfig {
             span_ns: 1_000_000_000,
             threshold_bp: 50,
             volatility_tenths: 60,
+            growth_percent: 200,
             cooldown_ns: 5_000_000_000,
             rearm_percent: 50,
         }
@@ -54,8 +64,7 @@ struct Track {
     /// Mean absolute move a period.
     volatility: i64,
     quiet_until_ns: u64,
-    is_armed: bool,
-    /// The move told last, while it may still go on.
+    /// The move that lasts: none other is told.
     told: Option<Told>,
 }
 
@@ -64,6 +73,10 @@ struct Told {
     from: i64,
     began_ns: u64,
     move_bp: i64,
+    /// What it had to pass to be told, basis points.
+    bar_bp: u64,
+    /// A span after it was told: all samples are of later prices.
+    settled_ns: u64,
 }
 
 /// Finds jumps for every instrument.
@@ -106,27 +119,28 @@ impl JumpDetector {
         let (from, move_bp) = track.largest_move(price.0);
         let size = move_bp.unsigned_abs();
         let threshold = track.threshold_bp(&self.config);
-        if ts_event < track.quiet_until_ns {
-            return track.doubled(ts_event, &self.config);
-        }
-        if !track.is_armed {
-            track.is_armed = size * 100 < threshold * u64::from(self.config.rearm_percent);
+        if let Some(told) = track.told {
+            if let Some(grown) = track.grown(&told, &self.config) {
+                return Some(track.tell(ts_event, grown, &self.config));
+            }
+            // By the bar that it passed: a slide that goes on becomes usual, and is no calm.
+            let is_calm = size * 100 < told.bar_bp * u64::from(self.config.rearm_percent);
+            if is_calm && ts_event >= told.settled_ns {
+                track.told = None;
+            }
             return None;
         }
-        if size < threshold {
+        if size < threshold || ts_event < track.quiet_until_ns {
             return None;
         }
-        track.is_armed = false;
-        let began_ns = ts_event.saturating_sub(self.config.span_ns);
-        Some(track.tell(
-            ts_event,
-            Told {
-                from,
-                began_ns,
-                move_bp,
-            },
-            &self.config,
-        ))
+        let began = Told {
+            from,
+            began_ns: ts_event.saturating_sub(self.config.span_ns),
+            move_bp,
+            bar_bp: threshold,
+            settled_ns: 0,
+        };
+        Some(track.tell(ts_event, began, &self.config))
     }
 
     /// Forgets all prices, for a new session.
@@ -152,13 +166,15 @@ impl Track {
             last: price,
             volatility: 0,
             quiet_until_ns: 0,
-            is_armed: true,
             told: None,
         }
     }
 
     fn tell(&mut self, ts_event: u64, told: Told, config: &JumpConfig) -> SignalKind {
-        self.told = Some(told);
+        self.told = Some(Told {
+            settled_ns: ts_event.saturating_add(config.span_ns),
+            ..told
+        });
         self.quiet_until_ns = ts_event.saturating_add(config.cooldown_ns);
         self.samples = [self.last; SAMPLES];
         SignalKind::Jump {
@@ -169,14 +185,15 @@ impl Track {
         }
     }
 
-    /// The move told last, if the price has since gone as far again in the same direction.
-    fn doubled(&mut self, ts_event: u64, config: &JumpConfig) -> Option<SignalKind> {
-        let told = self.told?;
+    /// The move told last, if the price has since gone so much further in the same direction that
+    /// it is to be told again.
+    fn grown(&self, told: &Told, config: &JumpConfig) -> Option<Told> {
         let move_bp = basis_points(told.from, self.last, 1);
         let is_same_way = (move_bp < 0) == (told.move_bp < 0);
-        let has_doubled = move_bp.unsigned_abs() >= told.move_bp.unsigned_abs().saturating_mul(2);
-        let goes_on = is_same_way && has_doubled;
-        goes_on.then(|| self.tell(ts_event, Told { move_bp, ..told }, config))
+        let percent = u64::from(config.growth_percent.max(101));
+        let enough = told.move_bp.unsigned_abs().saturating_mul(percent);
+        let has_grown = move_bp.unsigned_abs().saturating_mul(100) >= enough;
+        (is_same_way && has_grown).then_some(Told { move_bp, ..*told })
     }
 
     /// Fills the periods that began since the last price with the price in force then.
@@ -270,6 +287,36 @@ mod tests {
             (2_600, 9_490),
         ];
         assert_eq!(moves(&mut detector(), &prices), [-60, -130, -500]);
+    }
+
+    /// Half a per cent a second for a minute: one move, told at 1, 2, 4, 8 and 16 per cent.
+    #[test]
+    fn a_slide_is_one_move_however_long_it_lasts() {
+        let mut prices = vec![(0, 100_000), (100, 99_000)];
+        prices.extend((1..120).map(|n| (100 + n * 500, 99_000 - 250 * n as i64)));
+        let told = moves(&mut detector(), &prices);
+        assert_eq!(told, [-100, -200, -400, -800, -1_600]);
+        // Told at each half more, where the desk asks for that.
+        let config = JumpConfig {
+            growth_percent: 150,
+            ..JumpConfig::default()
+        };
+        let told = moves(&mut JumpDetector::new(1, config), &prices);
+        let grew = told.windows(2).all(|pair| pair[1] * 2 <= pair[0] * 3);
+        assert!(told.len() == 9 && grew, "{told:?}");
+    }
+
+    /// A fall and its recovery at once are one signal; the next move is told after the calm.
+    #[test]
+    fn a_bounce_is_no_second_move() {
+        let mut detector = detector();
+        let bounce = [(0, 10_000), (100, 9_900), (600, 9_990), (900, 9_900)];
+        assert_eq!(moves(&mut detector, &bounce), [-100]);
+        let calm = [(2_500, 9_900), (4_000, 9_900)];
+        assert_eq!(moves(&mut detector, &calm), []);
+        // Calm, but within the cool-down: told as soon as that is over and the move still there.
+        assert_eq!(moves(&mut detector, &[(4_900, 10_100)]), []);
+        assert_eq!(moves(&mut detector, &[(5_200, 10_100)]), [202]);
     }
 
     #[test]
