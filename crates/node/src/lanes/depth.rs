@@ -3,6 +3,7 @@
 //! It runs on whichever thread brings messages, since such feeds are hundreds of messages a second,
 //! not hundreds of thousands.
 
+use engine::pipeline::Late;
 use market::pipeline::{DepthPipeline, DepthVenue, PipelineConfig};
 use market::publish::Frame;
 
@@ -16,6 +17,7 @@ pub struct DepthLane {
     name: String,
     lane: usize,
     frames: Vec<Frame>,
+    late: Late,
     /// Of the reference data in force.
     revision: u32,
 }
@@ -30,6 +32,7 @@ impl DepthLane {
             name: name.to_owned(),
             lane,
             frames: Vec::new(),
+            late: Late::default(),
             revision: 0,
         }
     }
@@ -101,6 +104,19 @@ impl DepthLane {
         &self.pipeline
     }
 
+    fn note_late(&mut self, node: &Node) {
+        let (bars, vwap) = self.pipeline.late();
+        let late = Late {
+            bars,
+            vwap,
+            measures: self.pipeline.late_measures(),
+        };
+        if late != self.late {
+            self.late = late;
+            node.market_mut().note_late(self.lane, late);
+        }
+    }
+
     fn publish(&mut self, node: &Node, at: u64, json: &[u8], refused: Option<String>) {
         let loaded = node.reference().revision();
         if loaded != self.revision {
@@ -108,6 +124,7 @@ impl DepthLane {
             self.pipeline.swap_reference(node.reference().table());
         }
         self.pipeline.publish(&mut self.frames);
+        self.note_late(node);
         if self.frames.is_empty() && refused.is_none() {
             return;
         }

@@ -130,10 +130,12 @@ fn drain(
         .map(reject)
         .collect();
     let dead = lane.state() == LaneState::Dead;
-    let changed = idx == 0 && report.at_ns != 0;
-    if changed || dead || !rejected.is_empty() {
+    if report.at_ns != 0 || dead || !rejected.is_empty() {
         let view = view.get_or_insert_with(|| node.market_mut());
-        view.report = report;
+        if idx == 0 {
+            view.report = report;
+        }
+        view.note_late(idx, report.late);
         rejected.into_iter().for_each(|r| view.reject(r));
         if dead {
             view.lane_death = lane.death().map(str::to_owned);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use engine::glimpse::GlimpseStatus;
 use engine::lane::Report;
+use engine::pipeline::Late;
 use market::event::InstrumentId;
 use market::pipeline::DepthCheck;
 use market::publish::{FeedState, FeedStatus, Frame, Integrity, Signal, VenueStatus};
@@ -92,6 +93,7 @@ pub struct MarketView {
     by_symbol: HashMap<String, usize>,
     lane_names: Vec<Option<String>>,
     links: Vec<LinkView>,
+    lates: Vec<Late>,
     feeds: Vec<FeedStatus>,
     signals: VecDeque<LoggedSignal>,
     signal_count: u64,
@@ -225,6 +227,31 @@ impl MarketView {
             Some(known) => *known = link,
             None => self.links.push(link),
         }
+    }
+
+    /// What has come behind a lane's watermark so far.
+    pub fn note_late(&mut self, lane: usize, late: Late) {
+        if self.lates.len() <= lane {
+            self.lates.resize(lane + 1, Late::default());
+        }
+        self.lates[lane] = late;
+    }
+
+    /// What has come behind the watermark of any lane, packets' and WebSocket venues' alike.
+    #[must_use]
+    pub fn late(&self) -> Late {
+        let mut all = Late::default();
+        for late in &self.lates {
+            for (sum, count) in [
+                (&mut all.bars, late.bars),
+                (&mut all.vwap, late.vwap),
+                (&mut all.measures, late.measures),
+            ] {
+                sum.applied += count.applied;
+                sum.dropped += count.dropped;
+            }
+        }
+        all
     }
 
     /// Every connection to a venue that speaks WebSocket.

@@ -189,7 +189,7 @@ fn memory(view: &MarketView, page: &mut Page) {
     page.sample(name, &[], resident.peak);
 }
 
-/// Of the first lane; links to venues over WebSocket do not count theirs here.
+/// Of all lanes, of packets and of venues that speak WebSocket.
 fn late(view: &MarketView, page: &mut Page) {
     let name = "ouzel_late_events_total";
     page.family(
@@ -197,7 +197,7 @@ fn late(view: &MarketView, page: &mut Page) {
         "counter",
         "Prints (and quotes, of measures) behind the watermark: still counted in, or dropped.",
     );
-    let late = view.report.late;
+    let late = view.late();
     for (window, count) in [
         ("bars", late.bars),
         ("vwap", late.vwap),
