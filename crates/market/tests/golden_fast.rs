@@ -6,11 +6,13 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use common::measures::Twin;
 use market::event::{Event, InstrumentId, Price, Qty, Side, Stamp};
 use market::feed::fast::{FastConfig, FastFeed, FixFeed, LINE_SNAPSHOT};
 use market::feed::refresh::{Handler, RefreshConfig, SnapshotCheck};
 use market::pipeline::{FastPipeline, PipelineConfig, SecurityNames};
 use market::publish::{Frame, Integrity};
+use market::window::MeasureConfig;
 use stdx::Rng;
 use wire::fast11::{Decoder, Limits, Plan};
 
@@ -155,6 +157,60 @@ fn rebuilt_books_equal_later_snapshots() {
     assert_eq!(moved, 2_839);
     assert_eq!(feed.len(), 11);
     assert_eq!(pipeline.events().status().rejected, 0);
+}
+
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// Measures of every book equal what its quotes say. The captures hold no print, so what is measured
+/// is spread, flow and microprice.
+#[test]
+fn measures_equal_the_quotes() {
+    let Some(captures) = captures() else { return };
+    // Some entries are told hours after they were made: a patient pipeline, and so longer steps.
+    let measure = MeasureConfig {
+        length_ns: 60_000_000_000,
+        step_ns: 5_000_000_000,
+        ..MeasureConfig::default()
+    };
+    let config = PipelineConfig {
+        instruments_limit: 16,
+        measure: Some(measure),
+        bar_ns: vec![DAY_NS],
+        lateness_ns: DAY_NS,
+        ..PipelineConfig::default()
+    };
+    let feed = FastConfig {
+        utc_offset_s: 14_400,
+        ..FastConfig::default()
+    };
+    let plan = Arc::clone(&captures.plan);
+    let mut pipeline = FastPipeline::new(plan, &feed, SecurityNames::new(), &config);
+    let (mut twin, mut frames) = (Twin::new(measure, &[]), Vec::new());
+    let mut increments = captures.a.iter().peekable();
+    let mut publish = |pipeline: &mut FastPipeline| {
+        pipeline.publish(&mut frames);
+        frames.drain(..).for_each(|frame| twin.frame(&frame));
+    };
+    for snapshot in &captures.snapshots {
+        while let Some(next) = increments.next_if(|next| next.seq <= snapshot.seq) {
+            pipeline.packet(0, 1, &next.bytes).expect("good");
+            publish(&mut pipeline);
+        }
+        pipeline
+            .packet(LINE_SNAPSHOT, 1, &snapshot.bytes)
+            .expect("good");
+        publish(&mut pipeline);
+    }
+    // So patient a pipeline has told nothing yet: time passes step by step until it has.
+    for step in 0..2 * (DAY_NS / measure.step_ns) {
+        pipeline.tick(step * measure.step_ns);
+        publish(&mut pipeline);
+    }
+    let late = pipeline.events().late_measures();
+    assert_eq!((late.applied, late.dropped), (0, 0));
+    let compared = twin.check();
+    println!("{compared:?}");
+    assert!(compared.two_sided > 400);
 }
 
 /// The lossless books by instrument and own number, and each one's last number by channel sequence.

@@ -6,10 +6,13 @@ mod common;
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use common::measures::Twin;
 use common::windows::Windows;
 use market::event::{InstrumentId, Price, Qty, Side};
 use market::pipeline::{IexPipeline, PipelineConfig};
-use market::publish::{Frame, Integrity};
+use market::publish::{BarRule, Frame, Integrity};
+use market::window::MeasureConfig;
+use wire::iextp;
 use wire::pcap::{self, Reader};
 
 /// Price in 1e-4 to shares.
@@ -21,6 +24,8 @@ struct Naive {
     books: BTreeMap<String, [Levels; 2]>,
     counts: BTreeMap<char, u64>,
     traded: u64,
+    /// Shares in a round lot, by symbol.
+    lots: BTreeMap<String, u64>,
     runs: u64,
     has_messages: bool,
 }
@@ -77,6 +82,11 @@ impl Naive {
                         .collect()
                 });
             }
+            b'D' => {
+                let symbol = std::str::from_utf8(&message[10..18]).expect("ASCII");
+                let lot = number(&message[18..22]);
+                self.lots.insert(symbol.trim_end().to_owned(), lot);
+            }
             b'T' => self.traded += number(&message[18..22]),
             _ => {}
         }
@@ -125,9 +135,47 @@ struct Told {
     filled: usize,
 }
 
-/// Seconds and minutes, and a VWAP over a minute, equal what the prints say.
+/// Each message of a packet as a packet of its own: header fields as IEX-TP 1.25 has them.
+fn split(packet: &[u8]) -> Vec<Vec<u8>> {
+    let (mut offset, mut seq) = (number(&packet[16..24]), number(&packet[24..32]));
+    let mut rest = &packet[40..];
+    let mut packets = Vec::new();
+    for _ in 0..number(&packet[14..16]) {
+        let (message, behind) = rest.split_at(2 + number(&rest[..2]) as usize);
+        let mut one = packet[..40].to_vec();
+        one[12..14].copy_from_slice(&(message.len() as u16).to_le_bytes());
+        one[14..16].copy_from_slice(&1_u16.to_le_bytes());
+        one[16..24].copy_from_slice(&offset.to_le_bytes());
+        one[24..32].copy_from_slice(&seq.to_le_bytes());
+        one.extend(message);
+        packets.push(one);
+        (offset, seq) = (offset + message.len() as u64, seq + 1);
+        rest = behind;
+    }
+    packets
+}
+
+/// What the venue says when it has nothing to say after `packet`.
+fn heartbeat(packet: &[u8]) -> Vec<u8> {
+    let packet = iextp::Packet::parse(packet).expect("a packet");
+    let header = iextp::Header::new(
+        packet.protocol(),
+        packet.channel(),
+        packet.session(),
+        packet.next_seq(),
+        packet.stream_offset() + packet.payload().len() as u64,
+        packet.send_time_ns() + 1,
+    );
+    let mut buffer = [0; iextp::HEADER_SIZE];
+    iextp::PacketWriter::new(&mut buffer, header)
+        .finish()
+        .to_vec()
+}
+
+/// Bars of every kind, a VWAP over a minute, measures and joined prints equal what prints and
+/// quotes say, one message at a time.
 #[test]
-fn windows_equal_the_prints() {
+fn windows_and_measures_equal_prints_and_quotes() {
     let Some(path) = common::shared("iex/TOPS16.pcapng.gz") else {
         return;
     };
@@ -136,33 +184,60 @@ fn windows_equal_the_prints() {
     flate2::read::MultiGzDecoder::new(&packed[..])
         .read_to_end(&mut bytes)
         .expect("whole gzip");
+    let rules = [
+        BarRule::Ticks(5),
+        BarRule::Volume(Qty(1_000)),
+        BarRule::Notional(Price(Price::SCALE).times(Qty(50_000))),
+        BarRule::Session(2_000_000_000),
+    ];
+    let measure = MeasureConfig::default();
     // Times of one symbol run behind those of another: without patience some prints are late.
     let config = PipelineConfig {
         instruments_limit: 8_000,
         levels_reserve: 8,
         lateness_ns: 1_000_000_000,
+        measure: Some(measure),
+        activity: rules.to_vec(),
+        join_tolerance_ns: Some(u64::MAX),
         ..PipelineConfig::default()
     };
     let mut pipeline = IexPipeline::new(&config);
-    let (mut told, mut frames, mut last_ns) = (Windows::default(), Vec::new(), 0);
+    let (mut told, mut twin) = (Windows::default(), Twin::new(measure, &rules));
+    let (mut frames, mut last_ns, mut beat) = (Vec::new(), 0, Vec::new());
+    let mut take = |frame: Frame| {
+        told.frame(&frame);
+        twin.frame(&frame);
+    };
     for record in Reader::new(&bytes)
         .expect("a capture")
         .map_while(Result::ok)
     {
         let payload = pcap::udp(&record).expect("UDP only").payload;
-        pipeline.packet(record.ts_ns, payload);
+        for packet in split(payload) {
+            pipeline.packet(0, record.ts_ns, &packet);
+            pipeline.publish(&mut frames);
+            frames.drain(..).for_each(&mut take);
+        }
         last_ns = record.ts_ns;
-        pipeline.publish(&mut frames);
-        frames.drain(..).for_each(|frame| told.frame(&frame));
+        beat = heartbeat(payload);
     }
-    pipeline.tick(last_ns + 120_000_000_000);
+    // Two quiet minutes, in which the venue lives.
+    last_ns += 120_000_000_000;
+    pipeline.packet(0, last_ns, &beat);
+    pipeline.tick(last_ns + 1);
     pipeline.publish(&mut frames);
-    frames.drain(..).for_each(|frame| told.frame(&frame));
+    frames.drain(..).for_each(&mut take);
     let (late_bars, late_vwaps) = pipeline.events().late();
     assert_eq!((late_bars.dropped, late_vwaps.dropped), (0, 0));
+    let late = pipeline.events().late_measures();
+    assert_eq!((late.applied, late.dropped), (0, 0));
     let (bars, vwaps) = told.check(&config.bar_ns);
-    println!("{bars} bars, {vwaps} VWAPs");
+    let compared = twin.check();
+    println!("{bars} bars, {vwaps} VWAPs, {compared:?}");
     assert!(bars > 100 && vwaps > 1_000, "{bars} bars, {vwaps} VWAPs");
+    assert_eq!(compared.joined, 6_390);
+    assert!(compared.two_sided > 1_000 && compared.with_volatility > 100);
+    assert!(compared.activity.values().all(|bars| *bars > 10));
 }
 
 fn replay(name: &str) -> Option<(Naive, IexPipeline, Told)> {
@@ -189,7 +264,7 @@ fn replay(name: &str) -> Option<(Naive, IexPipeline, Told)> {
         if naive.starts(payload) || packets.is_multiple_of(1_000) {
             told.filled += naive.check(&pipeline);
         }
-        pipeline.packet(record.ts_ns, payload);
+        pipeline.packet(0, record.ts_ns, payload);
         naive.packet(payload);
         pipeline.publish(&mut frames);
         for frame in frames.drain(..) {
@@ -251,5 +326,12 @@ fn tops_quotes_equal_a_naive_readers() {
         (57_674, 27_217)
     );
     assert_eq!(pipeline.feed().unread(), 0);
+    let listed = pipeline.events().instruments().iter();
+    let told = listed.filter_map(|instrument| {
+        let lot = instrument.terms.round_lot?;
+        Some((instrument.symbol().to_owned(), lot.0))
+    });
+    let told: BTreeMap<String, u64> = told.collect();
+    assert_eq!((told.len(), &told), (10, &naive.lots));
     assert!(pipeline.events().book_top(InstrumentId(0)).is_some());
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use market::event::{InstrumentId, Side, TradingState};
+use market::event::{InstrumentId, Qty, Side, TradingState};
 use market::feed::mold::MoldConfig;
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use market::publish::{Frame, Integrity};
@@ -43,6 +43,16 @@ fn the_start_of_a_day_names_98_instruments() {
         .map(|i| i.symbol())
         .collect();
     assert_eq!(first, ["A", "AA", "AAAU"]);
+    // The directory's round lots: no multiple is asked for, so that single shares are lots.
+    let lots = |lot: u64| {
+        let listed = pipeline.instruments().iter();
+        listed
+            .filter(|i| i.terms.round_lot == Some(Qty(lot)))
+            .count()
+    };
+    assert_eq!((lots(100), lots(10), lots(1)), (98, 0, 0));
+    let terms = pipeline.instruments()[0].terms;
+    assert_eq!((terms.lot_size, terms.tick_size), (Some(Qty(1)), None));
     assert_eq!(pipeline.rejected().total(), 0);
     assert_eq!(pipeline.status().next_seq, 102);
     // Directory, trading action, Reg SHO and the system event: each has its meaning.

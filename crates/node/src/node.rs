@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use collection::{Recovery, SyncPolicy};
 use embed::Embedder;
+use market::event::Terms;
 use market::publish::Frame;
 use rag::{
     Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Memory, MemoryHead, Model, Mover, Passage,
@@ -17,7 +18,7 @@ use crate::market::MarketView;
 use crate::memory::{Days, Documents, day_settings, document_settings};
 use crate::names::Names;
 use crate::outlet::{Outlets, Registry};
-use crate::reference::ReferenceStore;
+use crate::reference::{Listing, ReferenceStore};
 
 /// Where and how a node keeps its data.
 #[derive(Clone, Debug)]
@@ -140,6 +141,37 @@ impl Node {
     #[must_use]
     pub fn reference(&self) -> &ReferenceStore {
         &self.reference
+    }
+
+    /// What is known of a symbol, and the number of the table that names it: 0 where only the feed
+    /// itself does.
+    #[must_use]
+    pub fn listing(&self, symbol: &str) -> Option<(Listing, u32)> {
+        let feed = self.feed_terms(symbol);
+        if let Some(listing) = self.reference.find(symbol) {
+            return Some((listing.with_feed(&feed), self.reference.revision()));
+        }
+        let listing = Listing {
+            symbol: symbol.to_owned(),
+            ..Listing::default()
+        };
+        (feed != Terms::default()).then(|| (listing.with_feed(&feed), 0))
+    }
+
+    /// How a symbol trades, as far as is known.
+    #[must_use]
+    pub fn terms(&self, symbol: &str) -> Terms {
+        let loaded = self.reference.find(symbol);
+        let loaded = loaded.map(|listing| listing.terms()).unwrap_or_default();
+        self.feed_terms(symbol).updated(&loaded)
+    }
+
+    fn feed_terms(&self, symbol: &str) -> Terms {
+        let view = self.market();
+        let found = view.symbol(symbol);
+        found
+            .map(|found| found.instrument.terms)
+            .unwrap_or_default()
     }
 
     /// Documents.

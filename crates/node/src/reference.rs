@@ -5,7 +5,7 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use market::event::{Price, Qty};
+use market::event::{Price, Qty, Terms};
 use market::reference::{Row, Table, padded};
 
 /// What a file says of one symbol. Absent is unknown.
@@ -25,6 +25,35 @@ pub struct Listing {
     pub tick_size: Option<Price>,
     /// Quantity traded in whole multiples.
     pub lot_size: Option<Qty>,
+    /// Quantity below which an order is an odd lot.
+    pub round_lot: Option<Qty>,
+}
+
+impl Listing {
+    /// How it trades.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms {
+            tick_size: self.tick_size,
+            lot_size: self.lot_size,
+            round_lot: self.round_lot,
+            currency: self.currency.as_deref().and_then(Terms::currency_of),
+        }
+    }
+
+    /// With what the feed says, where it is silent itself.
+    #[must_use]
+    pub fn with_feed(mut self, feed: &Terms) -> Self {
+        let terms = feed.updated(&self.terms());
+        (self.tick_size, self.lot_size) = (terms.tick_size, terms.lot_size);
+        self.round_lot = terms.round_lot;
+        let currency = terms.currency.map(|text| {
+            let text = String::from_utf8_lossy(&text).into_owned();
+            text.trim_end().to_owned()
+        });
+        self.currency = self.currency.or(currency);
+        self
+    }
 }
 
 /// What was loaded, and what a lane is to have.
@@ -62,6 +91,7 @@ impl ReferenceStore {
             let row = Row {
                 tick_size: listing.tick_size,
                 lot_size: listing.lot_size,
+                round_lot: listing.round_lot,
                 currency: currency_of(listing.currency.as_deref().unwrap_or_default()),
                 sector: u16::try_from(sector).unwrap_or(0),
                 line: u32::try_from(line).unwrap_or(u32::MAX),
@@ -122,18 +152,19 @@ fn currency_of(text: &str) -> [u8; 4] {
 }
 
 /// Column names that mean the same, without case, spaces or underscores.
-const COLUMNS: [(&str, &[&str]); 7] = [
+const COLUMNS: [(&str, &[&str]); 8] = [
     ("symbol", &["symbol", "ticker", "actsymbol"]),
     ("name", &["name", "securityname", "security", "companyname"]),
     ("sector", &["sector", "gicssector"]),
     ("cik", &["cik"]),
     ("currency", &["currency"]),
     ("tick_size", &["ticksize", "tick"]),
-    ("lot_size", &["lotsize", "roundlotsize", "lot"]),
+    ("lot_size", &["lotsize", "lot"]),
+    ("round_lot", &["roundlot", "roundlotsize"]),
 ];
 
 /// Reads CSV with a header that names a symbol column and any of name, sector, cik, currency,
-/// `tick_size`, `lot_size`; other columns are passed over, and so is the row that ends the listings
+/// `tick_size`, `lot_size`, `round_lot`; other columns are passed over, and so is the row that ends the listings
 /// of NASDAQ with their time of creation.
 ///
 /// # Errors
@@ -152,8 +183,9 @@ pub fn read_csv(reader: impl Read) -> Result<Vec<Listing>, String> {
             .find_map(|name| header.iter().position(|column| plain(column) == *name))
     };
     let symbol = place("symbol").ok_or("the header names no column `symbol`")?;
-    let [name, sector, cik, currency, tick, lot] =
-        ["name", "sector", "cik", "currency", "tick_size", "lot_size"].map(place);
+    let fields = ["name", "sector", "cik", "currency"].map(place);
+    let [name, sector, cik, currency] = fields;
+    let [tick, lot, round_lot] = ["tick_size", "lot_size", "round_lot"].map(place);
     let mut listings = Vec::new();
     for (idx, record) in reader.records().enumerate() {
         let line = idx + 2;
@@ -179,6 +211,9 @@ pub fn read_csv(reader: impl Read) -> Result<Vec<Listing>, String> {
                 .transpose()?,
             lot_size: text(lot)
                 .map(|text| whole(&text).ok_or_else(|| at("lot_size is no whole number")))
+                .transpose()?,
+            round_lot: text(round_lot)
+                .map(|text| whole(&text).ok_or_else(|| at("round_lot is no whole number")))
                 .transpose()?,
             symbol,
         });
@@ -217,9 +252,9 @@ mod tests {
         let listings = read_csv(text.as_bytes()).expect("it reads");
         assert_eq!(listings.len(), 2);
         assert_eq!(listings[0].tick_size, Some(Price(10_000_000)));
-        assert_eq!(listings[0].lot_size, Some(Qty(100)));
+        assert_eq!(listings[0].round_lot, Some(Qty(100)));
         assert_eq!(listings[0].cik.as_deref(), Some("0000320193"));
-        assert_eq!(listings[1].lot_size, None);
+        assert_eq!((listings[0].lot_size, listings[1].round_lot), (None, None));
         let store = ReferenceStore::default();
         assert_eq!(store.load(listings, 0), 1);
         let table = store.table();
@@ -228,6 +263,30 @@ mod tests {
         assert_eq!(store.load(Vec::new(), 5), 2);
         assert!(store.find("AAPL").is_none() && store.table().is_empty());
         assert_eq!(table.len(), 2, "whoever holds the old table still may");
+    }
+
+    #[test]
+    fn the_feeds_word_stands_where_the_file_is_silent() {
+        let listing = Listing {
+            symbol: "ESH4".to_owned(),
+            tick_size: Some(Price(5)),
+            ..Listing::default()
+        };
+        let feed = Terms {
+            tick_size: Some(Price(7)),
+            round_lot: Some(Qty(1)),
+            currency: Terms::currency_of("USD"),
+            ..Terms::default()
+        };
+        let joined = listing.with_feed(&feed);
+        assert_eq!(
+            (joined.tick_size, joined.round_lot),
+            (Some(Price(5)), Some(Qty(1)))
+        );
+        assert_eq!(
+            (joined.lot_size, joined.currency.as_deref()),
+            (None, Some("USD"))
+        );
     }
 
     #[test]

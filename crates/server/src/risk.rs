@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use market::event::{Price, Qty, Side};
 use market::publish::Integrity;
-use market::risk::{AccountId, Action, Gate, Limits, Order, Record, RiskError};
+use market::risk::{AccountId, Action, Gate, Limits, Order, Record, RiskError, Units};
 use node::Node;
 
 use crate::json::risk::{RecordRow, reason_word};
@@ -126,11 +126,13 @@ impl Desk {
     pub fn check(&self, node: &Node, asked: &Asked<'_>) -> Result<RecordRow, DeskError> {
         let now_ns = node.clock().now_ns();
         let reference = reference_of(node, asked.symbol);
+        let units = units_of(node, asked.symbol);
         let mut inner = self.lock();
         let (account, instrument) = inner.places(asked.account, asked.symbol)?;
         if let Some((price, at_ns)) = reference {
             inner.gate.mark(instrument, price, at_ns)?;
         }
+        inner.gate.set_units(instrument, units)?;
         let order = Order {
             account,
             instrument,
@@ -261,6 +263,19 @@ impl Inner {
             log.write_all(&line).map_err(DeskError::Record)?;
         }
         Ok(row)
+    }
+}
+
+/// Tick and lot of a symbol, from what was loaded or else from the feed.
+fn units_of(node: &Node, symbol: &str) -> Units {
+    let terms = node.terms(symbol);
+    let view = node.market();
+    let decimals = view.symbol(symbol).map_or(0, |s| s.instrument.qty_decimals);
+    let unit = 10_u64.checked_pow(decimals.into()).unwrap_or(u64::MAX);
+    let lot = |lot: Qty| Qty(lot.0.saturating_mul(QTY_SCALE) / unit);
+    Units {
+        tick: terms.tick_size,
+        lot: terms.lot_size.map(lot),
     }
 }
 

@@ -64,6 +64,7 @@ impl LevelBook {
             | Event::Bust { .. }
             | Event::Correction { .. }
             | Event::Imbalance(_)
+            | Event::Official(_)
             | Event::Collar(_)
             | Event::Band(_)
             | Event::Limit(_)

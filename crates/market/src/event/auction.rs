@@ -51,3 +51,12 @@ pub struct Collar {
     /// How often the auction was put off so far.
     pub extensions: u32,
 }
+
+/// A price that the venue calls official: statements and index values are made with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Official {
+    /// Of the opening.
+    Opening(Price),
+    /// Of the close.
+    Closing(Price),
+}

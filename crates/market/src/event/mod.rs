@@ -4,7 +4,7 @@ mod auction;
 mod number;
 mod venue;
 
-pub use auction::{Auction, Collar, Imbalance};
+pub use auction::{Auction, Collar, Imbalance, Official};
 pub use number::{InstrumentId, Notional, OrderId, Price, Qty};
 pub use venue::{Band, LimitState, ShortSale, VenueEvent, VenuePhase};
 
@@ -173,6 +173,8 @@ pub enum Event {
     },
     /// What an auction would do if it were held now. No book changes.
     Imbalance(Imbalance),
+    /// The venue calls a price its official one of the day. Nobody need have traded at it.
+    Official(Official),
     /// The range in which the auction that ends a pause may print.
     Collar(Collar),
     /// The range in which trades may happen now (LULD, price limits of futures).
@@ -199,6 +201,44 @@ pub struct Instrument {
     pub qty_decimals: u8,
     /// Decimal digits in which prices are shown.
     pub price_decimals: u8,
+    /// What the venue's own directory says of it.
+    pub terms: Terms,
+}
+
+/// How an instrument trades, as the venue's own directory has it; `None` where it does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Terms {
+    /// Smallest price increment.
+    pub tick_size: Option<Price>,
+    /// Orders are for whole multiples of it, in the instrument's units.
+    pub lot_size: Option<Qty>,
+    /// Orders below it are odd lots, in the instrument's units; no multiple is asked for.
+    pub round_lot: Option<Qty>,
+    /// ISO 4217 code or the venue's own, ASCII, space padded.
+    pub currency: Option<[u8; 4]>,
+}
+
+impl Terms {
+    /// What `newer` says, and where it is silent what was known.
+    #[must_use]
+    pub fn updated(&self, newer: &Self) -> Self {
+        Self {
+            tick_size: newer.tick_size.or(self.tick_size),
+            lot_size: newer.lot_size.or(self.lot_size),
+            round_lot: newer.round_lot.or(self.round_lot),
+            currency: newer.currency.or(self.currency),
+        }
+    }
+
+    /// The currency that a text names; `None` for an empty one, and what does not fit four bytes.
+    #[must_use]
+    pub fn currency_of(text: &str) -> Option<[u8; 4]> {
+        let text = text.trim();
+        let fits = (1..=4).contains(&text.len()) && text.is_ascii();
+        let mut padded = [b' '; 4];
+        fits.then(|| padded[..text.len()].copy_from_slice(text.as_bytes()))?;
+        Some(padded)
+    }
 }
 
 impl Instrument {
@@ -213,6 +253,7 @@ impl Instrument {
             symbol: padded,
             qty_decimals,
             price_decimals,
+            terms: Terms::default(),
         }
     }
 

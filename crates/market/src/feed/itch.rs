@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use wire::itch50::{self, BookFields, Message};
+use wire::itch50::{self, BookFields, Message, StockDirectory};
 
 use crate::event::{
     Auction, Collar, Event, Imbalance, Instrument, InstrumentId, OrderId, Price, Qty, ShortSale,
-    Side, Stamp, TradingState, VenueEvent, VenuePhase,
+    Side, Stamp, Terms, TradingState, VenueEvent, VenuePhase,
 };
 
 const NANOS_PER_DAY: u64 = 86_400_000_000_000;
@@ -216,6 +216,7 @@ impl Normaliser {
             }
             Message::StockDirectory(m) => {
                 let (instrument, _) = self.create(header.locate, Some(m.stock()));
+                self.instruments[instrument.0 as usize].terms = terms_of(m);
                 return Ok(Meaning::Listed {
                     instrument,
                     ts_event,
@@ -340,6 +341,19 @@ impl Normaliser {
         self.by_symbol.insert(symbol, id);
         self.by_locate[usize::from(locate)] = id;
         (InstrumentId(id), true)
+    }
+}
+
+/// A round lot that is all that is accepted is a lot; otherwise single shares are.
+fn terms_of(directory: &StockDirectory) -> Terms {
+    let round_lot = Some(Qty(directory.round_lot_size().into())).filter(|lot| lot.0 > 0);
+    Terms {
+        lot_size: match directory.round_lots_only() {
+            b'Y' => round_lot,
+            _ => Some(Qty(1)),
+        },
+        round_lot,
+        ..Terms::default()
     }
 }
 
@@ -554,7 +568,7 @@ fn stock_of<'a>(message: &Message<'a>) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::itch50::{AddOrder, Header, OrderDelete, Stock, StockDirectory};
+    use wire::itch50::{AddOrder, Header, OrderDelete, Stock};
 
     fn header(locate: u16, timestamp_ns: u64) -> Header {
         Header {

@@ -5,7 +5,7 @@
 
 use wire::ouzel::{self as wire_frame, Head, MESSAGE_SIZE_MAX, Message};
 
-use crate::event::{Instrument, InstrumentId, Price, Qty, Side, Stamp, TradingState};
+use crate::event::{Instrument, InstrumentId, Price, Qty, Side, Stamp, Terms, TradingState};
 use crate::publish::{
     ActivityBar, Amendment, AmendmentKind, Bar, BarRule, BookTop, FeedState, FeedStatus, Frame,
     Integrity, Level, LineStatus, Lost, Refreshed, RuleName, Signal, SignalKind, TOP_LEVELS,
@@ -312,6 +312,7 @@ pub fn read(message: &Message<'_>) -> Option<(usize, Frame)> {
             symbol: m.symbol,
             qty_decimals: m.qty_decimals,
             price_decimals: m.price_decimals,
+            terms: Terms::default(),
         }),
         Message::Book(view) => Frame::Book(read_book(id, integrity, view)),
         Message::Trade(m) => Frame::Trade(read_print(id, integrity, &m.print)),

@@ -8,7 +8,7 @@ use super::snapshot::{Holes, over, told_idx};
 use super::wider::{Around, Wider};
 use crate::book::Applied;
 use crate::event::{
-    Event, InstrumentId, LimitState, Price, Qty, Side, Stamp, TradingState, VenueEvent,
+    Event, InstrumentId, LimitState, Price, Qty, Side, Stamp, Terms, TradingState, VenueEvent,
 };
 use crate::publish::{
     Amendment, AmendmentKind, Integrity, Lost, Publisher, Quote, Refreshed, Signal, SignalKind,
@@ -210,6 +210,15 @@ impl Board {
         self.publisher.mark_instrument(id);
     }
 
+    /// The feed's own directory said something new of an instrument.
+    #[cold]
+    pub(super) fn terms(&mut self, id: InstrumentId, symbol: [u8; 16], terms: &Terms) {
+        if let Some(wider) = &mut self.wider {
+            self.growths += u64::from(wider.terms(id, symbol, terms));
+        }
+        self.publisher.mark_instrument(id);
+    }
+
     /// Ignored where the configuration has no place for reference data.
     pub(super) fn swap_reference(&mut self, table: Arc<Table>) {
         if let Some(wider) = &mut self.wider {
@@ -394,6 +403,9 @@ impl Board {
             Event::State { state, reason } => self.state(id, stamp, state, reason),
             Event::Imbalance(imbalance) => {
                 self.change(id, stamp, |status| status.imbalance = Some(imbalance));
+            }
+            Event::Official(official) => {
+                self.change(id, stamp, |status| status.set_official(official));
             }
             Event::Collar(collar) => {
                 self.change(id, stamp, |status| status.collar = Some(collar));
@@ -680,6 +692,11 @@ impl Board {
                 self.pass(watermark);
             }
         }
+    }
+
+    /// The status is due at the next publish, however new the last one is.
+    pub(super) fn want_status(&mut self) {
+        self.status_at_ns = None;
     }
 
     /// Whether books are due at this publish, and marks the status when it is due.

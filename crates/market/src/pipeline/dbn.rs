@@ -1,19 +1,26 @@
 //! DBN records in, frames out.
 
+use std::sync::Arc;
+
 use wire::dbn::Metadata;
 
 use super::config::PipelineConfig;
+use super::digests::Digests;
 use super::event::EventPipeline;
 use super::rejects::RejectReason;
-use crate::event::{Event, InstrumentId, OrderId, Stamp};
+use crate::event::{Event, InstrumentId, OrderId, Stamp, Terms};
 use crate::feed::dbn::{DbnFeed, Handler};
 use crate::publish::{FeedState, FeedStatus, Integrity, LineStatus, Sink};
+use crate::reference::Table;
 
 /// Records of one file, fragment or stream.
 #[derive(Debug)]
 pub struct DbnPipeline {
     feed: DbnFeed,
     core: Core,
+    digests: Digests,
+    is_cut: bool,
+    has_ended: bool,
 }
 
 #[derive(Debug)]
@@ -35,17 +42,43 @@ impl DbnPipeline {
                 reject: None,
                 newest_ns: 0,
             },
+            digests: Digests::new(),
+            is_cut: false,
+            has_ended: false,
         }
     }
 
-    /// Learns the names of a file's header, before its records.
+    /// Learns the names of a file's header, before its records. After a cut the stream begins anew
+    /// with it: what was known is void.
     pub fn header(&mut self, metadata: &Metadata<'_>) {
+        self.begin();
         self.feed.header(metadata);
+    }
+
+    /// The stream broke: what happens from here on is unknown until it comes again. Everything is
+    /// stale.
+    pub fn cut(&mut self) {
+        self.is_cut = true;
+        self.core.events.flag_all(Integrity::Stale);
+    }
+
+    /// The stream is over: what is open is closed.
+    pub fn end(&mut self) {
+        self.has_ended = true;
+        self.core.events.end();
+    }
+
+    fn begin(&mut self) {
+        if std::mem::take(&mut self.is_cut) {
+            self.feed.restart();
+            self.core.events.reset();
+        }
     }
 
     /// Takes one record's bytes. What cannot be used is counted, kept, and flags its symbol.
     #[inline]
     pub fn record(&mut self, bytes: &[u8]) {
+        self.begin();
         if let Err(fault) = self.feed.record(bytes, &mut self.core) {
             let reason = RejectReason::Dbn(fault);
             self.core
@@ -57,6 +90,31 @@ impl DbnPipeline {
                 .events
                 .record(self.core.newest_ns, 0, reason, bytes);
         }
+        self.look();
+    }
+
+    /// Keeps the digest of all books when record `seq` (from 1) has been applied; at most 64
+    /// are remembered.
+    pub fn digest_at(&mut self, seq: u64) {
+        self.digests.want(seq);
+        self.look();
+    }
+
+    /// The oldest digest taken and not fetched: `(seq, digest)`.
+    pub fn take_digest(&mut self) -> Option<(u64, u64)> {
+        self.digests.fetch()
+    }
+
+    #[inline]
+    fn look(&mut self) {
+        let events = &self.core.events;
+        let next = self.feed.records() + 1;
+        self.digests.look(next, || events.book_digest());
+    }
+
+    /// Nothing comes any more: the last status is due.
+    pub fn finish(&mut self) {
+        self.core.events.want_status();
     }
 
     /// Lets time pass: quiet windows, status.
@@ -74,8 +132,10 @@ impl DbnPipeline {
     pub fn publish(&mut self, sink: &mut impl Sink) {
         let records = self.feed.records();
         self.core.events.set_status(FeedStatus {
-            state: match records {
-                0 => FeedState::Joining,
+            state: match (records, self.is_cut, self.has_ended) {
+                (_, _, true) => FeedState::Ended,
+                (0, ..) => FeedState::Joining,
+                (_, true, _) => FeedState::Refreshing,
                 _ => FeedState::Live,
             },
             next_seq: records + 1,
@@ -94,6 +154,11 @@ impl DbnPipeline {
         self.core.events.publish(sink);
     }
 
+    /// Puts a table of reference data in force.
+    pub fn swap_reference(&mut self, table: Arc<Table>) {
+        self.core.events.swap_reference(table);
+    }
+
     /// The books, and everything that is known of them.
     #[must_use]
     pub fn events(&self) -> &EventPipeline {
@@ -110,6 +175,10 @@ impl DbnPipeline {
 impl Handler for Core {
     fn list(&mut self, symbol: &str, price_decimals: u8) -> InstrumentId {
         self.events.list(&compact(symbol), 0, price_decimals)
+    }
+
+    fn terms(&mut self, id: InstrumentId, terms: &Terms) {
+        self.events.terms(id, terms);
     }
 
     #[inline]

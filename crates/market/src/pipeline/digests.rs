@@ -32,6 +32,28 @@ impl Digests {
         self.forget_before(0);
     }
 
+    /// Takes those whose message has been applied: all before `next_seq` have.
+    #[inline]
+    pub(super) fn look(&mut self, next_seq: u64, digest: impl FnOnce() -> u64) {
+        if next_seq > self.next_seq {
+            self.take_before(next_seq, digest());
+        }
+    }
+
+    /// The oldest taken and not fetched: `(seq, digest)`.
+    pub(super) fn fetch(&mut self) -> Option<(u64, u64)> {
+        self.taken.pop_front()
+    }
+
+    /// Messages that came in one packet have one digest.
+    #[cold]
+    fn take_before(&mut self, next_seq: u64, digest: u64) {
+        while let Some(seq) = self.wanted.pop_front_if(|seq| *seq < next_seq) {
+            self.keep(seq, digest);
+        }
+        self.forget_before(next_seq);
+    }
+
     pub(super) fn keep(&mut self, seq: u64, digest: u64) {
         if self.taken.len() == DIGESTS {
             self.taken.pop_front();

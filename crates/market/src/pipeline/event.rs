@@ -10,7 +10,7 @@ use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
 use super::top::{quote_of, write_top};
 use crate::book::{Applied, BookSet, LevelBook, OrderBook, Reject, symbol_key};
-use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp, VenueEvent};
+use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp, Terms, VenueEvent};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
 use crate::reference::Table;
 use crate::window::LateCount;
@@ -128,6 +128,43 @@ impl EventPipeline {
         let key = u128::from_be_bytes(name_of(symbol));
         let found = self.by_symbol.binary_search_by_key(&key, |&(key, _)| key);
         found.ok().map(|idx| InstrumentId(self.by_symbol[idx].1))
+    }
+
+    /// The venue's name of an instrument that was listed by another, for want of this one. Nothing
+    /// happens where another instrument has it.
+    pub fn rename(&mut self, id: InstrumentId, symbol: &str) {
+        let name = name_of(symbol);
+        let key = |name: [u8; NAME]| u128::from_be_bytes(name);
+        let place = |by_symbol: &[(u128, u32)], name| {
+            by_symbol.binary_search_by_key(&key(name), |&(key, _)| key)
+        };
+        let Some(instrument) = self.instruments.get_mut(id.0 as usize) else {
+            return;
+        };
+        if place(&self.by_symbol, name).is_ok() {
+            return;
+        }
+        if let Ok(idx) = place(&self.by_symbol, instrument.symbol) {
+            self.by_symbol.remove(idx);
+        }
+        if let Err(idx) = place(&self.by_symbol, name) {
+            self.by_symbol.insert(idx, (key(name), id.0));
+        }
+        instrument.symbol = name;
+        self.board.listed(id, name);
+    }
+
+    /// What the feed's own directory says of an instrument. Where it is silent, what it said before
+    /// holds.
+    pub fn terms(&mut self, id: InstrumentId, terms: &Terms) {
+        let Some(instrument) = self.instruments.get_mut(id.0 as usize) else {
+            return;
+        };
+        let terms = instrument.terms.updated(terms);
+        if terms != instrument.terms {
+            instrument.terms = terms;
+            self.board.terms(id, instrument.symbol, &terms);
+        }
     }
 
     /// Shows an instrument's prices in so many decimals from now on.
@@ -314,6 +351,11 @@ impl EventPipeline {
     pub fn end(&mut self) {
         self.status.state = FeedState::Ended;
         self.board.flush();
+    }
+
+    /// The status is due at the next publish, however new the last one is.
+    pub fn want_status(&mut self) {
+        self.board.want_status();
     }
 
     /// Lets time pass: quiet windows, status.

@@ -421,3 +421,100 @@ fn late_levels_do_not_make_older_prints_late() {
     assert_ne!(lagged(0), LateCount::default());
     assert_eq!(lagged(2_000), LateCount::default());
 }
+
+/// What the feed's own directory says reaches rules and joined prints; a table's word goes before it.
+#[test]
+fn signals_and_joined_prints_see_the_feeds_own_terms() {
+    let wide = "wide: spread_ticks > 3; clear spread_ticks < 2; cooldown 0ms";
+    let mut pipeline = EventPipeline::new(&PipelineConfig {
+        rules: vec![wide.parse().expect("sound")],
+        measure: Some(crate::window::MeasureConfig {
+            length_ns: 100_000_000,
+            step_ns: 10_000_000,
+            ema_steps: 2,
+        }),
+        join_tolerance_ns: Some(u64::MAX),
+        bar_ns: vec![1_000_000_000],
+        vwap_length_ns: 1_000_000_000,
+        vwap_step_ns: 100_000_000,
+        ..config()
+    });
+    // In milliseconds.
+    let stamp = |ms: u64| Stamp {
+        seq: ms,
+        ts_event: START_NS + ms * 1_000_000,
+        ts_recv: START_NS + ms * 1_000_000,
+    };
+    let id = pipeline.list("ESH4", 0, 2);
+    let quote = |pipeline: &mut EventPipeline, seq, bid, ask| {
+        for event in [
+            Event::Clear,
+            level(Side::Bid, bid, 1),
+            level(Side::Ask, ask, 1),
+        ] {
+            pipeline.apply(id, stamp(seq), &event).expect("sound");
+        }
+        published(pipeline)
+    };
+    let told = |frames: &[Frame]| {
+        let rules = frames.iter().filter(|frame| {
+            matches!(frame, Frame::Signal(signal) if matches!(signal.kind, SignalKind::Rule { .. }))
+        });
+        rules.count()
+    };
+    // No tick is known: the rule is silent however wide the spread is.
+    quote(&mut pipeline, 1, 100, 200);
+    assert_eq!(told(&quote(&mut pipeline, 25, 100, 200)), 0);
+    let terms = Terms {
+        tick_size: Some(Price(25)),
+        round_lot: Some(Qty(1)),
+        ..Terms::default()
+    };
+    pipeline.terms(id, &terms);
+    let frames = quote(&mut pipeline, 45, 100, 200);
+    assert_eq!(told(&frames), 1, "{frames:?}");
+    let listed = frames.iter().find_map(|frame| match frame {
+        Frame::Instrument(instrument) => Some(instrument.terms),
+        _ => None,
+    });
+    assert_eq!(listed, Some(terms));
+    let trade = Event::Trade {
+        aggressor: None,
+        price: Price(200),
+        qty: Qty(1),
+        match_id: 1,
+    };
+    let row_of = |pipeline: &mut EventPipeline, seq| {
+        pipeline.apply(id, stamp(seq), &trade).expect("sound");
+        let row = published(pipeline).iter().find_map(|frame| match frame {
+            Frame::Joined(joined) => joined.reference,
+            _ => None,
+        });
+        row.expect("the feed says something")
+    };
+    let row = row_of(&mut pipeline, 46);
+    assert_eq!(
+        (row.tick_size, row.round_lot, row.revision),
+        (Some(Price(25)), Some(Qty(1)), 0)
+    );
+    // A table says another tick, and nothing of lots.
+    let loaded = crate::reference::Row {
+        tick_size: Some(Price(50)),
+        ..crate::reference::Row::default()
+    };
+    let rows = vec![(crate::reference::padded("ESH4"), loaded)];
+    pipeline.swap_reference(Arc::new(Table::new(1, 0, rows)));
+    let row = row_of(&mut pipeline, 47);
+    assert_eq!(
+        (row.tick_size, row.round_lot, row.revision),
+        (Some(Price(50)), Some(Qty(1)), 1)
+    );
+    // Two ticks of the new size: the rule is calm, and told again when it is four.
+    quote(&mut pipeline, 65, 100, 150);
+    assert_eq!(
+        told(&quote(&mut pipeline, 85, 100, 300)),
+        0,
+        "it is told when its step ends"
+    );
+    assert_eq!(told(&quote(&mut pipeline, 105, 100, 300)), 1);
+}

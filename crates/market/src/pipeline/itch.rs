@@ -95,6 +95,11 @@ impl ItchPipeline {
         self.core.message(self.file_seq, ts_recv, 0, bytes);
     }
 
+    /// Nothing comes any more: the last status is due.
+    pub fn finish(&mut self) {
+        self.core.board.want_status();
+    }
+
     /// Lets time pass: requests, quiet windows, status.
     pub fn tick(&mut self, now_ns: u64) {
         self.core.now_ns = self.core.now_ns.max(now_ns);
@@ -211,7 +216,7 @@ impl ItchPipeline {
 
     /// The oldest digest taken and not fetched: `(seq, digest)`.
     pub fn take_digest(&mut self) -> Option<(u64, u64)> {
-        self.core.digests.taken.pop_front()
+        self.core.digests.fetch()
     }
 
     /// One instrument's book.
@@ -685,8 +690,9 @@ impl Core {
         while self.books.len() <= id.0 as usize {
             self.books.open();
         }
-        let symbol = self.normaliser.instruments()[id.0 as usize].symbol;
-        self.board.listed(id, symbol);
+        let instrument = self.normaliser.instruments()[id.0 as usize];
+        self.board.listed(id, instrument.symbol);
+        self.board.terms(id, instrument.symbol, &instrument.terms);
     }
 
     fn apply(&mut self, id: InstrumentId, stamp: Stamp, event: &Event) -> Result<(), Reject> {

@@ -7,14 +7,18 @@ use wire::fast11::Plan;
 use wire::sbe::Schema;
 
 use super::config::PipelineConfig;
+use super::digests::Digests;
 use super::event::EventPipeline;
 use super::rejects::RejectReason;
-use crate::event::{Event, InstrumentId, Stamp};
+use crate::event::{Event, InstrumentId, Stamp, Terms};
 use crate::feed::fast::{FastConfig, FastFault, FastFeed};
 use crate::feed::mdp3::{LayoutFault, Mdp3Config, Mdp3Fault, Mdp3Feed};
 use crate::feed::refresh::{Handler, RefreshFeed};
 use crate::publish::{Integrity, Sink};
 use crate::reference::Table;
+
+/// Definitions kept, of instruments heard of or not: about 100 MB.
+const DEFINITIONS_LIMIT: usize = 1 << 20;
 
 /// Names of instruments by the venue's numbers; one without a name is called by its number.
 pub type SecurityNames = BTreeMap<u64, String>;
@@ -24,7 +28,7 @@ pub type SecurityNames = BTreeMap<u64, String>;
 pub struct FastPipeline {
     feed: FastFeed,
     join: Join,
-    digests: DigestWish,
+    digests: Digests,
 }
 
 impl FastPipeline {
@@ -39,7 +43,7 @@ impl FastPipeline {
         Self {
             feed: FastFeed::new(plan, feed),
             join: Join::new(names, config),
-            digests: DigestWish::default(),
+            digests: Digests::new(),
         }
     }
 
@@ -56,7 +60,7 @@ impl FastPipeline {
             self.join.events.record(ts_recv, line, reason, bytes);
         }
         self.join.settle(self.feed.channel().refresh());
-        self.digests.look(&self.join.events);
+        self.look();
         outcome
     }
 
@@ -67,20 +71,26 @@ impl FastPipeline {
         self.join.events.tick(now_ns);
     }
 
+    /// Nothing comes any more: the last status is due.
+    pub fn finish(&mut self) {
+        self.join.events.want_status();
+    }
+
     /// Offers everything new to the sink.
     pub fn publish(&mut self, sink: &mut impl Sink) {
         self.join.events.publish(sink);
     }
 
-    /// Keeps the digest of all books when message `seq` has been applied; the newest wish counts.
+    /// Keeps the digest of all books when message `seq` has been applied; at most 64 are
+    /// remembered.
     pub fn digest_at(&mut self, seq: u64) {
-        self.digests.wanted = Some(seq);
-        self.digests.look(&self.join.events);
+        self.digests.want(seq);
+        self.look();
     }
 
-    /// The digest that was asked for, once it is ready: `(seq, digest)`.
+    /// The oldest digest taken and not fetched: `(seq, digest)`.
     pub fn take_digest(&mut self) -> Option<(u64, u64)> {
-        self.digests.taken.take()
+        self.digests.fetch()
     }
 
     /// Puts a table of reference data in force.
@@ -93,6 +103,12 @@ impl FastPipeline {
         if let Some(drops) = self.join.kernel_drops.get_mut(line) {
             *drops = total;
         }
+    }
+
+    fn look(&mut self) {
+        let events = &self.join.events;
+        let next_seq = self.feed.channel().refresh().next_seq();
+        self.digests.look(next_seq, || events.book_digest());
     }
 
     /// The feed: sequence, recovery, books by rank.
@@ -113,6 +129,7 @@ impl FastPipeline {
 pub struct Mdp3Pipeline {
     feed: Mdp3Feed,
     join: Join,
+    digests: Digests,
 }
 
 impl Mdp3Pipeline {
@@ -130,6 +147,7 @@ impl Mdp3Pipeline {
         Ok(Self {
             feed: Mdp3Feed::new(schema, feed)?,
             join: Join::new(names, config),
+            digests: Digests::new(),
         })
     }
 
@@ -146,6 +164,7 @@ impl Mdp3Pipeline {
             self.join.events.record(ts_recv, line, reason, bytes);
         }
         self.join.settle(self.feed.refresh());
+        self.look();
         outcome
     }
 
@@ -156,9 +175,44 @@ impl Mdp3Pipeline {
         self.join.events.tick(now_ns);
     }
 
+    /// Nothing comes any more: the last status is due.
+    pub fn finish(&mut self) {
+        self.join.events.want_status();
+    }
+
     /// Offers everything new to the sink.
     pub fn publish(&mut self, sink: &mut impl Sink) {
         self.join.events.publish(sink);
+    }
+
+    /// Keeps the digest of all books when packet `seq` has been applied; at most 64 are
+    /// remembered.
+    pub fn digest_at(&mut self, seq: u64) {
+        self.digests.want(seq);
+        self.look();
+    }
+
+    /// The oldest digest taken and not fetched: `(seq, digest)`.
+    pub fn take_digest(&mut self) -> Option<(u64, u64)> {
+        self.digests.fetch()
+    }
+
+    /// Puts a table of reference data in force.
+    pub fn swap_reference(&mut self, table: Arc<Table>) {
+        self.join.events.swap_reference(table);
+    }
+
+    /// Tells how many packets of a line the kernel has dropped in all.
+    pub fn kernel_drops(&mut self, line: usize, total: u64) {
+        if let Some(drops) = self.join.kernel_drops.get_mut(line) {
+            *drops = total;
+        }
+    }
+
+    fn look(&mut self) {
+        let events = &self.join.events;
+        let next_seq = self.feed.refresh().next_seq();
+        self.digests.look(next_seq, || events.book_digest());
     }
 
     /// The feed: sequence, recovery, books by rank.
@@ -174,30 +228,15 @@ impl Mdp3Pipeline {
     }
 }
 
-/// A digest to be taken after a given message.
-#[derive(Debug, Default)]
-struct DigestWish {
-    wanted: Option<u64>,
-    taken: Option<(u64, u64)>,
-}
-
-impl DigestWish {
-    fn look(&mut self, events: &EventPipeline) {
-        if let Some(seq) = self.wanted
-            && events.status().next_seq > seq
-        {
-            self.taken = Some((seq, events.book_digest()));
-            self.wanted = None;
-        }
-    }
-}
-
 /// What a feed's handler does with a pipeline.
 #[derive(Debug)]
 pub(super) struct Join {
     pub(super) events: EventPipeline,
     names: SecurityNames,
     ids: Vec<InstrumentId>,
+    /// What definitions said, and who was listed, by the venue's numbers.
+    terms: BTreeMap<u64, Terms>,
+    listed: BTreeMap<u64, InstrumentId>,
     /// Books that are open in the middle of a packet.
     touched: Vec<(InstrumentId, Stamp)>,
     has_gap: bool,
@@ -211,6 +250,8 @@ impl Join {
             events: EventPipeline::new(config),
             names,
             ids: Vec::with_capacity(config.instruments_limit),
+            terms: BTreeMap::new(),
+            listed: BTreeMap::new(),
             touched: Vec::with_capacity(config.instruments_limit),
             has_gap: false,
             kernel_drops: [0; 2],
@@ -241,12 +282,32 @@ impl Handler for Join {
         let ours = self.events.list(name, 0, 2);
         debug_assert_eq!(self.ids.len(), id.0 as usize, "ids are dense");
         self.ids.push(ours);
+        self.listed.insert(security_id, ours);
+        if let Some(terms) = self.terms.get(&security_id) {
+            self.events.terms(ours, terms);
+        }
     }
 
     fn named(&mut self, security_id: u64, name: &str) {
-        if !name.is_empty() {
-            let known = self.names.entry(security_id);
-            known.or_insert_with(|| name.to_string());
+        let is_known = self.names.contains_key(&security_id);
+        if is_known || name.is_empty() || self.names.len() == DEFINITIONS_LIMIT {
+            return;
+        }
+        self.names.insert(security_id, name.to_string());
+        // Whoever was heard of before its definition came was called by its number.
+        if let Some(ours) = self.listed.get(&security_id) {
+            self.events.rename(*ours, name);
+        }
+    }
+
+    fn terms(&mut self, security_id: u64, terms: &Terms) {
+        if self.terms.len() == DEFINITIONS_LIMIT && !self.terms.contains_key(&security_id) {
+            return;
+        }
+        let known = self.terms.entry(security_id).or_default();
+        *known = known.updated(terms);
+        if let Some(ours) = self.listed.get(&security_id) {
+            self.events.terms(*ours, known);
         }
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::board::Symbol;
 use super::config::PipelineConfig;
-use crate::event::{InstrumentId, Stamp};
+use crate::event::{InstrumentId, Stamp, Terms};
 use crate::publish::{
     Integrity, JoinedPrint, Measure, Publisher, Quote, Signal, SignalKind, TradePrint,
 };
-use crate::reference::{Reference, Table};
+use crate::reference::{Reference, Row, Table};
 use crate::signal::Rules;
 use crate::window::{ActivityBars, LateCount, Measures, Print, QuoteJoin};
 
@@ -89,6 +89,11 @@ impl Wider {
             .is_some_and(|rules| rules.reserve(count))
     }
 
+    /// What the feed itself says of an instrument; true when that allocated.
+    pub(super) fn terms(&mut self, id: InstrumentId, symbol: [u8; 16], terms: &Terms) -> bool {
+        self.reference.list(id, symbol, Row::of_feed(terms))
+    }
+
     pub(super) fn swap_reference(&mut self, table: Arc<Table>) {
         self.reference.swap(table);
     }
@@ -143,7 +148,7 @@ impl Wider {
         let Some(measures) = &mut self.measures else {
             return;
         };
-        let rules = &mut self.rules;
+        let (rules, reference) = (&mut self.rules, &mut self.reference);
         measures.advance(watermark, |mut measure: Measure| {
             let id = measure.instrument;
             measure.integrity = around.integrity(id, measure.integrity);
@@ -151,7 +156,8 @@ impl Wider {
             let Some(rules) = rules else {
                 return;
             };
-            rules.update(&measure, |rule, value_e9| {
+            let row = reference.at(id, measure.end_ns);
+            rules.update(&measure, row.as_ref(), |rule, value_e9| {
                 let stamp = Stamp {
                     seq: around.symbols[id.0 as usize].stamp.seq,
                     ts_event: measure.end_ns,

@@ -2,8 +2,8 @@
 
 use super::Integrity;
 use crate::event::{
-    Band, Collar, Imbalance, InstrumentId, LimitState, Price, Qty, ShortSale, Stamp, TradingState,
-    VenuePhase,
+    Band, Collar, Imbalance, InstrumentId, LimitState, Official, Price, Qty, ShortSale, Stamp,
+    TradingState, VenuePhase,
 };
 
 /// What the venue lets people do in one instrument, and what its next auction would do. After a
@@ -25,6 +25,10 @@ pub struct SymbolStatus {
     pub short_sale: Option<ShortSale>,
     /// The newest imbalance of an auction that has not printed yet.
     pub imbalance: Option<Imbalance>,
+    /// The day's official opening price, where the venue has told one.
+    pub official_open: Option<Price>,
+    /// The day's official closing price, where the venue has told one.
+    pub official_close: Option<Price>,
     /// The range of the auction that will end a pause; `None` once trading goes on.
     pub collar: Option<Collar>,
     /// The range in which trades may happen.
@@ -33,6 +37,16 @@ pub struct SymbolStatus {
     pub limit: LimitState,
     /// How far to trust it.
     pub integrity: Integrity,
+}
+
+impl SymbolStatus {
+    /// Takes an official price; the other one stays.
+    pub(crate) fn set_official(&mut self, official: Official) {
+        match official {
+            Official::Opening(price) => self.official_open = Some(price),
+            Official::Closing(price) => self.official_close = Some(price),
+        }
+    }
 }
 
 /// The whole market.

@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::event::{InstrumentId, Price, Qty};
+use crate::event::{InstrumentId, Price, Qty, Terms};
 
 /// What calculations need to know of an instrument. Plain numbers, copied into frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -20,6 +20,8 @@ pub struct Row {
     pub tick_size: Option<Price>,
     /// Quantity traded in whole multiples, in the instrument's units; `None`: not known.
     pub lot_size: Option<Qty>,
+    /// Quantity below which an order is an odd lot, in the instrument's units; `None`: not known.
+    pub round_lot: Option<Qty>,
     /// ISO 4217 code or the venue's own, ASCII, space padded; spaces: not known.
     pub currency: [u8; 4],
     /// A number for the sector, given by whoever built the table; 0: not known.
@@ -28,6 +30,20 @@ pub struct Row {
     pub line: u32,
     /// Which table it comes from: tables of one process are numbered from 1; 0: the feed itself.
     pub revision: u32,
+}
+
+impl Row {
+    /// What the feed itself says; `None` where it says nothing.
+    #[must_use]
+    pub fn of_feed(terms: &Terms) -> Option<Self> {
+        (*terms != Terms::default()).then(|| Self {
+            tick_size: terms.tick_size,
+            lot_size: terms.lot_size,
+            round_lot: terms.round_lot,
+            currency: terms.currency.unwrap_or([b' '; 4]),
+            ..Self::default()
+        })
+    }
 }
 
 /// Rows by symbol, sealed.
@@ -168,6 +184,7 @@ fn joined(table: Option<Row>, feed: Option<Row>) -> Option<Row> {
     Some(Row {
         tick_size: table.tick_size.or(feed.tick_size),
         lot_size: table.lot_size.or(feed.lot_size),
+        round_lot: table.round_lot.or(feed.round_lot),
         currency: if is_silent {
             feed.currency
         } else {

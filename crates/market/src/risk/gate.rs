@@ -31,6 +31,15 @@ pub struct Limits {
     pub gross_max: Notional,
 }
 
+/// What an instrument's orders are multiples of; `None`: not known, and not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Units {
+    /// Of the price.
+    pub tick: Option<Price>,
+    /// Of the quantity.
+    pub lot: Option<Qty>,
+}
+
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -95,6 +104,7 @@ pub struct Gate {
     is_killed: bool,
     accounts: Vec<Account>,
     marks: Vec<Mark>,
+    units: Vec<Units>,
     /// One an account and instrument, accounts outermost.
     holdings: Vec<Holding>,
     records: VecDeque<Record>,
@@ -145,6 +155,7 @@ impl Gate {
             is_killed: false,
             accounts: vec![account; accounts_limit],
             marks: vec![Mark::default(); instruments_limit],
+            units: vec![Units::default(); instruments_limit],
             holdings: vec![Holding::default(); accounts_limit * instruments_limit],
             records: VecDeque::with_capacity(records_limit.max(1)),
             records_limit: records_limit.max(1),
@@ -204,6 +215,16 @@ impl Gate {
         Ok(())
     }
 
+    /// What orders of an instrument are multiples of, from now on.
+    ///
+    /// # Errors
+    /// [`RiskError::Instrument`].
+    pub fn set_units(&mut self, instrument: u32, units: Units) -> Result<(), RiskError> {
+        let known = self.units.get_mut(instrument as usize);
+        *known.ok_or(RiskError::Instrument(instrument))? = units;
+        Ok(())
+    }
+
     /// Checks an order at `now_ns`. One that may be sent is open from now on: tell its end by
     /// [`Gate::fill`] and [`Gate::cancel`].
     ///
@@ -228,7 +249,8 @@ impl Gate {
         {
             Some(Reason::Rate)
         } else {
-            self.limits.reason(order, reference, &after, gross)
+            let units = self.units[order.instrument as usize];
+            self.limits.reason(order, units, reference, &after, gross)
         };
         if reason.is_none() {
             self.holdings[place] = after;
@@ -381,12 +403,16 @@ impl Limits {
     fn reason(
         &self,
         order: &Order,
+        units: Units,
         reference: Option<Price>,
         after: &Holding,
         gross: Notional,
     ) -> Option<Reason> {
         if order.qty.0 == 0 || order.qty > self.qty_max {
             return Some(Reason::Size);
+        }
+        if let Some(reason) = units.reason(order) {
+            return Some(reason);
         }
         let Some(reference) = reference else {
             return Some(Reason::NoReference);
@@ -403,6 +429,18 @@ impl Limits {
             return Some(Reason::Position);
         }
         (gross > self.gross_max).then_some(Reason::Gross)
+    }
+}
+
+impl Units {
+    fn reason(&self, order: &Order) -> Option<Reason> {
+        let tick = self.tick.filter(|tick| tick.0 > 0);
+        if tick.is_some_and(|tick| order.price.0 % tick.0 != 0) {
+            return Some(Reason::Tick);
+        }
+        let lot = self.lot.filter(|lot| lot.0 > 0);
+        let is_odd = lot.is_some_and(|lot| !order.qty.0.is_multiple_of(lot.0));
+        is_odd.then_some(Reason::Lot)
     }
 }
 

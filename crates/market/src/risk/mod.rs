@@ -12,12 +12,14 @@
 //! 2. *rate*: a bucket of `burst` tokens an account, refilled `rate_per_s` a second; each order
 //!    that passes the switch takes one, accepted or not;
 //! 3. *size*: quantity above zero and at most `qty_max`;
-//! 4. *collar*: price within `collar_bp` of the reference price, which must be there and not older
+//! 4. *units*: price a multiple of the instrument's tick and quantity one of its lot, where these are
+//!    known: the venue would refuse it;
+//! 5. *collar*: price within `collar_bp` of the reference price, which must be there and not older
 //!    than `reference_age_ns`;
-//! 5. *notional*: price times quantity at most `notional_max`;
-//! 6. *position*: if all that is open on its side were filled with it, at most `position_max` long
+//! 6. *notional*: price times quantity at most `notional_max`;
+//! 7. *position*: if all that is open on its side were filled with it, at most `position_max` long
 //!    or short;
-//! 7. *gross exposure*: the account's worst positions at their reference prices, summed, at most
+//! 8. *gross exposure*: the account's worst positions at their reference prices, summed, at most
 //!    `gross_max`.
 
 mod bucket;
@@ -26,7 +28,7 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-pub use gate::{Gate, Limits, Order, RiskError};
+pub use gate::{Gate, Limits, Order, RiskError, Units};
 pub use record::{Action, Reason, Record};
 
 /// Accounts are numbered densely by whoever runs the gate.

@@ -23,6 +23,10 @@ pub enum Reason {
     Position,
     /// The account's positions could together grow beyond the limit.
     Gross,
+    /// The price is no multiple of the instrument's tick.
+    Tick,
+    /// The quantity is no multiple of the instrument's lot.
+    Lot,
 }
 
 /// What a record tells.

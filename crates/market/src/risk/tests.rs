@@ -84,6 +84,27 @@ fn each_check_refuses_for_its_own_reason() {
 }
 
 #[test]
+fn orders_are_held_to_ticks_and_lots_where_these_are_known() {
+    let mut gate = Gate::new(Limits { burst: 9, ..LIMITS }, 1, 2, 9);
+    gate.mark(0, Price(100), 0).expect("known");
+    let buy = |price, qty| order(0, 0, Side::Bid, price, qty);
+    assert_eq!(reason(&mut gate, &buy(101, 5), 1), None);
+    let units = Units {
+        tick: Some(Price(2)),
+        lot: Some(Qty(5)),
+    };
+    gate.set_units(0, units).expect("known");
+    assert_eq!(reason(&mut gate, &buy(101, 5), 2), Some(Reason::Tick));
+    assert_eq!(reason(&mut gate, &buy(102, 4), 3), Some(Reason::Lot));
+    assert_eq!(reason(&mut gate, &buy(102, 5), 4), None);
+    // Told before the want of a reference price: it is known without one.
+    gate.set_units(1, units).expect("known");
+    let other = order(0, 1, Side::Ask, 99, 5);
+    assert_eq!(reason(&mut gate, &other, 5), Some(Reason::Tick));
+    assert!(gate.set_units(2, units).is_err());
+}
+
+#[test]
 fn records_are_numbered_and_their_digest_covers_all() {
     let run = |qty| {
         let mut gate = Gate::new(LIMITS, 1, 1, 2);
@@ -177,6 +198,13 @@ fn naive(past: &[Past], order: &Order, now: u64) -> Option<Reason> {
     if order.qty.0 == 0 || order.qty.0 > 20 {
         return Some(Reason::Size);
     }
+    // The second instrument has ticks of 2 and lots of 3.
+    if order.instrument == 1 && order.price.0 % 2 != 0 {
+        return Some(Reason::Tick);
+    }
+    if order.instrument == 1 && !order.qty.0.is_multiple_of(3) {
+        return Some(Reason::Lot);
+    }
     let marked = past.iter().rev().find_map(|event| match *event {
         Past::Mark(instrument, price) if instrument == order.instrument => Some(price),
         _ => None,
@@ -207,6 +235,8 @@ proptest! {
     ) {
         let limits = Limits { reference_age_ns: u64::MAX, ..LIMITS };
         let mut gate = Gate::new(limits, 2, 2, 16);
+        let units = Units { tick: Some(Price(2)), lot: Some(Qty(3)) };
+        gate.set_units(1, units).expect("known");
         let (mut past, mut now) = (Vec::new(), 0);
         for (kind, account, instrument, buys, price, qty, gap) in steps {
             now += gap;

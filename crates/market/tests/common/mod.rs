@@ -1,6 +1,7 @@
 //! What several tests share: the real data's place, and a generated ITCH stream.
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod measures;
 pub mod stream;
 pub mod windows;
 

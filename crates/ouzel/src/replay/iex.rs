@@ -21,15 +21,17 @@ pub fn replay(args: &ReplayArgs, capture: &Capture) -> Result<Summary> {
     let (until, mut newest_ns) = (args.until.unwrap_or(u64::MAX), 0);
     while !source.is_ended() && pipeline.feed().messages() < until {
         // Copies of one stream on two addresses are both taken: the first of each number wins.
-        source.poll(&mut |_line, ts_recv, bytes| {
+        source.poll(&mut |line, ts_recv, bytes| {
             if pipeline.feed().messages() < until {
                 newest_ns = ts_recv.max(newest_ns);
-                pipeline.packet(ts_recv, bytes);
+                pipeline.packet(line, ts_recv, bytes);
             }
         })?;
         pipeline.tick(newest_ns);
         pipeline.publish(&mut summary);
     }
+    pipeline.finish();
+    pipeline.publish(&mut summary);
     summary.note(source.fault().map(|fault| fault.to_string()));
     let feed = pipeline.feed();
     for (count, what) in [
@@ -40,7 +42,7 @@ pub fn replay(args: &ReplayArgs, capture: &Capture) -> Result<Summary> {
         ),
         (
             feed.unread(),
-            "messages (official prices, ends of auctions) say nothing of books or states",
+            "messages (ends of auctions, retail interest) say nothing of books or states",
         ),
         (
             feed.strangers(),

@@ -14,7 +14,7 @@ use crate::json::reference::{ListingRow, parse};
 /// Largest table, in bytes.
 const BODY_LIMIT: usize = 16 << 20;
 const HINT: &str = "send CSV with a header naming a column `symbol`, or one JSON object a line: \
-                    symbol, name, sector, cik, currency, tick_size, lot_size";
+                    symbol, name, sector, cik, currency, tick_size, lot_size, round_lot";
 
 /// Replaces all reference data; lanes take it over between two packets.
 pub async fn load(
@@ -37,16 +37,14 @@ pub async fn state(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({ "revision": revision, "symbols": symbols, "sectors": sectors }))
 }
 
-/// What was loaded of one symbol.
+/// What is known of one symbol: what was loaded, and where that is silent what the feed says.
 pub async fn find(
     State(app): State<Arc<App>>,
     Path(symbol): Path<String>,
 ) -> Result<Json<ListingRow>, Refusal> {
-    let store = app.node.reference();
-    let found = store
-        .find(&symbol)
-        .or_else(|| store.find(&symbol.to_uppercase()));
-    let row = found.map(|listing| ListingRow::new(listing, store.revision()));
+    let found = app.node.listing(&symbol);
+    let found = found.or_else(|| app.node.listing(&symbol.to_uppercase()));
+    let row = found.map(|(listing, revision)| ListingRow::new(listing, revision));
     row.map(Json).ok_or_else(|| {
         Refusal::not_found(
             format!("no reference data of {symbol:?}"),

@@ -184,6 +184,8 @@ pub struct StatusRow {
     operational_halt: bool,
     short_sale: Option<&'static str>,
     imbalance: Option<ImbalanceRow>,
+    official_open: Option<f64>,
+    official_close: Option<f64>,
     /// Lowest and highest price of the auction that ends a pause.
     collar: Option<[f64; 2]>,
     /// Lowest and highest price at which trades may happen now.
@@ -225,6 +227,8 @@ impl StatusRow {
                 near: of.near.map(Price::to_f64),
                 far: of.far.map(Price::to_f64),
             }),
+            official_open: status.official_open.map(Price::to_f64),
+            official_close: status.official_close.map(Price::to_f64),
             collar: status
                 .collar
                 .map(|of| [of.lower.to_f64(), of.upper.to_f64()]),

@@ -1,5 +1,6 @@
 //! Reference data as files and people write it.
 
+use market::event::Qty;
 use node::reference::{Listing, price, read_csv};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,7 @@ struct Line {
     currency: Option<String>,
     tick_size: Option<serde_json::Number>,
     lot_size: Option<u64>,
+    round_lot: Option<u64>,
 }
 
 /// Reads CSV with a header, or one JSON object a line.
@@ -42,7 +44,8 @@ pub fn parse(text: &[u8]) -> Result<Vec<Listing>, String> {
                 cik: line.cik,
                 currency: line.currency,
                 tick_size: tick_size.transpose()?,
-                lot_size: line.lot_size.filter(|lot| *lot > 0).map(market::event::Qty),
+                lot_size: line.lot_size.filter(|lot| *lot > 0).map(Qty),
+                round_lot: line.round_lot.filter(|lot| *lot > 0).map(Qty),
             })
         })
         .collect()
@@ -58,11 +61,12 @@ pub struct ListingRow {
     currency: Option<String>,
     tick_size: Option<f64>,
     lot_size: Option<u64>,
+    round_lot: Option<u64>,
     revision: u32,
 }
 
 impl ListingRow {
-    /// A listing of the table `revision`.
+    /// A listing of the table `revision`; 0: the feed itself says it.
     #[must_use]
     pub fn new(listing: Listing, revision: u32) -> Self {
         Self {
@@ -73,6 +77,7 @@ impl ListingRow {
             currency: listing.currency,
             tick_size: listing.tick_size.map(market::event::Price::to_f64),
             lot_size: listing.lot_size.map(|lot| lot.0),
+            round_lot: listing.round_lot.map(|lot| lot.0),
             revision,
         }
     }

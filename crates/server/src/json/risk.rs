@@ -190,5 +190,7 @@ pub fn reason_word(reason: Reason) -> &'static str {
         Reason::Notional => "notional",
         Reason::Position => "position",
         Reason::Gross => "gross",
+        Reason::Tick => "tick",
+        Reason::Lot => "lot",
     }
 }

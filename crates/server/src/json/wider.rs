@@ -124,6 +124,7 @@ pub struct JoinedRow {
     taker_from: Option<&'static str>,
     tick_size: Option<f64>,
     lot_size: Option<f64>,
+    round_lot: Option<f64>,
     currency: Option<String>,
     reference_revision: Option<u32>,
     integrity: &'static str,
@@ -156,6 +157,9 @@ impl JoinedRow {
             tick_size: row.and_then(|row| row.tick_size).map(Price::to_f64),
             lot_size: row
                 .and_then(|row| row.lot_size)
+                .map(|lot| qty(instrument, lot.0)),
+            round_lot: row
+                .and_then(|row| row.round_lot)
                 .map(|lot| qty(instrument, lot.0)),
             currency: currency.filter(|text| !text.is_empty()),
             reference_revision: row.map(|row| row.revision),

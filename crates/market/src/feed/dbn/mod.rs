@@ -20,13 +20,13 @@ mod names;
 mod tests;
 
 use wire::dbn::{
-    BidAsk, Code, ConsolidatedBidAsk, Error, Field, Imbalance, Mbo, Metadata, Record, Status,
-    action, flag, status_action,
+    BidAsk, Code, ConsolidatedBidAsk, Definition, Error, Field, Imbalance, Mbo, Metadata, Record,
+    Status, action, flag, status_action,
 };
 
 use crate::event::{
     self, Auction, Band, Collar, Event, InstrumentId, OrderId, Price, Qty, ShortSale, Side, Stamp,
-    TradingState,
+    Terms, TradingState,
 };
 use crate::publish::Integrity;
 use levels::{Quote, Quotes};
@@ -44,6 +44,9 @@ const DECIMALS: u8 = 2;
 pub trait Handler {
     /// The instrument of this name; called again when more decimals are known.
     fn list(&mut self, symbol: &str, price_decimals: u8) -> InstrumentId;
+
+    /// What a definition says of how an instrument trades.
+    fn terms(&mut self, id: InstrumentId, terms: &Terms);
 
     /// An event; its book is whole when `is_last`.
     fn event(&mut self, id: InstrumentId, stamp: Stamp, event: &Event, is_last: bool);
@@ -111,6 +114,16 @@ impl DbnFeed {
     pub fn header(&mut self, metadata: &Metadata<'_>) {
         self.not_found += metadata.not_found().count() as u64;
         self.names.learn_header(metadata);
+    }
+
+    /// Another stream begins: names and open changes are void, counts go on.
+    pub fn restart(&mut self) {
+        *self = Self {
+            records: self.records,
+            unread: self.unread,
+            not_found: self.not_found,
+            ..Self::default()
+        };
     }
 
     /// Records taken, of any kind.
@@ -306,6 +319,7 @@ impl DbnFeed {
         if let Some(tick) = definition.min_price_increment() {
             self.learn_decimals(place.market, Price(tick), handler);
         }
+        handler.terms(place.id, &terms_of(definition));
         let band = Band {
             lower: definition.low_limit_price().map(Price),
             upper: definition.high_limit_price().map(Price),
@@ -646,7 +660,27 @@ fn side_of(code: Code) -> Option<Side> {
     }
 }
 
-/// When Databento received a definition, whatever its layout.
+/// The smallest order is not a multiple that is asked for, so that no lot is told.
+fn terms_of(definition: Definition<'_>) -> Terms {
+    let round_lot = definition.min_lot_size_round_lot();
+    let round_lot = round_lot.and_then(|lot| u64::try_from(lot).ok());
+    Terms {
+        tick_size: definition.min_price_increment().map(Price),
+        lot_size: None,
+        round_lot: round_lot.filter(|lot| *lot > 0).map(Qty),
+        currency: Terms::currency_of(definition.currency()),
+    }
+}
+
+/// When Databento received a record, or else when the venue made it, ns UTC; `None` for bytes that
+/// are no record, or say neither. Recordings are paced by it.
+#[must_use]
+pub fn time_of(bytes: &[u8]) -> Option<u64> {
+    let record = wire::dbn::decode(bytes).ok()?;
+    recv_of(record).or_else(|| record.header().ts_event.get())
+}
+
+/// When Databento received a record, whatever its layout.
 fn recv_of(record: Record<'_>) -> Option<u64> {
     let mut ts_recv = None;
     record.fields(|name, _, value| {

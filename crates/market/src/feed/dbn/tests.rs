@@ -26,6 +26,8 @@ impl Handler for Log {
         InstrumentId(idx as u32)
     }
 
+    fn terms(&mut self, _id: InstrumentId, _terms: &Terms) {}
+
     fn event(&mut self, id: InstrumentId, _stamp: Stamp, event: &Event, is_last: bool) {
         if let Event::Add { order_id, .. } = event {
             self.resting.insert(order_id.0, ());

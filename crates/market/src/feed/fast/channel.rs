@@ -52,6 +52,7 @@ impl TagChannel {
                 Ok(())
             }
             // Numbers of the snapshot line are its own; a reset there is a new round.
+            Some(MessageKind::Definition) if line == LINE_SNAPSHOT => define(&fields, handler),
             Some(kind) if line == LINE_SNAPSHOT => {
                 self.unread += u64::from(kind == MessageKind::Other);
                 Ok(())
@@ -73,6 +74,7 @@ impl TagChannel {
                         tags::increment(fields, &self.clock, &mut self.entries)
                     }
                     MessageKind::State => tags::state(fields, &self.clock, &mut self.entries),
+                    MessageKind::Definition => define(&fields, handler),
                     _ => {
                         self.unread += 1;
                         Ok(())
@@ -106,4 +108,11 @@ impl TagChannel {
     pub fn unread(&self) -> u64 {
         self.unread
     }
+}
+
+fn define<F: TagFields>(fields: &F, handler: &mut impl Handler) -> Result<(), TagFault> {
+    let (security_id, name, terms) = tags::definition(fields)?;
+    handler.named(security_id, name);
+    handler.terms(security_id, &terms);
+    Ok(())
 }

@@ -6,7 +6,7 @@
 //! Sequence, arbitration and recovery are [`refresh`](super::refresh)'s.
 //!
 //! Read are `X` (increments: bids, asks, trades, empty books), `W` (snapshots), `f` (states of one
-//! instrument) and `4` (sequence reset); other messages only have their number counted. States of
+//! instrument), `d` (definitions, on any line) and `4` (sequence reset); other messages only have their number counted. States of
 //! whole markets (`h`) are not applied: instruments do not say which market they are of.
 //!
 //! A datagram that cannot be decoded is dropped with what it held, and the decoder is reset: venues

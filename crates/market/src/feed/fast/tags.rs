@@ -4,12 +4,14 @@
 //! Source: FIX 5.0 SP2, messages X, W, f and 4; the venue's choices are FORTS's: levels by rank
 //! (tag 1023), or by price where a message has no rank.
 
-use crate::event::{Event, Price, Qty, Side, TradingState};
+use crate::event::{Event, Price, Qty, Side, Terms, TradingState};
 use crate::feed::refresh::{Action, Change, Entry, Rank, Snapshot};
 
 /// The tags that are read, by name; [`TAGS`] has their numbers in the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tag {
+    /// 15
+    Currency,
     /// 34
     MsgSeqNum,
     /// 35
@@ -20,6 +22,8 @@ pub enum Tag {
     SecurityId,
     /// 52
     SendingTime,
+    /// 55
+    Symbol,
     /// 83
     RptSeq,
     /// 264
@@ -44,13 +48,18 @@ pub enum Tag {
     SecurityTradingStatus,
     /// 369
     LastMsgSeqNumProcessed,
+    /// 561
+    RoundLot,
+    /// 969
+    MinPriceIncrement,
     /// 1023
     MdPriceLevel,
 }
 
 /// Numbers of the tags, in the order of [`Tag`].
-pub const TAGS: [u32; 18] = [
-    34, 35, 36, 48, 52, 83, 264, 268, 269, 270, 271, 272, 273, 278, 279, 326, 369, 1023,
+pub const TAGS: [u32; 22] = [
+    15, 34, 35, 36, 48, 52, 55, 83, 264, 268, 269, 270, 271, 272, 273, 278, 279, 326, 369, 561,
+    969, 1023,
 ];
 
 /// A date: year, month, day.
@@ -100,6 +109,8 @@ pub enum MessageKind {
     Snapshot,
     /// 35=f.
     State,
+    /// 35=d.
+    Definition,
     /// 35=4.
     Reset,
     /// Anything else.
@@ -147,6 +158,7 @@ pub fn kind_of(fields: impl TagFields) -> Option<MessageKind> {
         b"X" => MessageKind::Increment,
         b"W" => MessageKind::Snapshot,
         b"f" => MessageKind::State,
+        b"d" => MessageKind::Definition,
         b"4" => MessageKind::Reset,
         _ => MessageKind::Other,
     })
@@ -222,6 +234,27 @@ pub fn state(
         change: Change::Event(Event::State { state, reason }),
     });
     Ok(())
+}
+
+/// Which instrument a definition is about, by number and name, and how it trades. FIX has no
+/// multiple of orders but the round lot, which venues of futures ask for.
+///
+/// # Errors
+/// When it does not say which.
+pub fn definition<F: TagFields>(fields: &F) -> Result<(u64, &str, Terms), TagFault> {
+    let security_id = required(fields.uint(Tag::SecurityId), Tag::SecurityId)?;
+    let text = |tag| std::str::from_utf8(fields.text(tag).unwrap_or_default()).unwrap_or_default();
+    let lot = fields.decimal(Tag::RoundLot);
+    let lot = lot.and_then(|lot| u64::try_from(scaled(lot, 0)?).ok());
+    let tick = fields.decimal(Tag::MinPriceIncrement);
+    let tick = tick.and_then(|tick| scaled(tick, 9));
+    let terms = Terms {
+        tick_size: tick.filter(|tick| *tick > 0).map(Price),
+        lot_size: lot.filter(|lot| *lot > 0).map(Qty),
+        round_lot: None,
+        currency: Terms::currency_of(text(Tag::Currency)),
+    };
+    Ok((security_id, text(Tag::Symbol).trim(), terms))
 }
 
 /// A whole book; its levels are put into `changes`.

@@ -2,7 +2,7 @@
 
 use super::tags::VenueClock;
 use super::*;
-use crate::event::{Event, InstrumentId, Stamp};
+use crate::event::{Event, InstrumentId, Price, Qty, Stamp, Terms};
 use crate::publish::Integrity;
 
 struct Deaf;
@@ -66,4 +66,73 @@ fn an_entry_without_an_instrument_is_refused() {
     let fault = TagFault::Absent { tag: 48 };
     assert_eq!(outcome, Err(FastFault::Tag(fault)));
     assert_eq!(feed.channel().refresh().status().next_seq, 6);
+}
+
+/// What definitions say.
+#[derive(Default)]
+struct Book(Vec<(u64, String)>, Vec<(u64, Terms)>);
+
+impl Handler for Book {
+    fn listed(&mut self, _: InstrumentId, _: u64) {}
+    fn named(&mut self, security_id: u64, name: &str) {
+        self.0.push((security_id, name.to_owned()));
+    }
+    fn terms(&mut self, security_id: u64, terms: &Terms) {
+        self.1.push((security_id, *terms));
+    }
+    fn event(&mut self, _: InstrumentId, _: Stamp, _: &Event) {}
+    fn integrity(&mut self, _: InstrumentId, _: Integrity) {}
+}
+
+/// The same definition as FAST and as tag=value, on the lines and on the snapshot line.
+#[test]
+fn definitions_tell_names_ticks_and_lots() {
+    use wire::fast11::{OwnedValue, Writer};
+    let xml = "<templates><template name=\"d\" id=\"7\"><string name=\"t\" id=\"35\"><constant value=\"d\"/></string>\
+         <uInt32 name=\"s\" id=\"34\"/><string name=\"n\" id=\"55\"/><uInt64 name=\"i\" id=\"48\"/>\
+         <string name=\"c\" id=\"15\" presence=\"optional\"/><decimal name=\"p\" id=\"969\" presence=\"optional\"/>\
+         <decimal name=\"l\" id=\"561\" presence=\"optional\"/></template></templates>";
+    let plan = Arc::new(Plan::from_xml(xml).expect("good"));
+    let fields = [
+        Some(OwnedValue::Text(b"d".to_vec())),
+        Some(OwnedValue::Unsigned(5)),
+        Some(OwnedValue::Text(b"RIU3".to_vec())),
+        Some(OwnedValue::Unsigned(49_634_118)),
+        Some(OwnedValue::Text(b"RUB".to_vec())),
+        Some(OwnedValue::Decimal {
+            exponent: 1,
+            mantissa: 1,
+        }),
+        None,
+    ];
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(Arc::clone(&plan));
+    writer.write(7, &fields, &mut bytes).expect("of its shape");
+    let mut book = Book::default();
+    let mut fast = FastFeed::new(plan, &FastConfig::default());
+    fast.packet(LINE_SNAPSHOT, 1, &bytes, &mut book)
+        .expect("good");
+    let mut told = Terms {
+        tick_size: Some(Price(10 * Price::SCALE)),
+        currency: Some(*b"RUB "),
+        ..Terms::default()
+    };
+    let names = [(49_634_118, "RIU3".to_owned())];
+    assert_eq!(
+        (&book.0[..], &book.1[..]),
+        (&names[..], &[(49_634_118, told)][..])
+    );
+
+    let body = "35=d\x0134=5\x0155=RIU3\x0148=49634118\x0115=RUB\x01969=10\x01561=1\x01";
+    let mut text = format!("8=FIX.4.4\x019={}\x01{body}", body.len());
+    let sum: u32 = text.bytes().map(u32::from).sum();
+    text += &format!("10={:03}\x01", sum % 256);
+    let mut book = Book::default();
+    let mut fix = FixFeed::new(RefreshConfig::default(), 0);
+    fix.message(0, 1, text.as_bytes(), &mut book).expect("good");
+    told.lot_size = Some(Qty(1));
+    assert_eq!(
+        (&book.0[..], &book.1[..]),
+        (&names[..], &[(49_634_118, told)][..])
+    );
 }

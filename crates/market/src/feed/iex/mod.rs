@@ -1,17 +1,17 @@
 //! IEX-TP to events: books by level (DEEP) or of best quotes (TOPS), prints, states, auctions.
 //!
-//! One stream, whose messages are numbered from 1 in a session. The first arrival of a number wins,
-//! so that both lines may be handed in one after the other; a number that is passed over is lost at
-//! once, since nothing is asked for again here. A session ends where another begins, or where the
+//! One stream, whose messages are numbered from 1 in a session. The first arrival of a number wins;
+//! a number that is passed over is lost at once, since nothing is asked for again here:
+//! [`IexPipeline`](crate::pipeline::IexPipeline) puts the packets of two lines in order before. A session ends where another begins, or where the
 //! numbers begin again with the stream's first byte, as they do when IEX's test system starts anew.
 //!
 //! A DEEP book is whole at a level update that says that its change is complete. TOPS tells the best
 //! of both sides at once: the levels of before are taken away. A trade in a cross at one price is an
 //! auction print; who took liquidity IEX does not say.
 //!
-//! Not given on, and counted in [`IexFeed::unread`]: official prices (no event says a price that
-//! nobody traded at), the end of an auction, retail interest.
+//! Not given on, and counted in [`IexFeed::unread`]: the end of an auction, retail interest.
 
+mod lines;
 #[cfg(test)]
 mod tests;
 mod translate;
@@ -22,6 +22,7 @@ use wire::iextp::{self, HEADER_SIZE, Message, Packet, PriceLevelUpdate, QuoteUpd
 
 use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, VenueEvent, VenuePhase};
 use crate::publish::{FeedState, FeedStatus, LineStatus};
+pub(crate) use lines::Lines;
 use translate::{event_of, phase_of, price_of};
 
 /// Where the symbol stands in every message that has one.
@@ -79,6 +80,17 @@ pub trait Handler {
 
     /// A message that could not be used, and of whom it was.
     fn refused(&mut self, id: Option<InstrumentId>, ts_recv: u64, fault: IexFault, bytes: &[u8]);
+}
+
+/// Where a packet belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// To the session that is known.
+    Known,
+    /// To one that begins with it.
+    Begins,
+    /// To nothing that is known yet, or any more.
+    Elsewhere,
 }
 
 /// An instrument and the best quote that TOPS told last.
@@ -179,6 +191,23 @@ impl IexFeed {
             self.has_lost = true;
         }
         true
+    }
+
+    /// Where a packet belongs, before it is read.
+    pub(crate) fn place(&self, packet: &Packet<'_>) -> Place {
+        let is_ours = self.stream == Some((packet.protocol(), packet.channel()));
+        let starts = packet.first_seq() <= 1 && packet.stream_offset() == 0 && self.next_seq > 1;
+        let is_other = self.session != Some(packet.session());
+        match is_ours && packet.send_time_ns() > self.sent_ns && (is_other || starts) {
+            true => Place::Begins,
+            false if is_ours && !is_other => Place::Known,
+            false => Place::Elsewhere,
+        }
+    }
+
+    /// The next number to be taken; 0 before the first packet.
+    pub(crate) fn next_seq(&self) -> u64 {
+        self.next_seq
     }
 
     fn restart(&mut self, handler: &mut impl Handler) {

@@ -3,7 +3,7 @@ use wire::iextp::{
 };
 
 use super::*;
-use crate::event::{Auction, TradingState};
+use crate::event::{Auction, Official, TradingState};
 
 #[derive(Default)]
 struct Log {
@@ -244,4 +244,26 @@ fn other_streams_are_told_apart() {
     };
     assert_eq!(feed.packet(9, tops, &mut log), Err(stream));
     assert_eq!(feed.strangers(), 1);
+}
+
+#[test]
+fn official_prices_are_told_and_unknown_kinds_refused() {
+    let (mut feed, mut log) = (IexFeed::new(), Log::default());
+    let official = |kind: u8, price: i64| {
+        let mut told = iextp::OfficialPrice::empty(b'X');
+        told.symbol = iextp::Symbol::new("ZIEXT").expect("it fits");
+        (told.price_type, told.price) = (kind, price.into());
+        told.as_bytes().to_vec()
+    };
+    let (open, close) = (official(b'Q', 990_500), official(b'M', 991_200));
+    let strange = official(b'?', 1);
+    let all = [&open[..], &close[..], &strange[..]];
+    take(&mut feed, &mut log, &packet(7, 1, 0, 10, &all));
+    let told: Vec<Event> = log.events.iter().map(|event| event.2).collect();
+    let expected = [
+        Event::Official(Official::Opening(Price(99_050_000_000))),
+        Event::Official(Official::Closing(Price(99_120_000_000))),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!((feed.unread(), log.refused.len()), (0, 1));
 }

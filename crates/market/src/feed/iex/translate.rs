@@ -7,7 +7,8 @@ use wire::iextp::{
 
 use super::IexFault;
 use crate::event::{
-    Auction, Collar, Event, Imbalance, Price, Qty, ShortSale, Side, TradingState, VenuePhase,
+    Auction, Collar, Event, Imbalance, Official, Price, Qty, ShortSale, Side, TradingState,
+    VenuePhase,
 };
 
 /// IEX prices have four decimals.
@@ -49,6 +50,15 @@ pub(super) fn event_of(message: Message<'_>) -> Result<Option<Meaning>, IexFault
                 code => return Err(unknown(halt.kind, code)),
             };
             (halt.symbol, Event::OperationalHalt { is_halted })
+        }
+        Message::OfficialPrice(told) => {
+            let price = price_of(told.kind, told.price.get())?;
+            let official = match told.price_type {
+                b'Q' => Official::Opening(price),
+                b'M' => Official::Closing(price),
+                code => return Err(unknown(told.kind, code)),
+            };
+            (told.symbol, Event::Official(official))
         }
         Message::ShortSale(test) => (test.symbol, Event::ShortSale(short_sale_of(test)?)),
         Message::AuctionInformation(told) => {

@@ -102,6 +102,9 @@ pub(super) struct Whole {
 pub(super) struct Definition {
     pub(super) security_id: Slot,
     pub(super) symbol: Slot,
+    /// What not every version of the schema has.
+    pub(super) tick_size: Option<Slot>,
+    pub(super) currency: Option<Slot>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +127,8 @@ impl Layout {
             Ok::<_, LayoutFault>(Definition {
                 security_id: root.slot(48)?,
                 symbol: root.slot(55)?,
+                tick_size: root.slot(969).ok(),
+                currency: root.slot(15).ok(),
             })
         };
         let state = part(30)?;

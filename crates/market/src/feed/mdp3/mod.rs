@@ -22,7 +22,7 @@ use wire::mdp3::Packet;
 use wire::sbe::{Block, Message, Schema};
 
 use super::refresh::{Action, Change, Entry, Handler, Rank, RefreshConfig, RefreshFeed, Snapshot};
-use crate::event::{Event, OrderId, Price, Qty, Side, TradingState};
+use crate::event::{Event, OrderId, Price, Qty, Side, Terms, TradingState};
 pub use layout::LayoutFault;
 use layout::{Layout, Orders};
 
@@ -203,6 +203,7 @@ impl Mdp3Feed {
                 let security_id = root.u64(slots.security_id).ok_or(Mdp3Fault::Field)?;
                 let name = root.text(slots.symbol).unwrap_or_default();
                 handler.named(security_id, std::str::from_utf8(name).unwrap_or_default());
+                handler.terms(security_id, &terms_of(&root, slots));
                 Ok(())
             }
             (12, _) => Ok(()),
@@ -500,6 +501,17 @@ fn price(entry: &Block<'_>, slot: wire::sbe::Slot) -> Option<Price> {
     let (mantissa, exponent) = entry.decimal(slot)?;
     let shift = u32::try_from(exponent.checked_add(9)?).ok()?;
     Some(Price(mantissa.checked_mul(10_i64.checked_pow(shift)?)?))
+}
+
+fn terms_of(root: &Block<'_>, slots: &layout::Definition) -> Terms {
+    let tick = slots.tick_size.and_then(|slot| price(root, slot));
+    let currency = slots.currency.and_then(|slot| root.text(slot));
+    let currency = currency.and_then(|text| std::str::from_utf8(text).ok());
+    Terms {
+        tick_size: tick.filter(|tick| tick.0 > 0),
+        currency: currency.and_then(Terms::currency_of),
+        ..Terms::default()
+    }
 }
 
 fn qty(entry: &Block<'_>, slot: wire::sbe::Slot) -> Option<Qty> {

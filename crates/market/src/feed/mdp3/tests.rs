@@ -23,6 +23,7 @@ struct Keeper {
     flagged: u64,
     trades: u64,
     names: Vec<(u64, String)>,
+    terms: Vec<(u64, Terms)>,
     said: Vec<Event>,
 }
 
@@ -32,6 +33,9 @@ impl Handler for Keeper {
     }
     fn named(&mut self, security_id: u64, name: &str) {
         self.names.push((security_id, name.to_string()));
+    }
+    fn terms(&mut self, security_id: u64, terms: &Terms) {
+        self.terms.push((security_id, *terms));
     }
     fn event(&mut self, id: InstrumentId, _: Stamp, event: &Event) {
         let orders = &mut self.orders[id.0 as usize];
@@ -460,12 +464,21 @@ fn definitions_states_and_resets_are_read() {
         .map(|byte| Some(u64::from(*byte)))
         .collect();
     definition.fields[6] = vec![Some(3)];
+    let currency = b"USD".iter().map(|byte| Some(u64::from(*byte)));
+    definition.fields[10] = currency.collect();
+    definition.fields[11] = vec![Some(250_000_000)];
     let mut other = Vec::new();
     wire::mdp3::begin(&mut other, 1, 1);
     venue.message(54, &definition, &mut other);
     feed.packet(LINE_SNAPSHOT, 2, &other, &mut keeper)
         .expect("good");
     assert_eq!(keeper.names, [(3, "ESU6".to_string())]);
+    let terms = Terms {
+        tick_size: Some(Price(250_000_000)),
+        currency: Some(*b"USD "),
+        ..Terms::default()
+    };
+    assert_eq!(keeper.terms, [(3, terms)]);
 
     keeper.said.clear();
     let mut state = OwnedBlock::fill(&venue.schema, 30, &mut || 1).expect("there");

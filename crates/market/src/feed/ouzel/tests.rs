@@ -201,6 +201,7 @@ fn any_frame() -> impl Strategy<Value = Frame> {
                 symbol,
                 qty_decimals: qty,
                 price_decimals: price,
+                terms: Terms::default(),
             })
         });
         let vwap = (any::<(u64, u64, i128, u64, u32)>(), integrity()).prop_map(

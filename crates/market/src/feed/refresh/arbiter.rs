@@ -177,14 +177,15 @@ impl Arbiter {
         }
     }
 
-    /// Gives the first hole up when it is due; true when it did.
-    pub(super) fn give_up_due(&mut self, now_ns: u64) -> bool {
+    /// Gives the first hole up when it is due, or too much waits behind it; true when it did.
+    pub(super) fn give_up_due(&mut self, now_ns: Option<u64>) -> bool {
         let (Some(next), Some((&first, _))) = (self.next_seq, self.held.first_key_value()) else {
             return false;
         };
         let is_aged = self
             .hole_since_ns
-            .is_some_and(|since| since.saturating_add(self.gap_wait_ns) <= now_ns);
+            .zip(now_ns)
+            .is_some_and(|(since, now_ns)| since.saturating_add(self.gap_wait_ns) <= now_ns);
         if !is_aged && self.held.len() <= self.held_limit {
             return false;
         }

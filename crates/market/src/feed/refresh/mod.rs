@@ -25,7 +25,7 @@ pub use ranked::{Action, Rank, RankedBook};
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp};
+use crate::event::{Event, InstrumentId, Price, Qty, Side, Stamp, Terms};
 use crate::publish::{FeedState, FeedStatus, Integrity, LineStatus};
 use arbiter::{Arbiter, Arrival};
 use instrument::{Instrument, Place};
@@ -130,6 +130,8 @@ pub trait Handler {
     fn listed(&mut self, id: InstrumentId, security_id: u64);
     /// The venue's name of an instrument, where the feed tells names.
     fn named(&mut self, _security_id: u64, _name: &str) {}
+    /// What a definition says of how an instrument trades, listed or not.
+    fn terms(&mut self, _security_id: u64, _terms: &Terms) {}
     /// A fact. [`Event::Clear`] goes before a book that is replaced.
     fn event(&mut self, id: InstrumentId, stamp: Stamp, event: &Event);
     /// How far the instrument can be trusted from here on.
@@ -246,7 +248,8 @@ impl RefreshFeed {
                 self.arbiter.delivered(seq);
             }
         }
-        self.give_up_due(handler);
+        // Time passes by `tick` alone: what one line brings late says nothing of the other's.
+        self.give_up_due(None, handler);
     }
 
     /// The venue said that its numbers start again and that `new_seq` comes next.
@@ -298,13 +301,20 @@ impl RefreshFeed {
         self.forget_waiting();
     }
 
-    /// Lets time pass: holes are given up, instruments that no snapshot mends become stale.
+    /// Lets time pass: holes are given up, instruments that no snapshot mends become stale. What
+    /// came on any line before `now_ns` was handed over by now.
     pub fn tick(&mut self, now_ns: u64, handler: &mut impl Handler) {
         self.now_ns = self.now_ns.max(now_ns);
-        self.give_up_due(handler);
+        self.give_up_due(Some(now_ns), handler);
         if self.doubtful > 0 {
             self.judge_all(handler);
         }
+    }
+
+    /// The next message wanted; 0 before the first.
+    #[must_use]
+    pub fn next_seq(&self) -> u64 {
+        self.arbiter.next_seq().unwrap_or(0)
     }
 
     /// Whether a hole is open: what was delivered is not the newest.
@@ -389,7 +399,7 @@ impl RefreshFeed {
         }
         FeedStatus {
             state,
-            next_seq: self.arbiter.next_seq().unwrap_or(0),
+            next_seq: self.next_seq(),
             head_seq: self.arbiter.head_seq(),
             lines,
             gaps: self.arbiter.gaps(),
@@ -407,8 +417,8 @@ impl RefreshFeed {
         }
     }
 
-    fn give_up_due(&mut self, handler: &mut impl Handler) {
-        while self.arbiter.give_up_due(self.now_ns) {
+    fn give_up_due(&mut self, now_ns: Option<u64>, handler: &mut impl Handler) {
+        while self.arbiter.give_up_due(now_ns) {
             // Anyone may have been in the hole.
             self.judge_all(handler);
             self.drain(handler);

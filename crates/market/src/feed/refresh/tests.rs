@@ -101,6 +101,28 @@ fn the_first_arrival_wins_and_holes_wait_for_the_other_line() {
     assert_eq!(status.lines[1].duplicates, 1);
 }
 
+/// A reader that is behind takes much of one line at a time: times that this line shows say nothing
+/// of what waits in the other's socket.
+#[test]
+fn a_line_alone_gives_no_hole_up() {
+    let (mut feed, mut said) = joined();
+    for (seq, at) in [(102, 10), (103, 5_000_000), (104, 9_000_000)] {
+        let rpt_seq = u32::try_from(seq).expect("small") - 90;
+        feed.message(
+            0,
+            seq,
+            at,
+            &[entry(7, rpt_seq.into(), level(1, 51, 1))],
+            &mut said,
+        );
+    }
+    assert!(feed.has_hole());
+    feed.message(1, 101, 5, &[entry(7, 11, level(1, 51, 1))], &mut said);
+    assert!(!feed.has_hole());
+    let status = feed.status();
+    assert_eq!((status.next_seq, status.gaps, status.lost), (105, 1, 0));
+}
+
 #[test]
 fn a_hole_that_stays_puts_everyone_in_doubt_until_it_is_disproved() {
     let (mut feed, mut said) = joined();

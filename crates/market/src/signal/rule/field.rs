@@ -2,13 +2,14 @@
 
 use crate::event::{Price, Qty};
 use crate::publish::Measure;
+use crate::reference::Row;
 
 /// How many fields there are.
 pub(super) const FIELD_COUNT: usize = FIELDS.len();
 
 /// Fields by name, with what they mean. Prices are in units of currency, quantities in the feed's
 /// units (shares; 1e-8 of a coin on Binance), both of the measures' window or its end.
-pub const FIELDS: [(&str, &str); 22] = [
+pub const FIELDS: [(&str, &str); 25] = [
     ("price", "last print"),
     ("bid", "best bid"),
     ("ask", "best ask"),
@@ -40,6 +41,9 @@ pub const FIELDS: [(&str, &str); 22] = [
     ("sold", "what sellers took of it"),
     ("trades", "number of prints"),
     ("flow", "order-flow imbalance"),
+    ("tick_size", "smallest price increment, by reference data"),
+    ("spread_ticks", "spread in ticks"),
+    ("round_lot", "quantity below which an order is an odd lot"),
 ];
 
 /// A field, by its place in [`FIELDS`].
@@ -58,11 +62,12 @@ pub fn fields_text() -> String {
 }
 
 /// The fields' values in the order of [`FIELDS`]; what is not known is NaN.
-pub(super) fn values(measure: &Measure) -> [f64; FIELD_COUNT] {
+pub(super) fn values(measure: &Measure, row: Option<&Row>) -> [f64; FIELD_COUNT] {
     let price = |price: Option<Price>| price.map_or(f64::NAN, Price::to_f64);
     let (bid, ask) = (measure.quote.bid, measure.quote.ask);
     let best = |side: Option<(Price, Qty)>| price(side.map(|(price, _)| price));
     let shown = |side: Option<(Price, Qty)>| side.map_or(f64::NAN, |(_, qty)| qty.0 as f64);
+    let tick_size = row.and_then(|row| row.tick_size);
     let imbalance = (shown(bid) - shown(ask)) / (shown(bid) + shown(ask));
     [
         price(measure.last),
@@ -87,5 +92,9 @@ pub(super) fn values(measure: &Measure) -> [f64; FIELD_COUNT] {
         measure.sold.0 as f64,
         f64::from(measure.trades),
         measure.flow as f64,
+        price(tick_size),
+        price(measure.quote.spread()) / price(tick_size),
+        row.and_then(|row| row.round_lot)
+            .map_or(f64::NAN, |lot| lot.0 as f64),
     ]
 }

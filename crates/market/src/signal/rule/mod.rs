@@ -19,6 +19,7 @@ pub use config::{PRESETS, RuleConfig, RuleError};
 pub use field::{FIELDS, fields_text};
 
 use crate::publish::{Measure, RuleName};
+use crate::reference::Row;
 use field::{FIELD_COUNT, Field};
 use program::{Input, Program};
 
@@ -118,15 +119,20 @@ impl Rules {
         self.memories.fill(Memory::NEW);
     }
 
-    /// Looks at the rules of one instrument; gives the names of those to be told and the values
+    /// Looks at the rules of one instrument, of which `row` is known; gives the names of those to be told and the values
     /// that they show, in 1e-9, to `emit`.
-    pub fn update(&mut self, measure: &Measure, mut emit: impl FnMut(RuleName, i64)) {
+    pub fn update(
+        &mut self,
+        measure: &Measure,
+        row: Option<&Row>,
+        mut emit: impl FnMut(RuleName, i64),
+    ) {
         let idx = measure.instrument.0 as usize;
         let count = self.rules.len();
         let Some(values) = self.values.get_mut(idx) else {
             return;
         };
-        let changed = values.take(field::values(measure), self.ema_steps);
+        let changed = values.take(field::values(measure, row), self.ema_steps);
         let memories = &mut self.memories[idx * count..(idx + 1) * count];
         for (rule, memory) in self.rules.iter().zip(memories) {
             rule.look(values, changed, self.ema_steps, memory);

@@ -47,7 +47,7 @@ fn told(rules: &mut Rules, spreads: &[i64]) -> Vec<(usize, i64)> {
     let mut told = Vec::new();
     for (step, spread) in spreads.iter().enumerate() {
         let measure = measure(step as u64 + 100, *spread, 5);
-        rules.update(&measure, |_, value_e9| {
+        rules.update(&measure, None, |_, value_e9| {
             told.push((step, value_e9 / 10_000_000))
         });
     }
