@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::capture::{DBN_CUT, DBN_HEADER, DBN_RECORD};
 use crate::ring::FrameSender;
-use market::pipeline::{FastPipeline, ItchPipeline, RejectRing, RelayPipeline};
+use market::pipeline::{
+    DbnPipeline, FastPipeline, IexPipeline, ItchPipeline, Mdp3Pipeline, RejectRing, RelayPipeline,
+};
 use market::reference::Table;
 use market::window::LateCount;
 use wire::moldudp64::Request;
@@ -28,8 +31,11 @@ pub trait Pipeline {
     /// One bare message, numbered from 1.
     fn message(&mut self, ts_recv: u64, bytes: &[u8]);
 
-    /// Timers; `now_ns` is UTC.
+    /// Timers; `now_ns` is UTC. What lines 0 and 1 received before it was handed over by now.
     fn tick(&mut self, now_ns: u64);
+
+    /// Nothing comes any more: what is awaited is given up, and the last status is due.
+    fn finish(&mut self) {}
 
     /// A request for lost messages to send now; asked until `None`.
     fn next_request(&mut self) -> Option<Request>;
@@ -75,6 +81,10 @@ impl Pipeline for ItchPipeline {
 
     fn tick(&mut self, now_ns: u64) {
         Self::tick(self, now_ns);
+    }
+
+    fn finish(&mut self) {
+        Self::finish(self);
     }
 
     fn next_request(&mut self) -> Option<Request> {
@@ -151,7 +161,53 @@ impl Pipeline for RelayPipeline {
     }
 }
 
-/// Line 2 is the snapshot line: such a feed sends again by itself, and nothing is asked for.
+/// What pipelines over the events of any feed answer alike: nothing is asked for again.
+macro_rules! by_events {
+    () => {
+        fn finish(&mut self) {
+            Self::finish(self);
+        }
+
+        fn tick(&mut self, now_ns: u64) {
+            Self::tick(self, now_ns);
+        }
+
+        fn next_request(&mut self) -> Option<Request> {
+            None
+        }
+
+        fn publish(&mut self, sink: &mut FrameSender) {
+            Self::publish(self, sink);
+        }
+
+        fn digest_at(&mut self, seq: u64) {
+            Self::digest_at(self, seq);
+        }
+
+        fn take_digest(&mut self) -> Option<(u64, u64)> {
+            Self::take_digest(self)
+        }
+
+        fn swap_reference(&mut self, table: Arc<Table>) {
+            Self::swap_reference(self, table);
+        }
+
+        fn late(&self) -> Late {
+            let (bars, vwap) = self.events().late();
+            Late {
+                bars,
+                vwap,
+                measures: self.events().late_measures(),
+            }
+        }
+
+        fn rejected(&self) -> Option<&RejectRing> {
+            Some(self.events().rejected())
+        }
+    };
+}
+
+/// Line 2 is the snapshot line: such a feed sends again by itself.
 impl Pipeline for FastPipeline {
     fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) {
         // What cannot be used was counted and kept there.
@@ -161,44 +217,66 @@ impl Pipeline for FastPipeline {
     /// FAST comes in datagrams only.
     fn message(&mut self, _ts_recv: u64, _bytes: &[u8]) {}
 
-    fn tick(&mut self, now_ns: u64) {
-        Self::tick(self, now_ns);
+    fn kernel_drops(&mut self, line: usize, total: u64) {
+        Self::kernel_drops(self, line, total);
     }
 
-    fn next_request(&mut self) -> Option<Request> {
-        None
+    by_events!();
+}
+
+/// Line 2 is the snapshot line, and that of definitions.
+impl Pipeline for Mdp3Pipeline {
+    fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) {
+        // What cannot be used was counted and kept there.
+        let _counted = Self::packet(self, line, ts_recv, bytes);
     }
 
-    fn publish(&mut self, sink: &mut FrameSender) {
-        Self::publish(self, sink);
-    }
+    /// Messages come in packets only.
+    fn message(&mut self, _ts_recv: u64, _bytes: &[u8]) {}
 
     fn kernel_drops(&mut self, line: usize, total: u64) {
         Self::kernel_drops(self, line, total);
     }
 
-    fn digest_at(&mut self, seq: u64) {
-        Self::digest_at(self, seq);
+    by_events!();
+}
+
+impl Pipeline for IexPipeline {
+    fn packet(&mut self, line: usize, ts_recv: u64, bytes: &[u8]) {
+        Self::packet(self, line, ts_recv, bytes);
     }
 
-    fn take_digest(&mut self) -> Option<(u64, u64)> {
-        Self::take_digest(self)
+    /// Messages come in packets only.
+    fn message(&mut self, _ts_recv: u64, _bytes: &[u8]) {}
+
+    fn kernel_drops(&mut self, line: usize, total: u64) {
+        Self::kernel_drops(self, line, total);
     }
 
-    fn swap_reference(&mut self, table: Arc<Table>) {
-        Self::swap_reference(self, table);
-    }
+    by_events!();
+}
 
-    fn late(&self) -> Late {
-        let (bars, vwap) = self.events().late();
-        Late {
-            bars,
-            vwap,
-            measures: self.events().late_measures(),
+/// Its source says by the line what the bytes are: see [`DbnSource`](crate::capture::DbnSource).
+impl Pipeline for DbnPipeline {
+    fn packet(&mut self, line: usize, _ts_recv: u64, bytes: &[u8]) {
+        match line {
+            DBN_RECORD => self.record(bytes),
+            DBN_HEADER => {
+                if let Ok((metadata, _)) = wire::dbn::Metadata::parse(bytes) {
+                    self.header(&metadata);
+                }
+            }
+            DBN_CUT => self.cut(),
+            _ => self.end(),
         }
     }
 
-    fn rejected(&self) -> Option<&RejectRing> {
-        Some(self.events().rejected())
+    fn message(&mut self, _ts_recv: u64, bytes: &[u8]) {
+        self.record(bytes);
     }
+
+    /// Nothing of a stream is dropped by the kernel.
+    fn kernel_drops(&mut self, _line: usize, _total: u64) {}
+
+    by_events!();
 }

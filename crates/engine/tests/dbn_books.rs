@@ -1,6 +1,8 @@
 //! Every order of ES March 2024 over Christmas, and Databento's small files of the other schemas,
 //! from file to books. The facts were found by independent programs (MANIFEST.md of the recordings).
 
+#[path = "../../market/tests/common/measures.rs"]
+mod measures;
 #[path = "../../market/tests/common/windows.rs"]
 mod windows;
 
@@ -10,8 +12,9 @@ use std::path::{Path, PathBuf};
 use engine::capture::DbnFile;
 use market::event::{InstrumentId, Price, Qty, Side};
 use market::pipeline::{DbnPipeline, PipelineConfig};
-use market::publish::{Frame, Integrity};
-use wire::dbn::{Record, decode};
+use market::publish::{BarRule, Frame, Integrity};
+use market::window::MeasureConfig;
+use wire::dbn::{Record, decode, flag};
 
 fn shared(name: &str) -> Option<PathBuf> {
     let below = Path::new("data/market/dbn").join(name);
@@ -195,33 +198,72 @@ fn the_snapshot_alone_is_the_book_of_8725_orders() {
     assert_eq!(pipeline.events().rejected().total(), 0);
 }
 
-/// Bars of a second and of a minute, and a VWAP over a minute, equal what the prints say.
+/// Bars of every kind, a VWAP over a minute, measures and joined prints equal what prints and books
+/// say, record by record.
 #[test]
 fn windows_of_es_equal_its_prints() {
     let Some(path) = shared("nautilus/esh4-glbx-mdp3-20231225.mbo.dbn.zst") else {
         return;
     };
-    let config = PipelineConfig::default();
+    let rules = [
+        BarRule::Ticks(20),
+        BarRule::Volume(Qty(100)),
+        BarRule::Notional(Price(Price::SCALE).times(Qty(500_000))),
+        BarRule::Session(5_000_000_000),
+    ];
+    let measure = MeasureConfig::default();
+    let config = PipelineConfig {
+        measure: Some(measure),
+        activity: rules.to_vec(),
+        join_tolerance_ns: Some(u64::MAX),
+        ..PipelineConfig::default()
+    };
     let mut file = DbnFile::open(&path).expect("a DBN file");
     let mut pipeline = DbnPipeline::new(&config);
     pipeline.header(&file.metadata().expect("it has a header"));
     let mut told = windows::Windows::default();
-    let (mut frames, mut last_ns) = (Vec::new(), 0);
+    let (mut twin, mut unsaid) = (measures::Twin::new(measure, &rules), 0);
+    let (mut frames, mut last_ns, mut open_ns) = (Vec::new(), 0, None);
     while let Some(record) = file.next_record() {
         let record = record.expect("a whole file");
         if let Ok(Record::Mbo(mbo)) = decode(record) {
+            let at_ns = mbo.header.ts_event.get().expect("each has one");
+            // A change whose end is never said, as the snapshot's, ends where the next begins: its
+            // book holds from then on, and is published only with what the next made of it.
+            if let Some(since_ns) = open_ns.filter(|open_ns| *open_ns != at_ns)
+                && mbo.flags & flag::SNAPSHOT == 0
+                && let Some(mut top) = pipeline.events().book_top(InstrumentId(0))
+            {
+                top.stamp.ts_event = since_ns;
+                twin.frame(&Frame::Book(top));
+                unsaid += 1;
+            }
+            open_ns = (mbo.flags & flag::LAST == 0).then_some(at_ns);
             last_ns = last_ns.max(mbo.ts_recv.get().unwrap_or(0));
         }
         pipeline.record(record);
         pipeline.publish(&mut frames);
-        frames.drain(..).for_each(|frame| told.frame(&frame));
+        for frame in frames.drain(..) {
+            told.frame(&frame);
+            twin.frame(&frame);
+        }
     }
     pipeline.tick(last_ns + 120_000_000_000);
     pipeline.publish(&mut frames);
-    frames.drain(..).for_each(|frame| told.frame(&frame));
+    for frame in frames.drain(..) {
+        told.frame(&frame);
+        twin.frame(&frame);
+    }
+    println!("{unsaid} changes without an end");
     let (bars, vwaps) = told.check(&config.bar_ns);
-    println!("{bars} bars, {vwaps} VWAPs");
+    let late = pipeline.events().late_measures();
+    assert_eq!((late.applied, late.dropped), (0, 0));
+    let compared = twin.check();
+    println!("{bars} bars, {vwaps} VWAPs, {compared:?}");
     assert!(bars > 100 && vwaps > 1_000, "{bars} bars, {vwaps} VWAPs");
+    assert_eq!(compared.joined, 2_973);
+    assert!(compared.two_sided > 1_000 && compared.with_volatility > 100);
+    assert!(compared.activity.values().all(|bars| *bars > 10));
 }
 
 fn replay(path: &Path) -> DbnPipeline {

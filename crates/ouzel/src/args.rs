@@ -8,7 +8,7 @@ use engine::udp::Receive;
 use crate::brokers::{KafkaArgs, NatsArgs, SpillArgs};
 use crate::columns::ColumnArgs;
 use crate::exchange::ExchangeArgs;
-use crate::serve::FastArgs;
+use crate::serve::{DbnArgs, FastArgs, IexArgs, Mdp3Args};
 use crate::windows::WindowArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -75,6 +75,10 @@ Examples:
               --glimpse 10.1.1.5:18301 --glimpse-user desk1
   ouzel serve --fast-a 239.195.1.1:16001 --fast-b 239.195.1.129:17001 --fast-snapshots 239.195.1.2:16002 \\
               --fast-templates templates.xml --fast-utc-offset 10800
+  ouzel serve --iex-a 233.215.21.4:10378 --iex-b 233.215.21.132:10378
+  ouzel serve --mdp3-a 224.0.31.1:14310 --mdp3-b 224.0.32.1:15310 --mdp3-snapshots 224.0.31.22:14310 \\
+              --mdp3-definitions 224.0.31.43:14310 --mdp3-schema templates_FixBinary.xml
+  your-databento-client | ouzel serve --dbn -
   ouzel serve --binance BTCUSDT --binance-usdm BTCUSDT --kraken XBT/USD --coinbase BTC-USD --okx BTC-USDT
   ouzel serve --binance wss://stream.binance.com:9443/stream?streams=btcusdt@depth@100ms/btcusdt@trade \\
               --binance-rest https://api.binance.com/api/v3/depth
@@ -240,6 +244,15 @@ pub struct ServeArgs {
     /// Another feed
     #[command(flatten)]
     pub fast: FastArgs,
+    /// Another feed
+    #[command(flatten)]
+    pub iex: IexArgs,
+    /// Another feed
+    #[command(flatten)]
+    pub mdp3: Mdp3Args,
+    /// Another feed
+    #[command(flatten)]
+    pub dbn: DbnArgs,
     /// Address of the interface that joins the groups
     #[arg(long, value_name = "IP", requires = "itch_a")]
     pub interface: Option<IpAddr>,

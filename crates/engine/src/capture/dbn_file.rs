@@ -106,6 +106,19 @@ impl DbnFile {
             .map(|(metadata, _)| metadata)
     }
 
+    /// The header as it came; empty for a fragment.
+    #[must_use]
+    pub fn header_bytes(&self) -> &[u8] {
+        &self.header
+    }
+
+    /// Whether the next record is here already, so that it can be had without waiting.
+    #[must_use]
+    pub fn has_record(&self) -> bool {
+        let mut records = dbn::Records::new(self.unread());
+        matches!(records.next_bytes(), Some(Ok(_)))
+    }
+
     /// Unpacked bytes of records handed over.
     #[must_use]
     pub fn bytes(&self) -> u64 {

@@ -1,10 +1,14 @@
 //! Recorded bytes through the same path as live ones: as fast as possible, or at their own pace.
 
 mod dbn_file;
+mod dbn_source;
 mod itch_file;
 mod pcap_file;
 
 pub use dbn_file::{DbnFault, DbnFile, looks_like_dbn};
+pub use dbn_source::{
+    DBN_CUT, DBN_END, DBN_HEADER, DBN_RECORD, DbnFrom, DbnSource, DbnStatus, DbnView,
+};
 pub use itch_file::ItchFileSource;
 pub use pcap_file::PcapSource;
 

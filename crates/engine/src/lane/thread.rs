@@ -12,7 +12,7 @@ use crate::memory::held_here;
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
 use crate::source::{RECOVERY_LINE, Source, Unit};
-use crate::sys::thread::pin;
+use crate::sys::thread::{pin, wait_readable};
 use market::pipeline::{Offender, RejectRing};
 use market::publish::Frame;
 use rtrb::{Consumer, Producer};
@@ -24,6 +24,9 @@ const STAMPS_LIMIT: usize = 65_536;
 const BATCHES_LIMIT: usize = 4_096;
 /// Between two looks at commands and the stop flag, loops.
 const COMMAND_LOOPS: u32 = 16;
+/// How long a reader who is behind has for the last frames, and how often it is looked at.
+const REST_WAIT_NS: u64 = 1_000_000;
+const REST_TRIES: u32 = 1_000;
 
 /// The lane's ends of all rings.
 pub(super) struct Ends {
@@ -156,6 +159,12 @@ struct Worker<P, S> {
     /// What the tables may hold, bytes.
     memory_bound: u64,
     is_live: bool,
+    /// The newest receive time of a recording, and our time when it came.
+    recorded: Option<(u64, u64)>,
+    /// When the last poll was over, and thus before the next began.
+    polled_ns: u64,
+    /// All that lines A and B brought before this was handed over.
+    heard_ns: u64,
     /// Rejects handed over so far.
     offenders_seen: u64,
     stopping: bool,
@@ -185,6 +194,9 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             payloads: 0,
             requests: 0,
             memory_bound: 0,
+            recorded: None,
+            polled_ns: 0,
+            heard_ns: 0,
             offenders_seen: 0,
             stopping: false,
         }
@@ -193,6 +205,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
     fn work(&mut self) -> io::Result<()> {
         let mut empty_polls = 0u32;
         let mut loops = 0u32;
+        self.polled_ns = self.clock.now_ns();
         loop {
             loops = loops.wrapping_add(1);
             if loops.is_multiple_of(COMMAND_LOOPS) || empty_polls > 0 {
@@ -200,6 +213,7 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             }
             let count = self.receive()?;
             let now_ns = self.clock.now_ns();
+            self.polled_ns = now_ns;
             if count > 0 {
                 self.note_applied(now_ns, count as u64);
             }
@@ -231,6 +245,8 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
         let (pipeline, stamps, is_live) = (&mut self.pipeline, &mut self.stamps, self.is_live);
         let (clock, stages) = (&mut self.clock, &mut self.stages);
         let received_ns = &mut self.received_ns;
+        // A line that brings nothing was heard until its poll, and no poll was before the last.
+        let (mut newest_ns, mut heard_ns) = (0, [self.polled_ns; RECOVERY_LINE]);
         *received_ns = 0;
         let count = match self.source.unit() {
             Unit::Packet => self.source.poll(&mut |line, ts_recv, bytes| {
@@ -245,17 +261,38 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
                     let waited_ns = received_ns.saturating_sub(ts_recv);
                     stages.kernel_to_receive.record(waited_ns, 1);
                 }
+                newest_ns = newest_ns.max(ts_recv);
+                if let Some(heard_ns) = heard_ns.get_mut(line) {
+                    *heard_ns = ts_recv;
+                }
                 pipeline.packet(line, ts_recv, bytes);
                 if is_live && stamps.len() < STAMPS_LIMIT {
                     stamps.push(ts_recv);
                 }
             })?,
             Unit::Message => self.source.poll(&mut |_, ts_recv, bytes| {
+                newest_ns = newest_ns.max(ts_recv);
                 pipeline.message(ts_recv, bytes);
             })?,
         };
         self.payloads += count as u64;
+        self.heard_ns = heard_ns[0].min(heard_ns[1]).min(self.polled_ns);
+        if !is_live && newest_ns > self.recorded.map_or(0, |(newest_ns, _)| newest_ns) {
+            self.recorded = Some((newest_ns, self.clock.now_ns()));
+        }
         Ok(count)
+    }
+
+    /// The time of what is played. Live it is ours, but no further than both lines were heard: when
+    /// we are behind, what one line lacks may wait in the other's socket, and no wait for it is over.
+    /// In a recording it is the newest receive time and what has passed since; `None` before the
+    /// first payload.
+    fn playing_ns(&self, now_ns: u64) -> Option<u64> {
+        if self.is_live {
+            return Some(now_ns.min(self.heard_ns));
+        }
+        let (newest_ns, came_ns) = self.recorded?;
+        Some(newest_ns.saturating_add(now_ns.saturating_sub(came_ns)))
     }
 
     fn note_applied(&mut self, now_ns: u64, count: u64) {
@@ -290,7 +327,9 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
             self.pipeline
                 .kernel_drops(line, self.source.kernel_drops(line));
         }
-        self.pipeline.tick(now_ns);
+        if let Some(playing_ns) = self.playing_ns(now_ns) {
+            self.pipeline.tick(playing_ns);
+        }
         let rejected = self.pipeline.rejected().map_or(0, RejectRing::total);
         if rejected > self.offenders_seen {
             self.hand_over_offenders(rejected);
@@ -388,10 +427,33 @@ impl<P: Pipeline, S: Source> Worker<P, S> {
         let _ = self.ends.reports.push(report);
     }
 
+    /// Publishes what is left when the source has ended: a reader who is behind has a moment for it,
+    /// since nothing newer comes that would say it again.
+    fn publish_rest(&mut self, now_ns: u64) -> io::Result<()> {
+        for _ in 0..REST_TRIES {
+            let refused = self.ends.sender.refused();
+            self.publish(now_ns);
+            let is_stopping = self.stopping || self.ends.shared.stop.load(Ordering::Acquire);
+            if self.ends.sender.refused() == refused || is_stopping {
+                break;
+            }
+            wait_readable(&[], REST_WAIT_NS)?;
+        }
+        Ok(())
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         let now_ns = self.clock.now_ns();
-        self.pipeline.tick(now_ns);
-        self.publish(now_ns);
+        // Bare messages are a whole day: what is open at its end is closed.
+        let last_ns = match self.source.unit() {
+            Unit::Message => Some(now_ns),
+            Unit::Packet => self.playing_ns(now_ns),
+        };
+        if let Some(last_ns) = last_ns {
+            self.pipeline.tick(last_ns);
+        }
+        self.pipeline.finish();
+        self.publish_rest(now_ns)?;
         self.report(now_ns);
         Ok(())
     }

@@ -12,8 +12,8 @@ use wire::moldudp64::Request;
 pub struct UdpSource {
     lines: Vec<MulticastReceiver>,
     recovery: Option<RecoveryClient>,
-    /// A line that repeats whole books, in place of a recovery.
-    snapshots: Option<MulticastReceiver>,
+    /// Lines that repeat whole books and definitions, in place of a recovery.
+    snapshots: Vec<MulticastReceiver>,
     descriptors: Vec<RawFd>,
     /// Bytes handed over so far.
     bytes: u64,
@@ -32,17 +32,17 @@ impl UdpSource {
         Self {
             lines,
             recovery,
-            snapshots: None,
+            snapshots: Vec::new(),
             descriptors,
             bytes: 0,
         }
     }
 
-    /// Reads a snapshot line too: it is line 2, as recovery is elsewhere.
+    /// Reads one more line of snapshots or definitions: it is line 2, as recovery is elsewhere.
     #[must_use]
     pub fn with_snapshots(mut self, line: MulticastReceiver) -> Self {
         self.descriptors.push(line.descriptor());
-        self.snapshots = Some(line);
+        self.snapshots.push(line);
         self
     }
 }
@@ -62,7 +62,7 @@ impl Source for UdpSource {
                 f(RECOVERY_LINE, ts_recv, packet);
             })?;
         }
-        if let Some(line) = &mut self.snapshots {
+        for line in &mut self.snapshots {
             count += line.poll(&mut |ts_recv, packet| {
                 bytes += packet.len() as u64;
                 f(RECOVERY_LINE, ts_recv, packet);

@@ -7,13 +7,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use engine::capture::{ItchFileSource, PcapSource, Speed};
+use engine::capture::{DbnFrom, ItchFileSource, PcapSource, Speed};
 use engine::lane::Lane;
 use engine::tape::TapeSource;
-use market::pipeline::{ItchPipeline, PipelineConfig};
+use market::pipeline::{IexPipeline, ItchPipeline, PipelineConfig};
 use node::{DepthLane, Node};
 use server::{Check, Probe};
 
+use super::dbn;
 use crate::args::ServeArgs;
 use crate::replay::file::{self, Kind};
 use crate::replay::recorded;
@@ -44,7 +45,8 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
     };
     let config = capture.config();
     let name = compose::lane_config("capture", args.core);
-    let pipeline = move || ItchPipeline::new(&config);
+    let of_itch = config.clone();
+    let pipeline = move || ItchPipeline::new(&of_itch);
     match capture.kind {
         Kind::Pcap => {
             let source = PcapSource::open(&capture.path, &[], speed)?;
@@ -64,8 +66,17 @@ pub fn start(path: &Path, args: &ServeArgs, node: &Arc<Node>) -> Result<Started>
                 name, pipeline, source,
             )?)))
         }
-        Kind::Dbn | Kind::Iex => {
-            anyhow::bail!("`ouzel replay` plays DBN files and IEX captures; `serve` does not")
+        Kind::Iex => {
+            let source = PcapSource::open(&capture.path, &[], speed)?;
+            let pipeline = move || IexPipeline::new(&config);
+            Ok(Started::Lane(Box::new(Lane::spawn(
+                name, pipeline, source,
+            )?)))
+        }
+        Kind::Dbn => {
+            let from = DbnFrom::File(capture.path.clone());
+            let (lane, _status) = dbn::spawn(args, from, speed)?;
+            Ok(Started::Lane(Box::new(lane)))
         }
         Kind::Fast => {
             anyhow::bail!("`ouzel replay --templates` plays FAST captures; `serve` does not")

@@ -7,17 +7,15 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args as ClapArgs;
-use engine::lane::{Lane, LaneConfig, last_core};
-use engine::udp::{MulticastReceiver, ReceiverConfig, UdpSource};
+use engine::lane::Lane;
 use market::feed::fast::FastConfig;
 use market::pipeline::{FastPipeline, PipelineConfig};
 use wire::fast11::Plan;
 
+use super::groups;
 use crate::args::ServeArgs;
-use crate::outputs::v4;
+use crate::compose;
 use crate::replay::names;
-
-const LINE_BUFFER: usize = 32 << 20;
 
 /// A FAST 1.1 feed with a snapshot line.
 #[derive(Clone, Debug, Default, ClapArgs)]
@@ -64,35 +62,15 @@ pub fn start(args: &ServeArgs, a: SocketAddr) -> Result<Lane> {
     let xml = std::fs::read_to_string(path).with_context(named)?;
     let plan = Arc::new(Plan::from_xml(&xml).with_context(named)?);
     let names = names(fast.fast_names.as_deref())?;
-    let open = |address: SocketAddr| -> Result<MulticastReceiver> {
-        Ok(MulticastReceiver::open(&ReceiverConfig {
-            interface: fast.fast_interface.unwrap_or(Ipv4Addr::UNSPECIFIED),
-            buffer_bytes: LINE_BUFFER,
-            ..ReceiverConfig::loopback(v4(address)?)
-        })?)
-    };
-    let lines = std::iter::once(a).chain(fast.fast_b).map(open);
-    let mut source = UdpSource::new(lines.collect::<Result<_>>()?, None);
-    if let Some(address) = fast.fast_snapshots {
-        source = source.with_snapshots(open(address)?);
-    }
+    let lines = std::iter::once(a).chain(fast.fast_b);
+    let source = groups::open(fast.fast_interface, lines, fast.fast_snapshots)?;
     let mut config = PipelineConfig::default();
     args.windows.apply(&mut config);
     let feed = FastConfig {
         utc_offset_s: fast.fast_utc_offset,
         ..FastConfig::default()
     };
-    let lane = LaneConfig {
-        core: args.core.or_else(last_core),
-        ..LaneConfig::new("lane-0")
-    };
     let build = move || FastPipeline::new(plan, &feed, names, &config);
-    Ok(Lane::spawn(lane, build, source)?)
-}
-
-/// Where the lines are, for people.
-pub fn groups(args: &FastArgs) -> Vec<String> {
-    let lines = [args.fast_a, args.fast_b, args.fast_snapshots];
-    let given = lines.into_iter().flatten();
-    given.map(|address| address.to_string()).collect()
+    let name = compose::lane_config("lane-0", args.core);
+    Ok(Lane::spawn(name, build, source)?)
 }

@@ -1,8 +1,12 @@
 //! `ouzel serve`: live feeds, captures, documents and questions behind the doors.
 
 mod capture;
+mod dbn;
 mod fast;
+mod groups;
+mod iex;
 mod lines;
+mod mdp3;
 mod reference;
 mod snapshots;
 mod venues;
@@ -23,7 +27,10 @@ use server::{App, Probe};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use dbn::DbnArgs;
 pub use fast::FastArgs;
+pub use iex::IexArgs;
+pub use mdp3::Mdp3Args;
 
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
 use crate::outputs::Outputs;
@@ -137,7 +144,7 @@ impl Feeds {
                 snapshots,
             } = lines::start(args, a)?;
             node.market_mut().venue.label = "ITCH 5.0".to_owned();
-            node.market_mut().venue.groups = groups(args);
+            node.market_mut().venue.groups = groups::shown(&[args.itch_a, args.itch_b]);
             feeds._pump = Some(pump(node, lanes)?);
             let shares = usize::from(args.lanes.max(1));
             probes.push(compose::lane_probe(node, shares));
@@ -156,15 +163,18 @@ impl Feeds {
                 feeds._recorder = Some(recorder);
             }
         }
-        if let Some(a) = args.fast.fast_a {
-            let lane = fast::start(args, a)?;
-            node.market_mut().venue.label = "FAST 1.1".to_owned();
-            node.market_mut().venue.groups = fast::groups(&args.fast);
-            feeds._pump = Some(pump(node, vec![lane])?);
+        if let Some((label, lines, lane)) = only_lane(args)? {
+            feeds.only(node, (label, lines), lane)?;
             probes.push(compose::lane_probe(node, 1));
-            tokio::spawn(worries::follow(Arc::clone(node)));
         }
-        let first_free = match (args.itch_a, args.fast.fast_a) {
+        if let Some(stream) = &args.dbn.dbn {
+            let (lane, status) = dbn::start(args, stream)?;
+            feeds.only(node, ("DBN", vec![stream.clone()]), lane)?;
+            // Its records may be old: silence is told by the stream.
+            probes.push(compose::capture_probe(node));
+            probes.push(dbn::probe(status));
+        }
+        let first_free = match (args.itch_a, &feeds._pump) {
             (Some(_), _) => usize::from(args.lanes.max(1)),
             (None, Some(_)) => 1,
             (None, None) => 0,
@@ -185,19 +195,43 @@ impl Feeds {
         }
         Ok(feeds)
     }
+
+    /// A feed of one lane: names it, drains it and watches it.
+    fn only(
+        &mut self,
+        node: &Arc<Node>,
+        (label, lines): (&str, Vec<String>),
+        lane: Lane,
+    ) -> Result<()> {
+        node.market_mut().venue.label = label.to_owned();
+        node.market_mut().venue.groups = lines;
+        self._pump = Some(pump(node, vec![lane])?);
+        tokio::spawn(worries::follow(Arc::clone(node)));
+        Ok(())
+    }
+}
+
+/// The feed over UDP that has one lane, where one was asked for: what it is, its lines, its lane.
+fn only_lane(args: &ServeArgs) -> Result<Option<(&'static str, Vec<String>, Lane)>> {
+    let (fast, iex, mdp3) = (&args.fast, &args.iex, &args.mdp3);
+    Ok(if let Some(a) = fast.fast_a {
+        let lines = groups::shown(&[fast.fast_a, fast.fast_b, fast.fast_snapshots]);
+        Some(("FAST 1.1", lines, fast::start(args, a)?))
+    } else if let Some(a) = iex.iex_a {
+        let lines = groups::shown(&[iex.iex_a, iex.iex_b]);
+        Some(("IEX-TP", lines, iex::start(args, a)?))
+    } else if let Some(a) = mdp3.mdp3_a {
+        let repeated = [mdp3.mdp3_snapshots, mdp3.mdp3_definitions];
+        let lines = groups::shown(&[[mdp3.mdp3_a, mdp3.mdp3_b], repeated].concat());
+        Some(("CME MDP 3.0", lines, mdp3::start(args, a)?))
+    } else {
+        None
+    })
 }
 
 fn pump(node: &Arc<Node>, lanes: Vec<Lane>) -> Result<Pump> {
     let check = Arc::new(DigestCheck::default());
     Pump::spawn(Arc::clone(node), lanes, 0, check).context("cannot start the pump's thread")
-}
-
-fn groups(args: &ServeArgs) -> Vec<String> {
-    [args.itch_a, args.itch_b]
-        .into_iter()
-        .flatten()
-        .map(|a| a.to_string())
-        .collect()
 }
 
 fn report_recovery(node: &Node) {
@@ -255,6 +289,9 @@ fn greet(args: &ServeArgs, node: &Node, address: SocketAddr, fix: Option<SocketA
     }
     let has_feed = args.itch_a.is_some()
         || args.fast.fast_a.is_some()
+        || args.iex.iex_a.is_some()
+        || args.mdp3.mdp3_a.is_some()
+        || args.dbn.dbn.is_some()
         || args.venues.is_any()
         || args.capture.is_some();
     if !has_feed {

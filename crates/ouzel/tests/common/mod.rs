@@ -94,8 +94,14 @@ pub struct Running {
 impl Running {
     /// Starts a command with `--listen 127.0.0.1:0 --json` added and waits until it listens.
     pub fn start(args: &[&str]) -> Self {
+        Self::start_fed(args, Stdio::null())
+    }
+
+    /// The same with something on its standard input.
+    pub fn start_fed(args: &[&str], stdin: Stdio) -> Self {
         let all = [args, &["--listen", "127.0.0.1:0", "--json"]].concat();
         let mut command = command(&all);
+        command.stdin(stdin);
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
