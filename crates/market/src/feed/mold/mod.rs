@@ -280,6 +280,9 @@ impl MoldFeed {
     /// Lets time pass: requests, repetitions, giving up.
     pub fn tick(&mut self, now_ns: u64, handler: &mut impl Handler) {
         self.now_ns = self.now_ns.max(now_ns);
+        if self.state == FeedState::Recovering || !self.arena.is_empty() {
+            self.pump(now_ns, handler);
+        }
         self.settle(handler);
         let silent_at_ns = self.credible_ns.saturating_add(self.config.silence_ns);
         let is_underway = matches!(self.state, FeedState::Live | FeedState::Recovering);
@@ -612,7 +615,6 @@ impl MoldFeed {
     /// Delivers what can be delivered, asks for what is missing, notices the end.
     fn settle(&mut self, handler: &mut impl Handler) {
         if self.state == FeedState::Recovering || !self.arena.is_empty() {
-            self.pump(handler);
             self.drain(handler);
         }
         let is_done = self.end_seq.is_some_and(|end| end <= self.next_seq);
@@ -622,16 +624,17 @@ impl MoldFeed {
         }
     }
 
-    fn pump(&mut self, handler: &mut impl Handler) {
-        if self.now_ns < self.pump_at_ns && self.pump_at_ns - self.now_ns < self.config.gap_wait_ns
-        {
+    /// Asks, asks again and gives up. As of a tick and never of a packet: what one line lacks may
+    /// wait unread in the other, whose packets came before those that show the hole.
+    fn pump(&mut self, now_ns: u64, handler: &mut impl Handler) {
+        if now_ns < self.pump_at_ns && self.pump_at_ns - now_ns < self.config.gap_wait_ns {
             return;
         }
-        self.pump_at_ns = self.now_ns + self.config.gap_wait_ns / 8;
-        self.refute();
+        self.pump_at_ns = now_ns + self.config.gap_wait_ns / 8;
+        self.refute(now_ns);
         let claims = [self.lines[0].claim, self.lines[1].claim];
         let requests = &mut self.requests;
-        let Pump { asked, is_aged } = self.holes.pump(self.now_ns, claims, |seq, count| {
+        let Pump { asked, is_aged } = self.holes.pump(now_ns, claims, |seq, count| {
             requests.push_back((seq, count));
         });
         self.requested += asked;
@@ -644,12 +647,12 @@ impl MoldFeed {
     /// A packet from beyond the head that the lines know nothing of, long after it came, was none of
     /// the venue's: what it opened is closed again. No message is passed over by this; should
     /// the lines have been late, what they bring opens the gap again.
-    fn refute(&mut self) {
+    fn refute(&mut self, now_ns: u64) {
         let Some((from, opened_ns)) = self.holes.first() else {
             return;
         };
         // What comes before the first hole is delivered first.
-        let is_young = self.now_ns < opened_ns.saturating_add(self.config.refute_ns);
+        let is_young = now_ns < opened_ns.saturating_add(self.config.refute_ns);
         if is_young || from != self.next_seq {
             return;
         }

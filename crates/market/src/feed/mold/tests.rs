@@ -171,6 +171,26 @@ fn without_a_server_the_wait_is_all() {
     assert_eq!(bench.feed.status().lost, 2);
 }
 
+/// The lane is behind: line A is read to a late time before line B, which came at the same times.
+#[test]
+fn what_waits_unread_in_the_other_line_is_not_given_up() {
+    let config = MoldConfig {
+        has_retransmit: false,
+        ..config()
+    };
+    let mut bench = Bench::new(config);
+    bench.data(A, 1, 1, 3);
+    bench.data(A, 3, 4, 5);
+    for seq in 5..10 {
+        bench.data(A, 100 * seq, seq, seq + 1);
+    }
+    assert_eq!(bench.log.seqs, [1, 2]);
+    bench.tick(1);
+    bench.data(B, 2, 3, 4);
+    assert_eq!(bench.log.seqs, [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(bench.feed.status().lost, 0);
+}
+
 #[test]
 fn joining_late_asks_for_the_start_or_for_what_is_wanted() {
     for (join_from, first) in [(None, 1), (Some(5), 5)] {
