@@ -90,7 +90,7 @@ def server(program, ports, brokers, folder):
     return [program, "serve", "--json", "--listen", f"127.0.0.1:{ports['http']}", "--data", folder / "data",
             "--itch-a", f"239.192.91.1:{ports['a']}", "--itch-b", f"239.192.91.2:{ports['b']}", "--interface", "127.0.0.1",
             "--retransmit", f"127.0.0.1:{ports['retransmit']}", "--glimpse", f"127.0.0.1:{ports['glimpse']}",
-            "--tape", folder / "tape", "--tape-limit", TAPE_GIB, "--fix", f"127.0.0.1:{ports['fix']}",
+            "--prefault", "--tape", folder / "tape", "--tape-limit", TAPE_GIB, "--fix", f"127.0.0.1:{ports['fix']}",
             "--multicast-out", f"239.192.91.3:{ports['out']}", "--multicast-retransmit", f"127.0.0.1:{ports['again']}",
             "--nats", f"nats://127.0.0.1:{ports['nats']}", "--nats-format", "binary",
             "--kafka", brokers, "--kafka-format", "binary", "--kafka-kinds", "trade,bar,signal",

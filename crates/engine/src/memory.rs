@@ -2,7 +2,7 @@
 
 use std::io;
 
-pub use crate::sys::heap::{HugeHeap, held_here};
+pub use crate::sys::heap::{HugeHeap, held_here, touching};
 
 /// Keeps every page of the process in memory once it was touched (`mlockall` with
 /// `MCL_ONFAULT`), pages to come included.

@@ -287,6 +287,10 @@ pub struct ServeArgs {
     /// Keep all memory resident once touched (mlockall)
     #[arg(long)]
     pub lock_memory: bool,
+    /// Touch all memory of the lanes' tables at the start: nothing waits for a page later, and as
+    /// much as /metrics calls their bound is in use from then on
+    #[arg(long, requires = "itch_a")]
+    pub prefault: bool,
     /// The core that the lane's thread stays on [default: the last one, where there are several]
     #[arg(long, value_name = "CORE")]
     pub core: Option<usize>,

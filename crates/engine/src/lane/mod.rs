@@ -70,6 +70,9 @@ pub struct LaneConfig {
     pub publish_ns: u64,
     /// Between two reports, ns.
     pub report_ns: u64,
+    /// Whether all pages of the pipeline's tables are there from the start, instead of as they are
+    /// used; by [`HugeHeap`](crate::memory::HugeHeap), where it is the program's allocator.
+    pub prefault: bool,
 }
 
 impl LaneConfig {
@@ -84,6 +87,7 @@ impl LaneConfig {
             tick_ns: 1_000_000,
             publish_ns: 0,
             report_ns: 250_000_000,
+            prefault: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::{Command, Idle, LaneConfig, LaneState, Latency, Report, Shared, Stages, Timeline};
-use crate::memory::held_here;
+use crate::memory::{held_here, touching};
 use crate::pipeline::Pipeline;
 use crate::ring::FrameSender;
 use crate::source::{RECOVERY_LINE, Source, Unit};
@@ -55,7 +55,11 @@ pub(super) fn run<P: Pipeline>(
             })?;
         }
         let held = held_here();
-        let mut worker = Worker::new(config, pipeline(), source, ends);
+        let pipeline = match config.prefault {
+            true => touching(pipeline),
+            false => pipeline(),
+        };
+        let mut worker = Worker::new(config, pipeline, source, ends);
         worker.memory_bound = match held_here().saturating_sub(held) {
             0 => 0,
             // The ring was made by whoever made the lane.

@@ -7,11 +7,28 @@ use std::io;
 /// Blocks from this size on are worth a hint: two huge pages, so that one surely fits inside.
 const HINT_BYTES: usize = 4 << 20;
 const PAGE: usize = 4_096;
+/// Blocks from this size on are tables: they are touched where that is asked for.
+const TABLE_BYTES: usize = 64 << 10;
 
 thread_local! {
     /// Bytes that this thread has taken less those that it has given back. Made without an
     /// allocation and dropped without a trace, so that the allocator may use it at any time.
     static HELD: Cell<i64> = const { Cell::new(0) };
+    /// Whether this thread's tables get their pages at once.
+    static IS_TOUCHING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does `work`; the tables that this thread takes from [`HugeHeap`] meanwhile have all their pages
+/// from the start. A kernel before Linux 5.14 cannot do so: there they come as they are used.
+pub fn touching<T>(work: impl FnOnce() -> T) -> T {
+    struct Before(bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            IS_TOUCHING.set(self.0);
+        }
+    }
+    let _before = Before(IS_TOUCHING.replace(true));
+    work()
 }
 
 /// Bytes that the calling thread has taken from [`HugeHeap`] less those that it has given back,
@@ -76,22 +93,29 @@ unsafe impl GlobalAlloc for HugeHeap {
     }
 }
 
-/// Asks for huge pages behind the whole pages inside `[block, block + size)`.
+/// Asks for huge pages behind the whole pages inside `[block, block + size)`, and for the pages.
 #[inline]
 fn hint(block: *mut u8, size: usize) {
-    if size >= HINT_BYTES && !block.is_null() {
-        advise(block, size);
+    if size < TABLE_BYTES || block.is_null() {
+        return;
+    }
+    if size >= HINT_BYTES {
+        advise(block, size, libc::MADV_HUGEPAGE);
+    }
+    if IS_TOUCHING.get() {
+        advise(block, size, libc::MADV_POPULATE_WRITE);
     }
 }
 
 #[cold]
-fn advise(block: *mut u8, size: usize) {
+fn advise(block: *mut u8, size: usize, advice: libc::c_int) {
     let skip = block.addr().next_multiple_of(PAGE) - block.addr();
     let whole = (size - skip) / PAGE * PAGE;
-    // SAFETY: the range lies inside the block (`size >= HINT_BYTES > PAGE > skip`), is page
-    // aligned, and this advice changes neither its contents nor its addresses. A refusal leaves
-    // ordinary pages, so the answer is not needed.
-    unsafe { libc::madvise(block.add(skip).cast(), whole, libc::MADV_HUGEPAGE) };
+    // SAFETY: the range lies inside the block (`size >= TABLE_BYTES > PAGE > skip`), is page
+    // aligned, and neither advice changes its contents or its addresses: a page that is populated
+    // for writing is as it was, or zeroed where it was never there. A refusal leaves ordinary
+    // pages, so the answer is not needed.
+    unsafe { libc::madvise(block.add(skip).cast(), whole, advice) };
 }
 
 /// Keeps every page of the process in memory from when it is first touched: `mlockall`.
@@ -110,6 +134,29 @@ pub fn lock_all() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tables_are_in_memory_before_they_are_used_where_that_is_asked_for() {
+        const BYTES: usize = 64 << 20;
+        let layout = Layout::from_size_align(BYTES, PAGE).expect("a layout");
+        let present = |block: *mut u8| {
+            let mut pages = vec![0u8; BYTES / PAGE];
+            // SAFETY: the block begins at a page and has as many as `pages` has places.
+            let answer = unsafe { libc::mincore(block.cast(), BYTES, pages.as_mut_ptr()) };
+            assert_eq!(answer, 0);
+            pages.iter().filter(|&&page| page & 1 == 1).count()
+        };
+        // SAFETY: the layout has a size, and each block is freed once with its layout.
+        unsafe {
+            let block = touching(|| HugeHeap.alloc(layout));
+            assert_eq!(present(block), BYTES / PAGE);
+            HugeHeap.dealloc(block, layout);
+            let block = HugeHeap.alloc(layout);
+            assert!(present(block) < BYTES / PAGE / 2);
+            HugeHeap.dealloc(block, layout);
+        }
+        assert!(!IS_TOUCHING.get());
+    }
 
     #[test]
     fn blocks_keep_their_contents_through_growth() {

@@ -151,8 +151,13 @@ pub(crate) fn change_bp(from: Price, to: Price) -> Option<f64> {
     (from.0 > 0).then(|| (to.0 - from.0) as f64 / from.0 as f64 * 10_000.0)
 }
 
-/// The oldest item, if it had to leave.
+/// The oldest item, if it had to leave. Room grows by an eighth and never beyond the limit: there
+/// are thousands of histories, and doubled they would hold twice what they show.
 pub(super) fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, limit: usize) -> Option<T> {
+    let len = queue.len();
+    if len == queue.capacity() && len < limit {
+        queue.reserve_exact((len / 8).max(4).min(limit - len));
+    }
     let left = if queue.len() == limit {
         queue.pop_front()
     } else {
@@ -166,6 +171,17 @@ pub(super) fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, limit: usize) ->
 mod tests {
     use super::*;
     use market::event::InstrumentId;
+
+    #[test]
+    fn a_history_holds_what_it_shows_and_hardly_more() {
+        let mut queue = VecDeque::new();
+        for n in 0..10_000 {
+            let left = push_bounded(&mut queue, n, 3_600);
+            assert_eq!(left, (n >= 3_600).then(|| n - 3_600));
+            assert!(queue.capacity() <= (queue.len() + queue.len() / 8 + 4).min(3_600));
+        }
+        assert_eq!((queue.len(), queue.front()), (3_600, Some(&6_400)));
+    }
 
     fn bar(start_s: u64, close: i64) -> Bar {
         let price = Price(close);

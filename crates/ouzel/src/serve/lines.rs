@@ -146,6 +146,7 @@ fn lane_config(args: &ServeArgs, idx: usize, core: Option<usize>) -> LaneConfig 
     let config = LaneConfig::new(&format!("lane-{idx}"));
     LaneConfig {
         idle: if args.spin { Idle::Spin } else { config.idle },
+        prefault: args.prefault,
         core,
         ..config
     }

@@ -213,6 +213,7 @@ fn run_ours(plan: &Arc<Plan>) -> Result<Outcome> {
     let lane = LaneConfig {
         idle: Idle::Spin,
         ring_capacity: 65_536,
+        prefault: true,
         ..LaneConfig::new("ours")
     };
     let mut lane = Lane::spawn(lane, build, UdpSource::new(vec![receiver], None))?;
