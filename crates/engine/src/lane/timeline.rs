@@ -59,12 +59,13 @@ impl Timeline {
         self.now_ns
     }
 
-    /// A kernel's stamp in lane time, when that is `now_ns`.
+    /// A kernel's stamp in lane time, when that is `now_ns`; never later.
     #[inline]
     #[must_use]
     pub fn stamp(&self, stamp_ns: u64, now_ns: u64) -> u64 {
+        // `now_ns` may be of before the last of a jump was let in again.
         if self.skew_ns == 0 {
-            return stamp_ns;
+            return stamp_ns.min(now_ns);
         }
         let moved = stamp_ns.saturating_add_signed(self.skew_ns);
         if moved > now_ns || now_ns - moved > WAIT_NS {
