@@ -6,7 +6,15 @@ use std::arch::x86_64::{
     _mm256_setzero_ps, _mm256_sub_ps,
 };
 
+use super::avx2_codes::CODES;
 use super::generic::{LANES, Lanes, kernels};
+
+/// Whether this processor has all that the kernels of this instruction set need.
+pub(super) fn is_here() -> bool {
+    is_x86_feature_detected!("avx2")
+        && is_x86_feature_detected!("fma")
+        && is_x86_feature_detected!("f16c")
+}
 
 #[derive(Clone, Copy)]
 struct Avx2(__m256, __m256);

@@ -7,7 +7,17 @@ use std::arch::x86_64::{
 };
 
 use super::avx2::sum8;
+use super::avx512_codes::CODES;
 use super::generic::{Lanes, kernels};
+
+/// Whether this processor has all that the kernels of this instruction set need.
+pub(super) fn is_here() -> bool {
+    super::avx2::is_here()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vnni")
+}
 
 #[derive(Clone, Copy)]
 struct Avx512(__m512);

@@ -81,7 +81,7 @@ macro_rules! kernels {
         /// The kernels of this instruction set. Put in the list of available ones only where the
         /// processor has the instructions, which is what makes the calls inside sound.
         pub(super) const KERNELS: super::Kernels =
-            super::Kernels { name: $name, dot, l2_squared, dot4, l2_squared4 };
+            super::Kernels { name: $name, dot, l2_squared, dot4, l2_squared4, codes: CODES };
 
         fn dot(a: &[f32], b: &[f32]) -> f32 {
             #[$($features)*]

@@ -19,13 +19,24 @@
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
+mod avx2_codes;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_codes;
+mod codes;
 mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod portable;
 mod scalar;
 
 use std::sync::OnceLock;
+
+use codes::CodeKernels;
+pub(crate) use codes::prefetch_lines;
+pub use codes::{BLOCK, Codes, Line, Planes, Table};
+pub use portable::EdgeSums;
 
 type One = fn(&[f32], &[f32]) -> f32;
 type Four = fn(&[f32], [&[f32]; 4]) -> [f32; 4];
@@ -39,6 +50,7 @@ pub struct Kernels {
     l2_squared: One,
     dot4: Four,
     l2_squared4: Four,
+    codes: CodeKernels,
 }
 
 impl Kernels {
@@ -56,10 +68,10 @@ impl Kernels {
         let mut all = vec![scalar::KERNELS];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            if avx2::is_here() {
                 all.push(avx2::KERNELS);
             }
-            if is_x86_feature_detected!("avx512f") {
+            if avx512::is_here() {
                 all.push(avx512::KERNELS);
             }
         }
@@ -133,5 +145,7 @@ pub(crate) fn prefetch(row: &[f32]) {
     let _ = row;
 }
 
+#[cfg(test)]
+mod codes_tests;
 #[cfg(test)]
 mod tests;

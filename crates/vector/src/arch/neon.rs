@@ -71,3 +71,7 @@ impl Lanes for Neon {
 }
 
 kernels!("neon", Neon, #[inline]);
+
+/// The loops of the twin, which the compiler turns into NEON; the lookup has no kernel of its own
+/// here yet.
+const CODES: super::codes::CodeKernels = super::scalar::CODES;

@@ -1,6 +1,8 @@
 //! The twin without intrinsics: the oracle of the tests, and the kernels of any other processor.
 
+use super::codes::{BLOCK, CodeKernels, Codes, Planes, Table, finish};
 use super::generic::{LANES, Lanes, kernels};
+use super::portable;
 
 #[derive(Clone, Copy)]
 struct Scalar([f32; LANES]);
@@ -52,3 +54,21 @@ impl Lanes for Scalar {
 }
 
 kernels!("scalar", Scalar, #[inline]);
+
+pub(super) const CODES: CodeKernels = CodeKernels {
+    estimate,
+    dot_planes,
+    dot_rows: portable::dot_rows,
+    edge: portable::edge,
+    hadamard: portable::hadamard,
+    lookup: portable::lookup,
+};
+
+fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+    let sums = portable::sums32(codes.bytes, table.bytes);
+    finish(&sums, codes, table, base, out);
+}
+
+fn dot_planes(row: &[u8], query: &Planes) -> i64 {
+    portable::dot_wide(row, &query.wide)
+}

@@ -1,0 +1,162 @@
+//! AVX-512 with VNNI over codes: a line of codes is one register, four groups looked up at once.
+
+use std::arch::x86_64::{
+    __m128i, __m512i, _mm_add_epi16, _mm_unpackhi_epi16, _mm_unpacklo_epi16, _mm256_add_epi16,
+    _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_set_m128i,
+    _mm512_add_epi16, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cvtepi32_ps,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64,
+    _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_reduce_add_epi32, _mm512_set1_epi8, _mm512_set1_ps,
+    _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_slli_epi16, _mm512_srli_epi16,
+    _mm512_storeu_ps, _mm512_sub_epi16, _mm512_sub_epi32, _mm512_xor_si512,
+};
+
+use super::codes::{BLOCK, CodeKernels, Codes, Planes, Table};
+
+super::portable::portable!(#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,fma")]);
+
+/// Put in the list of available kernels only where `super::avx512::is_here`.
+pub(super) const CODES: CodeKernels = CodeKernels {
+    estimate,
+    dot_planes,
+    dot_rows,
+    edge,
+    hadamard,
+    lookup,
+};
+
+fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+    #[target_feature(enable = "avx512f,avx512bw")]
+    unsafe fn inner(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+        // SAFETY: features by the attribute. `sums` gets slices of one length in whole lines; the
+        // factors are arrays of 32 halves, read as two of 16, and `out` has 32 floats.
+        unsafe {
+            let halves = sums(codes.bytes, table.bytes);
+            let (slope, offset) = (_mm512_set1_ps(table.slope), _mm512_set1_ps(table.offset));
+            let base = _mm512_set1_ps(base);
+            for (n, sums) in halves.into_iter().enumerate() {
+                let sums =
+                    _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_set_m128i(sums.1, sums.0)));
+                let product = _mm512_fmadd_ps(sums, slope, offset);
+                let add = _mm256_loadu_si256(codes.add.as_ptr().add(16 * n).cast());
+                let mul = _mm256_loadu_si256(codes.mul.as_ptr().add(16 * n).cast());
+                let add = _mm512_add_ps(base, _mm512_cvtph_ps(add));
+                let estimate = _mm512_fmadd_ps(_mm512_cvtph_ps(mul), product, add);
+                _mm512_storeu_ps(out.as_mut_ptr().add(16 * n), estimate);
+            }
+        }
+    }
+    // SAFETY: `Kernels::available` detected the features; `Kernels::estimate` checked the lengths.
+    unsafe { inner(codes, table, base, out) }
+}
+
+/// Sums of neighbours 0 to 15 and 16 to 31, each as two registers of eight 16-bit sums.
+///
+/// # Safety
+/// The processor has AVX-512BW; the slices have one length, a multiple of 64.
+#[inline(always)]
+unsafe fn sums(codes: &[u8], table: &[u8]) -> [(__m128i, __m128i); 2] {
+    // SAFETY: every load reads 64 bytes at a multiple of 64 below the slices' common length.
+    unsafe {
+        let low_half = _mm512_set1_epi8(15);
+        // Sums over even and odd bytes together, and over odd bytes alone.
+        let mut both = [_mm512_setzero_si512(); 2];
+        let mut odd = [_mm512_setzero_si512(); 2];
+        let mut at = 0;
+        while at < codes.len() {
+            let code = _mm512_loadu_si512(codes.as_ptr().add(at).cast());
+            let entries = _mm512_loadu_si512(table.as_ptr().add(at).cast());
+            let picks = [
+                _mm512_and_si512(code, low_half),
+                _mm512_and_si512(_mm512_srli_epi16::<4>(code), low_half),
+            ];
+            for n in 0..2 {
+                let found = _mm512_shuffle_epi8(entries, picks[n]);
+                both[n] = _mm512_add_epi16(both[n], found);
+                odd[n] = _mm512_add_epi16(odd[n], _mm512_srli_epi16::<8>(found));
+            }
+            at += 64;
+        }
+        [fold(both[0], odd[0]), fold(both[1], odd[1])]
+    }
+}
+
+/// Takes the odd bytes out of the even ones, adds the four groups of a line and puts the sums in
+/// order.
+///
+/// # Safety
+/// The processor has AVX-512BW.
+#[inline(always)]
+unsafe fn fold(both: __m512i, odd: __m512i) -> (__m128i, __m128i) {
+    // SAFETY: the caller has the features; no memory is touched.
+    unsafe {
+        let even = four(_mm512_sub_epi16(both, _mm512_slli_epi16::<8>(odd)));
+        let odd = four(odd);
+        (_mm_unpacklo_epi16(even, odd), _mm_unpackhi_epi16(even, odd))
+    }
+}
+
+/// # Safety
+/// The processor has AVX-512BW.
+#[inline(always)]
+unsafe fn four(lanes: __m512i) -> __m128i {
+    // SAFETY: the caller has the features; no memory is touched.
+    unsafe {
+        let two = _mm256_add_epi16(
+            _mm512_castsi512_si256(lanes),
+            _mm512_extracti64x4_epi64::<1>(lanes),
+        );
+        _mm_add_epi16(
+            _mm256_castsi256_si128(two),
+            _mm256_extracti128_si256::<1>(two),
+        )
+    }
+}
+
+fn dot_planes(row: &[u8], query: &Planes) -> i64 {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    unsafe fn inner(row: &[u8], query: &Planes) -> i64 {
+        // SAFETY: features by the attribute. Row and planes have one length, a multiple of 64, and
+        // every load reads 64 bytes at a multiple of 64 below it. A lane adds at most 64 times four
+        // products of 255 and 127: it cannot overflow.
+        unsafe {
+            let (mut high, mut low) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+            let mut at = 0;
+            while at < row.len() {
+                let bytes = _mm512_loadu_si512(row.as_ptr().add(at).cast());
+                let plane = _mm512_loadu_si512(query.high.as_ptr().add(at).cast());
+                high = _mm512_dpbusd_epi32(high, bytes, plane);
+                let plane = _mm512_loadu_si512(query.low.as_ptr().add(at).cast());
+                low = _mm512_dpbusd_epi32(low, bytes, plane);
+                at += 64;
+            }
+            let high = i64::from(_mm512_reduce_add_epi32(high));
+            128 * high + i64::from(_mm512_reduce_add_epi32(low)) - query.excess
+        }
+    }
+    // SAFETY: `Kernels::available` detected the features; `Kernels::dot_planes` checked lengths, and
+    // `Planes::set` that they are whole lines.
+    unsafe { inner(row, query) }
+}
+
+fn dot_rows(a: &[u8], b: &[u8]) -> i32 {
+    #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+    unsafe fn inner(a: &[u8], b: &[u8]) -> i32 {
+        // SAFETY: features by the attribute; the slices have one length, a multiple of 64.
+        unsafe {
+            let top = _mm512_set1_epi8(-128);
+            let (mut products, mut excess) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+            let mut at = 0;
+            while at < a.len() {
+                let a = _mm512_loadu_si512(a.as_ptr().add(at).cast());
+                // Bytes above 128 as signed bytes; 128 times them is taken out at the end.
+                let b = _mm512_xor_si512(_mm512_loadu_si512(b.as_ptr().add(at).cast()), top);
+                products = _mm512_dpbusd_epi32(products, a, b);
+                excess = _mm512_dpbusd_epi32(excess, top, b);
+                at += 64;
+            }
+            _mm512_reduce_add_epi32(_mm512_sub_epi32(products, excess))
+        }
+    }
+    // SAFETY: `Kernels::available` detected the features; `Kernels::dot_rows` checked the lengths.
+    unsafe { inner(a, b) }
+}

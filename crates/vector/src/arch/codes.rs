@@ -1,0 +1,217 @@
+//! Kernels over codes: neighbourhoods of 1-bit codes, rows of bytes, and what makes both.
+//!
+//! ```text
+//! codes of 32 neighbours, 4 dimensions a group, 16 bytes a group (the layout of FastScan):
+//!   byte n of group g:  low half = the 4 sign bits of neighbour n, high half = of neighbour n + 16
+//! table of a query, 16 bytes a group: the sum of the query's components for each of 16 subsets
+//! ```
+//!
+//! One byte shuffle looks up sixteen neighbours at once. Source of the layout: Andre, Kermarrec,
+//! Le Scouarnec, "Cache locality is not enough: high-performance nearest neighbor search with
+//! product quantization fast scan" (VLDB 2015); of the codes: Gao and Long, "RaBitQ" (SIGMOD 2024);
+//! of codes beside the links: Gou et al., "SymphonyQG" (SIGMOD 2025).
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::{EdgeSums, Kernels};
+
+/// Bytes that come from memory together; what is made of lines starts at one.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C, align(64))]
+pub struct Line(pub [u8; 64]);
+
+/// Neighbours of one vertex, and codes of one block.
+pub const BLOCK: usize = 32;
+
+/// The codes of 32 neighbours with their factors, and where the estimate starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Codes<'a> {
+    /// `4 * dim` bytes, see the module's picture; `dim` is a multiple of 16.
+    pub bytes: &'a [u8],
+    /// What a neighbour adds, as half-precision bits.
+    pub add: &'a [u16; BLOCK],
+    /// What multiplies a neighbour's sum, as half-precision bits.
+    pub mul: &'a [u16; BLOCK],
+}
+
+/// A query for the estimates: its table and the line that turns sums of entries into products.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a> {
+    /// `4 * dim` bytes.
+    pub bytes: &'a [u8],
+    /// Estimate `n` is `base + add[n] + mul[n] * (slope * sum[n] + offset)`.
+    pub slope: f32,
+    /// See `slope`.
+    pub offset: f32,
+}
+
+/// A query of 15-bit components, whole and as two planes of bytes: `wide = 128 * high + low`.
+#[derive(Clone, Debug, Default)]
+pub struct Planes {
+    pub(super) wide: Vec<i16>,
+    pub(super) high: Vec<i8>,
+    pub(super) low: Vec<i8>,
+    /// `128 * sum(wide)`: rows are bytes above 128, and the byte kernels multiply them as they lie.
+    pub(super) excess: i64,
+}
+
+impl Planes {
+    /// The greatest component.
+    pub const MAX: i16 = 127 * 128;
+
+    /// Takes the components of a query.
+    ///
+    /// # Panics
+    /// When one is beyond `MAX` or their number is no multiple of 64.
+    pub fn set(&mut self, components: impl Iterator<Item = i16>) {
+        self.wide.clear();
+        self.wide.extend(components);
+        assert!(self.wide.len().is_multiple_of(64), "whole lines");
+        assert!(
+            self.wide.iter().all(|wide| wide.abs() <= Self::MAX),
+            "components of 15 bits"
+        );
+        // The nearest multiple of 128, so that what is left is in -64..64.
+        let high = |wide: i16| (wide + 64) >> 7;
+        self.high.clear();
+        self.high.extend(self.wide.iter().map(|&w| high(w) as i8));
+        self.low.clear();
+        self.low
+            .extend(self.wide.iter().map(|&w| (w - (high(w) << 7)) as i8));
+        self.excess = 128 * self.wide.iter().map(|&w| i64::from(w)).sum::<i64>();
+    }
+
+    /// Components.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        self.wide.len()
+    }
+}
+
+type Estimate = fn(&Codes<'_>, &Table<'_>, f32, &mut [f32; BLOCK]);
+
+/// The kernels over codes of one instruction set.
+#[derive(Clone, Copy)]
+pub(super) struct CodeKernels {
+    pub(super) estimate: Estimate,
+    pub(super) dot_planes: fn(&[u8], &Planes) -> i64,
+    pub(super) dot_rows: fn(&[u8], &[u8]) -> i32,
+    pub(super) edge: fn(&[u8], f32, &[u8], f32, &mut [u16]) -> EdgeSums,
+    pub(super) hadamard: fn(&mut [f32], &mut [f32]),
+    pub(super) lookup: fn(&[f32], f32, &mut [u8]),
+}
+
+impl Kernels {
+    /// Estimates of 32 neighbours at once: `base + add[n] + mul[n] * (slope * sum[n] + offset)`, with
+    /// both products fused into their additions.
+    ///
+    /// The sum of a group's greatest entries must not pass 65,535.
+    ///
+    /// # Panics
+    /// When codes and table differ in length or are not whole lines.
+    #[inline]
+    pub fn estimate(
+        &self,
+        codes: &Codes<'_>,
+        table: &Table<'_>,
+        base: f32,
+        out: &mut [f32; BLOCK],
+    ) {
+        assert_eq!(codes.bytes.len(), table.bytes.len(), "one dimension");
+        assert!(codes.bytes.len().is_multiple_of(64), "whole lines");
+        (self.codes.estimate)(codes, table, base, out);
+    }
+
+    /// The sum of `(row - 128) * query`, exact.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[inline]
+    #[must_use]
+    pub fn dot_planes(&self, row: &[u8], query: &Planes) -> i64 {
+        assert_eq!(row.len(), query.dim(), "vectors of one length");
+        (self.codes.dot_planes)(row, query)
+    }
+
+    /// The sum of `(a - 128) * (b - 128)`, exact.
+    ///
+    /// # Panics
+    /// When the lengths differ or are no multiple of 64.
+    #[inline]
+    #[must_use]
+    pub fn dot_rows(&self, a: &[u8], b: &[u8]) -> i32 {
+        assert_eq!(a.len(), b.len(), "vectors of one length");
+        assert!(a.len().is_multiple_of(64), "whole lines");
+        (self.codes.dot_rows)(a, b)
+    }
+
+    /// Signs and sums of `row - vertex`, each in bytes above 128 in steps of its own: bit `i % 16` of
+    /// `signs[i / 16]` is set where the difference is not negative.
+    ///
+    /// # Panics
+    /// When the lengths differ or `signs` has not one entry for 16 components.
+    #[must_use]
+    pub fn edge(
+        &self,
+        (vertex, vertex_step): (&[u8], f32),
+        (row, row_step): (&[u8], f32),
+        signs: &mut [u16],
+    ) -> EdgeSums {
+        assert_eq!(vertex.len(), row.len(), "vectors of one length");
+        assert_eq!(signs.len() * 16, row.len(), "a sign a component");
+        (self.codes.edge)(vertex, vertex_step, row, row_step, signs)
+    }
+
+    /// The Hadamard transform in place, not scaled, its results in a fixed order of their own.
+    ///
+    /// # Panics
+    /// When the length is no power of two or `spare` is not as long.
+    pub fn hadamard(&self, values: &mut [f32], spare: &mut [f32]) {
+        assert!(values.len().is_power_of_two(), "a power of two");
+        assert_eq!(values.len(), spare.len(), "as much room as values");
+        (self.codes.hadamard)(values, spare);
+    }
+
+    /// The table of `query` in steps of `1 / steps`, 16 bytes for each four components.
+    ///
+    /// # Panics
+    /// When `table` is not four times as long or the length no multiple of four.
+    pub fn lookup(&self, query: &[f32], steps: f32, table: &mut [u8]) {
+        assert!(query.len().is_multiple_of(4), "whole groups");
+        assert_eq!(query.len() * 4, table.len(), "sixteen entries a group");
+        (self.codes.lookup)(query, steps, table);
+    }
+}
+
+/// What is left of [`Kernels::estimate`] once the sums are known; one for all instruction sets that
+/// have no better.
+#[inline(always)]
+pub(super) fn finish(
+    sums: &[u32; BLOCK],
+    codes: &Codes<'_>,
+    table: &Table<'_>,
+    base: f32,
+    out: &mut [f32; BLOCK],
+) {
+    for n in 0..BLOCK {
+        let product = (sums[n] as f32).mul_add(table.slope, table.offset);
+        let add = base + super::portable::half(codes.add[n]);
+        out[n] = super::portable::half(codes.mul[n]).mul_add(product, add);
+    }
+}
+
+/// Asks for every line of `bytes`, into the second cache: a slot is more lines than the first one
+/// can wait for.
+#[inline(always)]
+pub(crate) fn prefetch_lines(bytes: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in bytes.chunks(64) {
+        // SAFETY: a prefetch never faults, and the address is inside a live slice.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = bytes;
+}

@@ -1,0 +1,172 @@
+//! Every kernel over codes against the scalar twin, and the twin against plain arithmetic.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn twin() -> Kernels {
+    scalar::KERNELS
+}
+
+/// Bytes of random length in whole lines, now and then at the ends of their range.
+fn bytes(len: usize) -> impl Strategy<Value = Vec<u8>> {
+    let byte = prop_oneof![4 => any::<u8>(), 1 => Just(1u8), 1 => Just(255u8), 1 => Just(128u8)];
+    prop::collection::vec(byte, len)
+}
+
+fn dim() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => 1usize..=14, 1 => Just(64usize), 1 => Just(16usize)].prop_map(|n| n * 64)
+}
+
+fn planes(components: &[i16]) -> Planes {
+    let mut planes = Planes::default();
+    planes.set(components.iter().copied());
+    planes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn products_of_bytes_are_exact(
+        (row, other, query) in dim().prop_flat_map(|dim| (
+            bytes(dim),
+            bytes(dim),
+            prop::collection::vec(prop_oneof![
+                4 => -Planes::MAX..=Planes::MAX, 1 => Just(Planes::MAX), 1 => Just(-Planes::MAX)
+            ], dim),
+        ))
+    ) {
+        let centred = |byte: u8| i64::from(byte) - 128;
+        let wide: i64 = row.iter().zip(&query).map(|(&r, &q)| centred(r) * i64::from(q)).sum();
+        let rows: i64 = row.iter().zip(&other).map(|(&a, &b)| centred(a) * centred(b)).sum();
+        let planes = planes(&query);
+        for kernels in Kernels::available() {
+            prop_assert_eq!(kernels.dot_planes(&row, &planes), wide, "{}", kernels.name);
+            prop_assert_eq!(i64::from(kernels.dot_rows(&row, &other)), rows, "{}", kernels.name);
+        }
+    }
+
+    #[test]
+    fn estimates_have_the_bits_of_the_twin(
+        (codes, table) in (1usize..=16).prop_flat_map(|n| (bytes(n * 256), bytes(n * 256))),
+        add in prop::array::uniform32(0u16..0x7c00),
+        mul in prop::array::uniform32(0u16..0x7c00),
+        (slope, offset, base) in (-2.0f32..2.0, -2.0f32..2.0, 0.0f32..4.0),
+    ) {
+        let codes = Codes { bytes: &codes, add: &add, mul: &mul };
+        let table = Table { bytes: &table, slope, offset };
+        let mut want = [0.0; BLOCK];
+        twin().estimate(&codes, &table, base, &mut want);
+        for kernels in Kernels::available() {
+            let mut got = [0.0; BLOCK];
+            kernels.estimate(&codes, &table, base, &mut got);
+            for n in 0..BLOCK {
+                prop_assert_eq!(got[n].to_bits(), want[n].to_bits(), "{} {}", kernels.name, n);
+            }
+        }
+    }
+
+    #[test]
+    fn edges_have_the_bits_of_the_twin(
+        (vertex, row) in dim().prop_flat_map(|dim| (bytes(dim), bytes(dim))),
+        (vertex_step, row_step) in (0.0f32..0.1, 0.0f32..0.1),
+    ) {
+        let mut want_signs = vec![0; row.len() / 16];
+        let want = twin().edge((&vertex, vertex_step), (&row, row_step), &mut want_signs);
+        for kernels in Kernels::available() {
+            let mut signs = vec![0; row.len() / 16];
+            let got = kernels.edge((&vertex, vertex_step), (&row, row_step), &mut signs);
+            prop_assert_eq!(&signs, &want_signs, "{}", kernels.name);
+            prop_assert_eq!(got.l1.to_bits(), want.l1.to_bits());
+            prop_assert_eq!(got.l2_squared.to_bits(), want.l2_squared.to_bits());
+            prop_assert_eq!(got.signed_vertex.to_bits(), want.signed_vertex.to_bits());
+        }
+        let mut l1 = 0.0f64;
+        for i in 0..row.len() {
+            let at = |byte: u8, step: f32| (f64::from(byte) - 128.0) * f64::from(step);
+            l1 += (at(row[i], row_step) - at(vertex[i], vertex_step)).abs();
+        }
+        prop_assert!((f64::from(want.l1) - l1).abs() <= 1e-4 * l1 + 1e-6, "{} {}", want.l1, l1);
+    }
+
+    #[test]
+    fn tables_have_the_bytes_of_the_twin(
+        query in (1usize..=40).prop_flat_map(|n| prop::collection::vec(-1.0f32..1.0, n * 16)),
+        steps in 0.0f32..64.0,
+    ) {
+        let mut want = vec![0; query.len() * 4];
+        twin().lookup(&query, steps, &mut want);
+        for (four, entries) in query.chunks(4).zip(want.chunks(16)) {
+            let least: f32 = four.iter().map(|v| v.min(0.0)).sum();
+            for (subset, &entry) in entries.iter().enumerate() {
+                let sum: f32 = (0..4).filter(|i| subset >> i & 1 == 1).map(|i| four[i]).sum();
+                prop_assert!((f32::from(entry) - (sum - least) * steps).abs() < 0.51);
+            }
+        }
+        for kernels in Kernels::available() {
+            let mut got = vec![0; query.len() * 4];
+            kernels.lookup(&query, steps, &mut got);
+            prop_assert_eq!(&got, &want, "{}", kernels.name);
+        }
+    }
+
+    #[test]
+    fn hadamard_has_the_bits_of_the_twin_and_keeps_lengths(
+        values in (0u32..=12).prop_flat_map(|log| {
+            prop::collection::vec(-1.0f32..1.0, 1usize << log)
+        })
+    ) {
+        let mut spare = vec![0.0; values.len()];
+        let mut want = values.clone();
+        twin().hadamard(&mut want, &mut spare);
+        let length = |v: &[f32]| v.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+        let scale = values.len() as f64;
+        prop_assert!((length(&want) - scale * length(&values)).abs() <= 1e-4 * scale * length(&values) + 1e-9);
+        for kernels in Kernels::available() {
+            let mut got = values.clone();
+            kernels.hadamard(&mut got, &mut spare);
+            for (a, b) in got.iter().zip(&want) {
+                prop_assert_eq!(a.to_bits(), b.to_bits(), "{}", kernels.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_at_the_limit_of_sixteen_bits() {
+    // 256 groups of 255: the most that a table of 1,024 dimensions may hold.
+    let (codes, table) = (vec![0x3a; 4096], vec![255; 4096]);
+    let (add, mul) = ([0; BLOCK], [0x3c00; BLOCK]);
+    let codes = Codes {
+        bytes: &codes,
+        add: &add,
+        mul: &mul,
+    };
+    let table = Table {
+        bytes: &table,
+        slope: 1.0,
+        offset: 0.0,
+    };
+    for kernels in Kernels::available() {
+        let mut out = [0.0; BLOCK];
+        kernels.estimate(&codes, &table, 0.0, &mut out);
+        assert_eq!(out, [65_280.0; BLOCK], "{}", kernels.name);
+    }
+}
+
+#[test]
+fn halves_are_read_exactly() {
+    for (bits, value) in [
+        (0u16, 0.0f32),
+        (0x8000, -0.0),
+        (1, 2f32.powi(-24)),
+        (0x3ff, 1023.0 * 2f32.powi(-24)),
+        (0x400, 2f32.powi(-14)),
+        (0x3c00, 1.0),
+        (0xc000, -2.0),
+        (0x7bff, 65_504.0),
+    ] {
+        assert_eq!(portable::half(bits).to_bits(), value.to_bits(), "{bits:#x}");
+    }
+}

@@ -1,0 +1,192 @@
+//! The kernels that need no intrinsics: plain loops over sixteen lanes, compiled once for each
+//! instruction set. Every element goes through the same operations in the same order whatever the
+//! width of a register, so the bits agree everywhere.
+
+/// Lanes of an accumulator; they are folded in halves (16, 8, 4, 2, 1) as in `generic`.
+const LANES: usize = 16;
+
+/// The Hadamard transform of `values` (a power of two of them), not scaled: `log2` stages of sums
+/// and differences in constant geometry, where every stage reads the two halves and writes pairs.
+/// The order of the results is a fixed permutation of the natural one. `spare` is as long.
+#[inline(always)]
+pub(super) fn hadamard(values: &mut [f32], spare: &mut [f32]) {
+    let n = values.len();
+    let (mut from, mut to) = (&mut *values, &mut *spare);
+    let stages = n.trailing_zeros();
+    for _ in 0..stages {
+        let (low, high) = from.split_at(n / 2);
+        for ((pair, a), b) in to.chunks_exact_mut(2).zip(low).zip(high) {
+            pair[0] = a + b;
+            pair[1] = a - b;
+        }
+        std::mem::swap(&mut from, &mut to);
+    }
+    if stages % 2 == 1 {
+        to.copy_from_slice(from);
+    }
+}
+
+/// The table of a query: for each four dimensions the sums of every subset of them, above the least
+/// sum, in steps of `1 / steps`. Sixteen bytes a group.
+#[inline(always)]
+pub(super) fn lookup(query: &[f32], steps: f32, table: &mut [u8]) {
+    for (four, bytes) in query.chunks_exact(4).zip(table.chunks_exact_mut(16)) {
+        let least = four[0].min(0.0) + four[1].min(0.0) + (four[2].min(0.0) + four[3].min(0.0));
+        for (subset, byte) in bytes.iter_mut().enumerate() {
+            let pick = |i: usize| if subset >> i & 1 == 1 { four[i] } else { 0.0 };
+            let sum = (pick(0) + pick(1)) + (pick(2) + pick(3));
+            // Both are the same sum for the least subset; elsewhere the difference is positive up to
+            // rounding, and the cast saturates.
+            *byte = ((sum - least) * steps + 0.5) as u8;
+        }
+    }
+}
+
+/// What one edge's code keeps of `row - vertex`, both in bytes above 128 in their own steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EdgeSums {
+    /// Sum of the absolute differences.
+    pub l1: f32,
+    /// Sum of the squared differences.
+    pub l2_squared: f32,
+    /// Sum of the vertex's components, each with the sign of the difference.
+    pub signed_vertex: f32,
+}
+
+/// Signs (bit set where the difference is not negative) and sums of `row - vertex`.
+#[inline(always)]
+pub(super) fn edge(
+    vertex: &[u8],
+    vertex_step: f32,
+    row: &[u8],
+    row_step: f32,
+    signs: &mut [u16],
+) -> EdgeSums {
+    let (mut l1, mut l2, mut signed) = ([0.0f32; LANES], [0.0f32; LANES], [0.0f32; LANES]);
+    let blocks = vertex.chunks_exact(LANES).zip(row.chunks_exact(LANES));
+    for ((v, x), bits) in blocks.zip(signs) {
+        let mut positive = 0u16;
+        for i in 0..LANES {
+            let at = f32::from(i16::from(v[i]) - 128) * vertex_step;
+            let difference = f32::from(i16::from(x[i]) - 128).mul_add(row_step, -at);
+            let is_positive = difference >= 0.0;
+            positive |= u16::from(is_positive) << i;
+            l1[i] += difference.abs();
+            l2[i] = difference.mul_add(difference, l2[i]);
+            signed[i] += if is_positive { at } else { -at };
+        }
+        *bits = positive;
+    }
+    EdgeSums {
+        l1: fold(l1),
+        l2_squared: fold(l2),
+        signed_vertex: fold(signed),
+    }
+}
+
+#[inline(always)]
+fn fold(mut lanes: [f32; LANES]) -> f32 {
+    let mut half = LANES / 2;
+    while half > 0 {
+        for i in 0..half {
+            lanes[i] += lanes[i + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+/// The sum of `(a - 128) * (b - 128)`. Exact: 4,096 products of 127 squared fit.
+#[inline(always)]
+pub(super) fn dot_rows(a: &[u8], b: &[u8]) -> i32 {
+    let centred = |byte: u8| i32::from(byte) - 128;
+    a.iter()
+        .zip(b)
+        .map(|(&a, &b)| centred(a) * centred(b))
+        .sum()
+}
+
+/// The sum of `(row - 128) * wide`, where `wide` holds components of at most 15 bits. Exact: sums
+/// of eight dimensions fit 32 bits, and those are added in 64.
+#[inline(always)]
+pub(super) fn dot_wide(row: &[u8], wide: &[i16]) -> i64 {
+    let mut sum = 0i64;
+    for (bytes, wide) in row.chunks_exact(8).zip(wide.chunks_exact(8)) {
+        let mut part = 0i32;
+        for i in 0..8 {
+            part += (i32::from(bytes[i]) - 128) * i32::from(wide[i]);
+        }
+        sum += i64::from(part);
+    }
+    sum
+}
+
+/// Sums of the table's entries that 32 codes pick: group `g` of dimensions is bytes `16 g..16 g +
+/// 16`, where byte `n` holds the entry of code `n` in its low half and of code `n + 16` in its high.
+#[inline(always)]
+pub(super) fn sums32(codes: &[u8], table: &[u8]) -> [u32; 32] {
+    let mut sums = [0u32; 32];
+    for (bytes, entries) in codes.chunks_exact(16).zip(table.chunks_exact(16)) {
+        for n in 0..16 {
+            sums[n] += u32::from(entries[usize::from(bytes[n] & 15)]);
+            sums[n + 16] += u32::from(entries[usize::from(bytes[n] >> 4)]);
+        }
+    }
+    sums
+}
+
+/// A half-precision number as `f32`; exact.
+#[inline(always)]
+pub(super) fn half(bits: u16) -> f32 {
+    let sign = u32::from(bits & 0x8000) << 16;
+    let rest = u32::from(bits & 0x7fff);
+    // The exponent's bias differs by 112; multiplying by 2^112 also makes subnormals normal.
+    let magnitude = f32::from_bits(rest << 13) * f32::from_bits((112 + 127) << 23);
+    f32::from_bits(sign | magnitude.to_bits())
+}
+
+/// Writes the kernels of an instruction set around the loops above.
+macro_rules! portable {
+    (#[$($features:tt)*]) => {
+        pub(super) fn hadamard(values: &mut [f32], spare: &mut [f32]) {
+            #[$($features)*]
+            unsafe fn inner(values: &mut [f32], spare: &mut [f32]) {
+                super::portable::hadamard(values, spare);
+            }
+            // SAFETY: `Kernels::available` detected the features; the code inside is safe.
+            unsafe { inner(values, spare) }
+        }
+
+        pub(super) fn lookup(query: &[f32], steps: f32, table: &mut [u8]) {
+            #[$($features)*]
+            unsafe fn inner(query: &[f32], steps: f32, table: &mut [u8]) {
+                super::portable::lookup(query, steps, table);
+            }
+            // SAFETY: as for `hadamard`.
+            unsafe { inner(query, steps, table) }
+        }
+
+        pub(super) fn edge(
+            vertex: &[u8],
+            vertex_step: f32,
+            row: &[u8],
+            row_step: f32,
+            signs: &mut [u16],
+        ) -> super::EdgeSums {
+            #[$($features)*]
+            unsafe fn inner(
+                vertex: &[u8],
+                vertex_step: f32,
+                row: &[u8],
+                row_step: f32,
+                signs: &mut [u16],
+            ) -> super::EdgeSums {
+                super::portable::edge(vertex, vertex_step, row, row_step, signs)
+            }
+            // SAFETY: as for `hadamard`.
+            unsafe { inner(vertex, vertex_step, row, row_step, signs) }
+        }
+    };
+}
+
+pub(super) use portable;
