@@ -20,7 +20,7 @@ pub struct Hit {
 }
 
 /// Memory that a thread keeps between searches.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Scratch {
     heap: Vec<Entry>,
 }

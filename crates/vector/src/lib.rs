@@ -5,8 +5,11 @@
 //! replica builds.
 
 pub mod arch;
+mod code;
 pub mod flat;
+pub mod graph;
 mod metric;
+mod rotate;
 
 pub use flat::{Hit, Scratch, top_k};
 pub use metric::{BadVector, DIM_MAX, Metric, ZeroVector, check, normalise};

@@ -2,15 +2,16 @@
 //! multiplied as 16-bit numbers, because the byte products of AVX2 saturate.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_add_epi16, _mm_loadu_si128, _mm_unpackhi_epi16, _mm_unpacklo_epi16,
-    _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256, _mm256_castsi256_si128,
-    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32, _mm256_cvtph_ps,
-    _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_si256, _mm256_madd_epi16,
-    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_si256, _mm256_shuffle_epi8,
-    _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_epi16,
+    __m128i, __m256i, _CMP_LT_OQ, _mm_add_epi16, _mm_loadu_si128, _mm_unpackhi_epi16,
+    _mm_unpacklo_epi16, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
+    _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
+    _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_extracti128_si256, _mm256_fmadd_ps,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movemask_ps, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16,
+    _mm256_srli_epi16, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_epi16,
 };
 
-use super::codes::{BLOCK, CodeKernels, Codes, Planes, Table};
+use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, prefetch};
 
 super::portable::portable!(#[target_feature(enable = "avx2,fma")]);
 
@@ -22,17 +23,31 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     edge,
     hadamard,
     lookup,
+    split,
+    spread,
 };
 
-fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+fn estimate(
+    codes: &Codes<'_>,
+    table: &Table<'_>,
+    range: &Range<'_>,
+    out: &mut [f32; BLOCK],
+) -> u32 {
     #[target_feature(enable = "avx2,fma,f16c")]
-    unsafe fn inner(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+    unsafe fn inner(
+        codes: &Codes<'_>,
+        table: &Table<'_>,
+        range: &Range<'_>,
+        out: &mut [f32; BLOCK],
+    ) -> u32 {
         // SAFETY: features by the attribute. `sums` gets slices of one length in whole lines; the
         // factors are arrays of 32 halves, read as four of 8, and `out` has 32 floats.
         unsafe {
-            let eights = sums(codes.bytes, table.bytes);
+            let eights = sums(codes.bytes, table.bytes, range.ahead);
             let (slope, offset) = (_mm256_set1_ps(table.slope), _mm256_set1_ps(table.offset));
-            let base = _mm256_set1_ps(base);
+            let base = _mm256_set1_ps(range.base);
+            let bound = _mm256_set1_ps(range.bound);
+            let mut below = 0;
             for (n, sums) in eights.into_iter().enumerate() {
                 let sums = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(sums));
                 let product = _mm256_fmadd_ps(sums, slope, offset);
@@ -41,11 +56,14 @@ fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLO
                 let add = _mm256_add_ps(base, _mm256_cvtph_ps(add));
                 let estimate = _mm256_fmadd_ps(_mm256_cvtph_ps(mul), product, add);
                 _mm256_storeu_ps(out.as_mut_ptr().add(8 * n), estimate);
+                let marks = _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_LT_OQ>(estimate, bound));
+                below |= (marks as u32) << (8 * n);
             }
+            below
         }
     }
     // SAFETY: `Kernels::available` detected the features; `Kernels::estimate` checked the lengths.
-    unsafe { inner(codes, table, base, out) }
+    unsafe { inner(codes, table, range, out) }
 }
 
 /// Sums of eight neighbours each, in order.
@@ -53,7 +71,7 @@ fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLO
 /// # Safety
 /// The processor has AVX2; the slices have one length, a multiple of 64.
 #[inline(always)]
-unsafe fn sums(codes: &[u8], table: &[u8]) -> [__m128i; 4] {
+unsafe fn sums(codes: &[u8], table: &[u8], ahead: &[u8]) -> [__m128i; 4] {
     // SAFETY: every load reads 32 bytes at a multiple of 32 below the slices' common length.
     unsafe {
         let low_half = _mm256_set1_epi8(15);
@@ -64,6 +82,10 @@ unsafe fn sums(codes: &[u8], table: &[u8]) -> [__m128i; 4] {
         while at < codes.len() {
             let code = _mm256_loadu_si256(codes.as_ptr().add(at).cast());
             let entries = _mm256_loadu_si256(table.as_ptr().add(at).cast());
+            if at.is_multiple_of(64) {
+                prefetch(ahead, at);
+                prefetch(ahead, at + codes.len());
+            }
             let picks = [
                 _mm256_and_si256(code, low_half),
                 _mm256_and_si256(_mm256_srli_epi16::<4>(code), low_half),

@@ -1,16 +1,17 @@
 //! AVX-512 with VNNI over codes: a line of codes is one register, four groups looked up at once.
 
 use std::arch::x86_64::{
-    __m128i, __m512i, _mm_add_epi16, _mm_unpackhi_epi16, _mm_unpacklo_epi16, _mm256_add_epi16,
-    _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_set_m128i,
-    _mm512_add_epi16, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256, _mm512_cvtepi32_ps,
-    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64,
-    _mm512_fmadd_ps, _mm512_loadu_si512, _mm512_reduce_add_epi32, _mm512_set1_epi8, _mm512_set1_ps,
-    _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_slli_epi16, _mm512_srli_epi16,
-    _mm512_storeu_ps, _mm512_sub_epi16, _mm512_sub_epi32, _mm512_xor_si512,
+    __m128i, __m512i, _CMP_LT_OQ, _mm_add_epi16, _mm_unpackhi_epi16, _mm_unpacklo_epi16,
+    _mm256_add_epi16, _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm256_set_m128i, _mm512_add_epi16, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_si256,
+    _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps,
+    _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_fmadd_ps, _mm512_loadu_si512,
+    _mm512_reduce_add_epi32, _mm512_set1_epi8, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_shuffle_epi8, _mm512_slli_epi16, _mm512_srli_epi16, _mm512_storeu_ps, _mm512_sub_epi16,
+    _mm512_sub_epi32, _mm512_xor_si512,
 };
 
-use super::codes::{BLOCK, CodeKernels, Codes, Planes, Table};
+use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, prefetch};
 
 super::portable::portable!(#[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2,fma")]);
 
@@ -22,17 +23,31 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     edge,
     hadamard,
     lookup,
+    split,
+    spread,
 };
 
-fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+fn estimate(
+    codes: &Codes<'_>,
+    table: &Table<'_>,
+    range: &Range<'_>,
+    out: &mut [f32; BLOCK],
+) -> u32 {
     #[target_feature(enable = "avx512f,avx512bw")]
-    unsafe fn inner(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+    unsafe fn inner(
+        codes: &Codes<'_>,
+        table: &Table<'_>,
+        range: &Range<'_>,
+        out: &mut [f32; BLOCK],
+    ) -> u32 {
         // SAFETY: features by the attribute. `sums` gets slices of one length in whole lines; the
         // factors are arrays of 32 halves, read as two of 16, and `out` has 32 floats.
         unsafe {
-            let halves = sums(codes.bytes, table.bytes);
+            let halves = sums(codes.bytes, table.bytes, range.ahead);
             let (slope, offset) = (_mm512_set1_ps(table.slope), _mm512_set1_ps(table.offset));
-            let base = _mm512_set1_ps(base);
+            let base = _mm512_set1_ps(range.base);
+            let bound = _mm512_set1_ps(range.bound);
+            let mut below = 0;
             for (n, sums) in halves.into_iter().enumerate() {
                 let sums =
                     _mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_set_m128i(sums.1, sums.0)));
@@ -42,11 +57,13 @@ fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLO
                 let add = _mm512_add_ps(base, _mm512_cvtph_ps(add));
                 let estimate = _mm512_fmadd_ps(_mm512_cvtph_ps(mul), product, add);
                 _mm512_storeu_ps(out.as_mut_ptr().add(16 * n), estimate);
+                below |= u32::from(_mm512_cmp_ps_mask::<_CMP_LT_OQ>(estimate, bound)) << (16 * n);
             }
+            below
         }
     }
     // SAFETY: `Kernels::available` detected the features; `Kernels::estimate` checked the lengths.
-    unsafe { inner(codes, table, base, out) }
+    unsafe { inner(codes, table, range, out) }
 }
 
 /// Sums of neighbours 0 to 15 and 16 to 31, each as two registers of eight 16-bit sums.
@@ -54,7 +71,7 @@ fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLO
 /// # Safety
 /// The processor has AVX-512BW; the slices have one length, a multiple of 64.
 #[inline(always)]
-unsafe fn sums(codes: &[u8], table: &[u8]) -> [(__m128i, __m128i); 2] {
+unsafe fn sums(codes: &[u8], table: &[u8], ahead: &[u8]) -> [(__m128i, __m128i); 2] {
     // SAFETY: every load reads 64 bytes at a multiple of 64 below the slices' common length.
     unsafe {
         let low_half = _mm512_set1_epi8(15);
@@ -65,6 +82,8 @@ unsafe fn sums(codes: &[u8], table: &[u8]) -> [(__m128i, __m128i); 2] {
         while at < codes.len() {
             let code = _mm512_loadu_si512(codes.as_ptr().add(at).cast());
             let entries = _mm512_loadu_si512(table.as_ptr().add(at).cast());
+            prefetch(ahead, at);
+            prefetch(ahead, at + codes.len());
             let picks = [
                 _mm512_and_si512(code, low_half),
                 _mm512_and_si512(_mm512_srli_epi16::<4>(code), low_half),

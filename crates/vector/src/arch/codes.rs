@@ -13,7 +13,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::{EdgeSums, Kernels};
+use super::{EdgeSums, Kernels, Spread};
 
 /// Bytes that come from memory together; what is made of lines starts at one.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -59,26 +59,19 @@ impl Planes {
     /// The greatest component.
     pub const MAX: i16 = 127 * 128;
 
-    /// Takes the components of a query.
+    /// Takes `values / step`, each to the nearest whole number.
     ///
     /// # Panics
-    /// When one is beyond `MAX` or their number is no multiple of 64.
-    pub fn set(&mut self, components: impl Iterator<Item = i16>) {
-        self.wide.clear();
-        self.wide.extend(components);
-        assert!(self.wide.len().is_multiple_of(64), "whole lines");
-        assert!(
-            self.wide.iter().all(|wide| wide.abs() <= Self::MAX),
-            "components of 15 bits"
-        );
-        // The nearest multiple of 128, so that what is left is in -64..64.
-        let high = |wide: i16| (wide + 64) >> 7;
-        self.high.clear();
-        self.high.extend(self.wide.iter().map(|&w| high(w) as i8));
-        self.low.clear();
-        self.low
-            .extend(self.wide.iter().map(|&w| (w - (high(w) << 7)) as i8));
-        self.excess = 128 * self.wide.iter().map(|&w| i64::from(w)).sum::<i64>();
+    /// When a quotient is beyond `MAX` or the number of values no multiple of 64.
+    pub fn set(&mut self, kernels: &Kernels, values: &[f32], step: f32) {
+        assert!(values.len().is_multiple_of(64), "whole lines");
+        let inverse = if step > 0.0 { 1.0 / step } else { 0.0 };
+        self.wide.resize(values.len(), 0);
+        self.high.resize(values.len(), 0);
+        self.low.resize(values.len(), 0);
+        let most = (kernels.codes.split)(values, inverse, self);
+        assert!(most <= Self::MAX, "components of 15 bits");
+        self.excess = 128 * self.wide.iter().map(|&wide| i64::from(wide)).sum::<i64>();
     }
 
     /// Components.
@@ -88,7 +81,19 @@ impl Planes {
     }
 }
 
-type Estimate = fn(&Codes<'_>, &Table<'_>, f32, &mut [f32; BLOCK]);
+/// Where estimates start, and which are asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Range<'a> {
+    /// The distance of the vertex itself.
+    pub base: f32,
+    /// Estimates below it are marked.
+    pub bound: f32,
+    /// Bytes that are needed next: a line of them is asked for with each line of codes, so that
+    /// both the memory and the processor have something to do.
+    pub ahead: &'a [u8],
+}
+
+type Estimate = fn(&Codes<'_>, &Table<'_>, &Range<'_>, &mut [f32; BLOCK]) -> u32;
 
 /// The kernels over codes of one instruction set.
 #[derive(Clone, Copy)]
@@ -99,11 +104,14 @@ pub(super) struct CodeKernels {
     pub(super) edge: fn(&[u8], f32, &[u8], f32, &mut [u16]) -> EdgeSums,
     pub(super) hadamard: fn(&mut [f32], &mut [f32]),
     pub(super) lookup: fn(&[f32], f32, &mut [u8]),
+    pub(super) split: fn(&[f32], f32, &mut Planes) -> i16,
+    pub(super) spread: fn(&[f32]) -> Spread,
 }
 
 impl Kernels {
     /// Estimates of 32 neighbours at once: `base + add[n] + mul[n] * (slope * sum[n] + offset)`, with
-    /// both products fused into their additions.
+    /// both products fused into their additions. Bit `n` of the answer is set where estimate `n` is
+    /// below the bound.
     ///
     /// The sum of a group's greatest entries must not pass 65,535.
     ///
@@ -114,12 +122,12 @@ impl Kernels {
         &self,
         codes: &Codes<'_>,
         table: &Table<'_>,
-        base: f32,
+        range: &Range<'_>,
         out: &mut [f32; BLOCK],
-    ) {
+    ) -> u32 {
         assert_eq!(codes.bytes.len(), table.bytes.len(), "one dimension");
         assert!(codes.bytes.len().is_multiple_of(64), "whole lines");
-        (self.codes.estimate)(codes, table, base, out);
+        (self.codes.estimate)(codes, table, range, out)
     }
 
     /// The sum of `(row - 128) * query`, exact.
@@ -172,6 +180,16 @@ impl Kernels {
         (self.codes.hadamard)(values, spare);
     }
 
+    /// What the codes of `values` need to know of all of them.
+    ///
+    /// # Panics
+    /// When the length is no multiple of 64.
+    #[must_use]
+    pub fn spread(&self, values: &[f32]) -> Spread {
+        assert!(values.len().is_multiple_of(64), "whole lines");
+        (self.codes.spread)(values)
+    }
+
     /// The table of `query` in steps of `1 / steps`, 16 bytes for each four components.
     ///
     /// # Panics
@@ -190,28 +208,43 @@ pub(super) fn finish(
     sums: &[u32; BLOCK],
     codes: &Codes<'_>,
     table: &Table<'_>,
-    base: f32,
+    range: &Range<'_>,
     out: &mut [f32; BLOCK],
-) {
+) -> u32 {
+    let mut below = 0;
     for n in 0..BLOCK {
         let product = (sums[n] as f32).mul_add(table.slope, table.offset);
-        let add = base + super::portable::half(codes.add[n]);
+        let add = range.base + super::portable::half(codes.add[n]);
         out[n] = super::portable::half(codes.mul[n]).mul_add(product, add);
+        below |= u32::from(out[n] < range.bound) << n;
+    }
+    below
+}
+
+/// Asks for the line at `at` of `bytes`, or nothing when there is none.
+#[inline(always)]
+pub(super) fn prefetch(bytes: &[u8], at: usize) {
+    if let Some(byte) = bytes.get(at) {
+        line(byte);
     }
 }
 
-/// Asks for every line of `bytes`, into the second cache: a slot is more lines than the first one
-/// can wait for.
 #[inline(always)]
-pub(crate) fn prefetch_lines(bytes: &[u8]) {
+fn line(byte: &u8) {
     #[cfg(target_arch = "x86_64")]
-    for line in bytes.chunks(64) {
-        // SAFETY: a prefetch never faults, and the address is inside a live slice.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast());
-        }
+    // SAFETY: a prefetch never faults, and the address is that of a live byte.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = bytes;
+    let _ = byte;
+}
+
+/// Asks for every line of `bytes`.
+#[inline(always)]
+pub(crate) fn prefetch_lines(bytes: &[u8]) {
+    for bytes in bytes.chunks(64) {
+        line(&bytes[0]);
+    }
 }

@@ -20,8 +20,18 @@ fn dim() -> impl Strategy<Value = usize> {
 
 fn planes(components: &[i16]) -> Planes {
     let mut planes = Planes::default();
-    planes.set(components.iter().copied());
+    let values: Vec<f32> = components.iter().map(|&wide| f32::from(wide)).collect();
+    planes.set(&twin(), &values, 1.0);
+    assert_eq!(planes.wide, components);
     planes
+}
+
+fn range(base: f32, bound: f32) -> Range<'static> {
+    Range {
+        base,
+        bound,
+        ahead: &[],
+    }
 }
 
 proptest! {
@@ -52,15 +62,20 @@ proptest! {
         (codes, table) in (1usize..=16).prop_flat_map(|n| (bytes(n * 256), bytes(n * 256))),
         add in prop::array::uniform32(0u16..0x7c00),
         mul in prop::array::uniform32(0u16..0x7c00),
-        (slope, offset, base) in (-2.0f32..2.0, -2.0f32..2.0, 0.0f32..4.0),
+        (slope, offset, base, bound) in (-2.0f32..2.0, -2.0f32..2.0, 0.0f32..4.0, -9.0f32..9.0),
     ) {
         let codes = Codes { bytes: &codes, add: &add, mul: &mul };
         let table = Table { bytes: &table, slope, offset };
         let mut want = [0.0; BLOCK];
-        twin().estimate(&codes, &table, base, &mut want);
+        let range = range(base, bound);
+        let below = twin().estimate(&codes, &table, &range, &mut want);
+        for n in 0..BLOCK {
+            prop_assert_eq!(below >> n & 1 == 1, want[n] < bound);
+        }
         for kernels in Kernels::available() {
             let mut got = [0.0; BLOCK];
-            kernels.estimate(&codes, &table, base, &mut got);
+            let range = Range { ahead: codes.bytes, ..range };
+            prop_assert_eq!(kernels.estimate(&codes, &table, &range, &mut got), below);
             for n in 0..BLOCK {
                 prop_assert_eq!(got[n].to_bits(), want[n].to_bits(), "{} {}", kernels.name, n);
             }
@@ -112,6 +127,32 @@ proptest! {
     }
 
     #[test]
+    fn what_queries_need_has_the_bits_of_the_twin(
+        values in (1usize..=16).prop_flat_map(|n| prop::collection::vec(-1.0f32..1.0, n * 64)),
+    ) {
+        let want = (twin().codes.spread)(&values);
+        let total: f64 = values.iter().map(|&v| f64::from(v)).sum();
+        prop_assert!((f64::from(want.total) - total).abs() < 1e-3);
+        let most = values.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+        let fours = values.chunks(4).map(|four| ((four[0].abs() + four[1].abs()) + four[2].abs()) + four[3].abs());
+        prop_assert_eq!((want.most, want.most_of_four), (most, fours.fold(0.0, f32::max)));
+        let inverse = f32::from(Planes::MAX) / most;
+        let room = || planes(&vec![0; values.len()]);
+        let mut split = room();
+        (twin().codes.split)(&values, inverse, &mut split);
+        for (i, &wide) in split.wide.iter().enumerate() {
+            prop_assert_eq!(wide, (values[i] * inverse).round_ties_even() as i16);
+            prop_assert_eq!(i32::from(split.high[i]) * 128 + i32::from(split.low[i]), i32::from(wide));
+        }
+        for kernels in Kernels::available() {
+            prop_assert_eq!(kernels.spread(&values), want, "{}", kernels.name);
+            let mut got = room();
+            (kernels.codes.split)(&values, inverse, &mut got);
+            prop_assert_eq!((&got.wide, &got.high, &got.low), (&split.wide, &split.high, &split.low));
+        }
+    }
+
+    #[test]
     fn hadamard_has_the_bits_of_the_twin_and_keeps_lengths(
         values in (0u32..=12).prop_flat_map(|log| {
             prop::collection::vec(-1.0f32..1.0, 1usize << log)
@@ -150,7 +191,7 @@ fn sums_at_the_limit_of_sixteen_bits() {
     };
     for kernels in Kernels::available() {
         let mut out = [0.0; BLOCK];
-        kernels.estimate(&codes, &table, 0.0, &mut out);
+        kernels.estimate(&codes, &table, &range(0.0, 0.0), &mut out);
         assert_eq!(out, [65_280.0; BLOCK], "{}", kernels.name);
     }
 }

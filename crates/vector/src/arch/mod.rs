@@ -35,8 +35,9 @@ use std::sync::OnceLock;
 
 use codes::CodeKernels;
 pub(crate) use codes::prefetch_lines;
-pub use codes::{BLOCK, Codes, Line, Planes, Table};
-pub use portable::EdgeSums;
+pub use codes::{BLOCK, Codes, Line, Planes, Range, Table};
+pub use portable::{EdgeSums, Spread};
+pub(crate) use portable::{half, nearest};
 
 type One = fn(&[f32], &[f32]) -> f32;
 type Four = fn(&[f32], [&[f32]; 4]) -> [f32; 4];

@@ -2,6 +2,8 @@
 //! instruction set. Every element goes through the same operations in the same order whatever the
 //! width of a register, so the bits agree everywhere.
 
+use super::codes::Planes;
+
 /// Lanes of an accumulator; they are folded in halves (16, 8, 4, 2, 1) as in `generic`.
 const LANES: usize = 16;
 
@@ -40,6 +42,69 @@ pub(super) fn lookup(query: &[f32], steps: f32, table: &mut [u8]) {
             *byte = ((sum - least) * steps + 0.5) as u8;
         }
     }
+}
+
+/// What holds for all components of a vector.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spread {
+    /// The greatest absolute value.
+    pub most: f32,
+    /// The sum.
+    pub total: f32,
+    /// The sum of the negative ones.
+    pub negative: f32,
+    /// The greatest sum of absolute values of four, aligned.
+    pub most_of_four: f32,
+}
+
+/// All of it in one pass; four by four, so that a lane holds one of sixteen fours.
+#[inline(always)]
+pub(super) fn spread(values: &[f32]) -> Spread {
+    let (mut most, mut fours) = ([0.0f32; LANES], [0.0f32; LANES]);
+    let (mut totals, mut negatives) = ([0.0f32; LANES], [0.0f32; LANES]);
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    for lines in values.chunks_exact(4 * LANES) {
+        for n in 0..LANES {
+            let mut four = 0.0;
+            for i in 0..4 {
+                let value = lines[4 * n + i];
+                most[n] = larger(most[n], value.abs());
+                totals[n] += value;
+                negatives[n] += if value < 0.0 { value } else { 0.0 };
+                four += value.abs();
+            }
+            fours[n] = larger(fours[n], four);
+        }
+    }
+    Spread {
+        most: most.into_iter().fold(0.0, larger),
+        total: fold(totals),
+        negative: fold(negatives),
+        most_of_four: fours.into_iter().fold(0.0, larger),
+    }
+}
+
+/// The nearest whole number, ties to even, of one below 2^22: adding so much that no fraction fits
+/// rounds, on every processor alike and in every lane.
+#[inline(always)]
+pub(crate) fn nearest(value: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (value + SHIFT) - SHIFT
+}
+
+/// Writes `values * inverse` into all three vectors of the planes; returns the greatest absolute one.
+#[inline(always)]
+pub(super) fn split(values: &[f32], inverse: f32, planes: &mut Planes) -> i16 {
+    let mut most = 0i16;
+    let bytes = planes.high.iter_mut().zip(&mut planes.low);
+    for ((&value, wide), (high, low)) in values.iter().zip(&mut planes.wide).zip(bytes) {
+        let whole = nearest(value * inverse) as i32 as i16;
+        // The nearest multiple of 128, so that what is left is in -64..64.
+        let upper = (whole + 64) >> 7;
+        (*wide, *high, *low) = (whole, upper as i8, (whole - (upper << 7)) as i8);
+        most = most.max(whole.wrapping_abs());
+    }
+    most
 }
 
 /// What one edge's code keeps of `row - vertex`, both in bytes above 128 in their own steps.
@@ -137,7 +202,7 @@ pub(super) fn sums32(codes: &[u8], table: &[u8]) -> [u32; 32] {
 
 /// A half-precision number as `f32`; exact.
 #[inline(always)]
-pub(super) fn half(bits: u16) -> f32 {
+pub(crate) fn half(bits: u16) -> f32 {
     let sign = u32::from(bits & 0x8000) << 16;
     let rest = u32::from(bits & 0x7fff);
     // The exponent's bias differs by 112; multiplying by 2^112 also makes subnormals normal.
@@ -164,6 +229,24 @@ macro_rules! portable {
             }
             // SAFETY: as for `hadamard`.
             unsafe { inner(query, steps, table) }
+        }
+
+        pub(super) fn spread(values: &[f32]) -> super::Spread {
+            #[$($features)*]
+            unsafe fn inner(values: &[f32]) -> super::Spread {
+                super::portable::spread(values)
+            }
+            // SAFETY: as for `hadamard`.
+            unsafe { inner(values) }
+        }
+
+        pub(super) fn split(values: &[f32], inverse: f32, planes: &mut Planes) -> i16 {
+            #[$($features)*]
+            unsafe fn inner(values: &[f32], inverse: f32, planes: &mut Planes) -> i16 {
+                super::portable::split(values, inverse, planes)
+            }
+            // SAFETY: as for `hadamard`.
+            unsafe { inner(values, inverse, planes) }
         }
 
         pub(super) fn edge(

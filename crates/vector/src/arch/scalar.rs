@@ -1,6 +1,6 @@
 //! The twin without intrinsics: the oracle of the tests, and the kernels of any other processor.
 
-use super::codes::{BLOCK, CodeKernels, Codes, Planes, Table, finish};
+use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, finish};
 use super::generic::{LANES, Lanes, kernels};
 use super::portable;
 
@@ -62,11 +62,18 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     edge: portable::edge,
     hadamard: portable::hadamard,
     lookup: portable::lookup,
+    split: portable::split,
+    spread: portable::spread,
 };
 
-fn estimate(codes: &Codes<'_>, table: &Table<'_>, base: f32, out: &mut [f32; BLOCK]) {
+fn estimate(
+    codes: &Codes<'_>,
+    table: &Table<'_>,
+    range: &Range<'_>,
+    out: &mut [f32; BLOCK],
+) -> u32 {
     let sums = portable::sums32(codes.bytes, table.bytes);
-    finish(&sums, codes, table, base, out);
+    finish(&sums, codes, table, range, out)
 }
 
 fn dot_planes(row: &[u8], query: &Planes) -> i64 {

@@ -1,0 +1,200 @@
+//! Linking rows in batches.
+//!
+//! ```text
+//! 1 rows      brought into the frame and stored, each on its own                     in parallel
+//! 2 own links each walks the graph as it was before the batch, adds the batch's      in parallel
+//!             rows, prunes, writes its links
+//! 3 mend      vertices that a walk came by and that lead to deleted rows             in parallel
+//! 4 back      every chosen neighbour considers its newcomers, nearest first, in      in parallel
+//!             a copy of its links
+//! ```
+//!
+//! Each step reads what the steps before it stored and nothing of its own, so the order of the jobs
+//! cannot show.
+
+use std::sync::Mutex;
+
+use crate::arch::BLOCK;
+use crate::code::{Query, RowScale, encode_row, row_distance};
+
+use super::arena::LinkBlock;
+use super::beam;
+use super::frame::FrameScratch;
+use super::link::{Neighbour, Newcomer, write_all};
+use super::team::map;
+use super::{BATCH, Graph, Team, WalkScratch};
+
+/// Vertices whose links are changed before any is put back: what is waiting stays in the cache.
+pub(super) const LINKS_AT_ONCE: usize = 512;
+
+/// A row of the batch, in the frame.
+struct Entrant {
+    query: Query,
+    row: Vec<u8>,
+    scale: RowScale,
+}
+
+/// One link that is asked for: `(vertex, distance, entrant)`, in the order they are considered.
+type Back = (u32, f32, usize);
+
+impl Graph {
+    /// Stores and links `rows` (`[n, dim]`, row-major), which every check at the door has passed;
+    /// under `Cosine` they have unit length. Returns their slots, in order.
+    ///
+    /// Rows are linked in batches of [`BATCH`] from the start of each call; the graph depends on
+    /// where the batches begin, not on the team. Slots of deleted rows are used again once nothing
+    /// leads to them.
+    ///
+    /// # Panics
+    /// When `rows` is not a whole number of rows, or the graph would pass a billion slots.
+    pub fn insert(&mut self, rows: &[f32], team: &dyn Team) -> Vec<u32> {
+        let dim = self.frame.dim();
+        assert!(rows.len().is_multiple_of(dim), "whole rows");
+        let limit = 1 << 30;
+        assert!(self.slots() + rows.len() / dim < limit, "a billion slots");
+        let batches = rows.chunks(BATCH * dim);
+        batches
+            .flat_map(|batch| self.link_batch(batch, team))
+            .collect()
+    }
+
+    fn link_batch(&mut self, rows: &[f32], team: &dyn Team) -> Vec<u32> {
+        let dim = self.frame.dim();
+        let entrants = map(
+            team,
+            rows.len() / dim,
+            &Mutex::default(),
+            FrameScratch::default,
+            |n, scratch| self.entrant(&rows[n * dim..(n + 1) * dim], scratch),
+        );
+        let slots: Vec<u32> = entrants.iter().map(|entrant| self.place(entrant)).collect();
+        let own = {
+            let graph = &*self;
+            map(
+                team,
+                entrants.len(),
+                &Mutex::default(),
+                WalkScratch::default,
+                |n, scratch| {
+                    let chosen = graph.choose(slots[n], &entrants[n].query, &slots, scratch);
+                    let block = write_all(graph.kernels, &graph.arena, slots[n], &chosen);
+                    (chosen, block, graph.stale(scratch))
+                },
+            )
+        };
+        let mut backs: Vec<Back> = Vec::new();
+        let mut stale: Vec<u32> = Vec::new();
+        for (n, (chosen, block, near)) in own.iter().enumerate() {
+            self.put_links(slots[n], block);
+            backs.extend(chosen.iter().map(|c| (c.slot, c.distance, n)));
+            stale.extend(near);
+        }
+        self.mend(stale, team);
+        self.link_backs(backs, &slots, &entrants, team);
+        for (&slot, entrant) in slots.iter().zip(&entrants) {
+            self.pivots
+                .offer(self.kernels, slot, &entrant.row, entrant.scale);
+        }
+        slots
+    }
+
+    fn entrant(&self, row: &[f32], scratch: &mut FrameScratch) -> Entrant {
+        let values = self.frame.bring(self.kernels, row, scratch);
+        let mut query = Query::default();
+        query.set(self.kernels, values);
+        let mut row = vec![0; values.len()];
+        let scale = encode_row(values, &mut row);
+        Entrant { query, row, scale }
+    }
+
+    /// Stores a row in a free slot or a new one.
+    fn place(&mut self, entrant: &Entrant) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| self.arena.grow());
+        self.arena.set_row(slot, entrant.scale, &entrant.row);
+        slot
+    }
+
+    /// The neighbours of the row at `slot`, a row of `batch`.
+    fn choose(
+        &self,
+        slot: u32,
+        query: &Query,
+        batch: &[u32],
+        scratch: &mut WalkScratch,
+    ) -> Vec<Neighbour> {
+        self.walk(query, self.settings.ef_construct, &|_| true, scratch);
+        let own = self.arena.row(slot);
+        for &other in batch.iter().filter(|&&other| other != slot) {
+            let distance = row_distance(self.kernels, own, self.arena.row(other));
+            scratch.found.push(beam::found(distance, other));
+        }
+        let candidates: Vec<(f32, u32)> = scratch
+            .nearest(self.settings.candidates)
+            .map(|(slot, distance)| (distance, slot))
+            .collect();
+        self.prune(&candidates)
+    }
+
+    fn link_backs(
+        &mut self,
+        mut backs: Vec<Back>,
+        slots: &[u32],
+        entrants: &[Entrant],
+        team: &dyn Team,
+    ) {
+        backs.sort_unstable_by(|a, b| {
+            (a.0.cmp(&b.0))
+                .then(a.1.total_cmp(&b.1))
+                .then(a.2.cmp(&b.2))
+        });
+        let groups: Vec<&[Back]> = backs.chunk_by(|a, b| a.0 == b.0).collect();
+        for groups in groups.chunks(LINKS_AT_ONCE) {
+            let graph = &*self;
+            let blocks: Vec<LinkBlock> = map(
+                team,
+                groups.len(),
+                &Mutex::default(),
+                || (),
+                |n, ()| graph.considered(groups[n], slots, entrants),
+            );
+            for (group, block) in groups.iter().zip(&blocks) {
+                self.put_links(group[0].0, block);
+            }
+        }
+    }
+
+    /// The links of one vertex after all its newcomers.
+    fn considered(&self, group: &[Back], slots: &[u32], entrants: &[Entrant]) -> LinkBlock {
+        let vertex = group[0].0;
+        let mut block = self.arena.copy_links(vertex);
+        for &(_, distance, n) in group {
+            let newcomer = Newcomer {
+                slot: slots[n],
+                distance,
+                query: &entrants[n].query,
+            };
+            self.link_back(vertex, &mut block, &newcomer);
+        }
+        block
+    }
+
+    /// Stores a vertex's links and keeps count of where links lead.
+    pub(super) fn put_links(&mut self, slot: u32, block: &LinkBlock) {
+        let new = &block.links().ids[..block.count as usize];
+        let mut old = [0; BLOCK];
+        let old_count = self.arena.neighbours(slot).len();
+        old[..old_count].copy_from_slice(self.arena.neighbours(slot));
+        self.arena.set_links(slot, block);
+        for place in 0..new.len().max(old_count) {
+            let (before, after) = (old[..old_count].get(place), new.get(place));
+            if before != after {
+                if let Some(&after) = after {
+                    self.arena.header_mut(after).links_in += 1;
+                }
+                if let Some(&before) = before {
+                    self.unlink(before);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The walk from the pivots towards a query.
+//!
+//! The nearest vertex not yet visited is chosen and its slot asked for while the one chosen before
+//! it is worked on: a slot is some forty lines, and waiting for them would be most of a walk.
+
+use crate::Scratch;
+use crate::arch::{BLOCK, Range};
+use crate::code::Query;
+
+use super::Graph;
+use super::beam::{self, Beam};
+use super::frame::FrameScratch;
+
+/// Memory that a thread keeps between walks.
+#[derive(Clone, Debug, Default)]
+pub struct WalkScratch {
+    beam: Beam,
+    /// For each slot the walk that saw it last.
+    seen: Vec<u16>,
+    walk: u16,
+    /// Visited vertices that count: key of the distance in the high half, slot in the low one.
+    pub(super) found: Vec<u64>,
+    /// Visited vertices that do not count.
+    pub(super) passed: Vec<u32>,
+    pub(super) query: Query,
+    pub(super) frame: FrameScratch,
+    pub(super) rerank: Scratch,
+    /// Vertices visited by the last walk.
+    pub visits: usize,
+}
+
+impl WalkScratch {
+    fn begin(&mut self, slots: usize, ef: usize) {
+        if self.walk == u16::MAX {
+            self.seen.fill(0);
+            self.walk = 0;
+        }
+        self.walk += 1;
+        if self.seen.len() != slots {
+            self.seen.resize(slots, 0);
+        }
+        self.found.clear();
+        self.passed.clear();
+        self.visits = 0;
+        self.beam.begin(ef);
+    }
+
+    /// Whether this walk sees the slot for the first time. Slots that do not exist, which a damaged
+    /// file may name, are never new.
+    #[inline(always)]
+    fn is_new(&mut self, slot: u32) -> bool {
+        let Some(seen) = self.seen.get_mut(slot as usize) else {
+            return false;
+        };
+        let is_new = *seen != self.walk;
+        *seen = self.walk;
+        is_new
+    }
+
+    /// The `k` nearest vertices that were found, nearest first.
+    pub(super) fn nearest(&mut self, k: usize) -> impl Iterator<Item = (u32, f32)> {
+        let k = k.min(self.found.len());
+        if k < self.found.len() && k > 0 {
+            self.found.select_nth_unstable(k - 1);
+        }
+        self.found[..k].sort_unstable();
+        self.found[..k]
+            .iter()
+            .map(|&found| (found as u32, beam::distance((found >> 32) as u32)))
+    }
+}
+
+impl Graph {
+    /// Visits vertices near `query` until none of the `ef` nearest visible ones seen is unvisited.
+    /// Those of them that are visible and not deleted lie in `scratch.found`.
+    pub(super) fn walk(
+        &self,
+        query: &Query,
+        ef: usize,
+        visible: &impl Fn(u32) -> bool,
+        scratch: &mut WalkScratch,
+    ) {
+        scratch.begin(self.slots(), ef);
+        let visible = &|slot| !self.deleted.has(slot) && visible(slot);
+        for (estimate, slot) in self.pivots.nearest(self.kernels, query) {
+            if estimate < scratch.beam.bound() && scratch.is_new(slot) {
+                scratch.beam.insert(estimate, slot, visible(slot));
+            }
+        }
+        let mut current = scratch.beam.next();
+        while let Some(slot) = current {
+            let next = scratch.beam.next();
+            self.visit(slot, next, query, visible, scratch);
+            current = next.or_else(|| scratch.beam.next());
+        }
+    }
+
+    /// Visits `slot` while the slot of `next` is on its way.
+    #[inline(always)]
+    fn visit(
+        &self,
+        slot: u32,
+        next: Option<u32>,
+        query: &Query,
+        visible: &impl Fn(u32) -> bool,
+        scratch: &mut WalkScratch,
+    ) {
+        let ahead = next.map_or(&[][..], |next| self.arena.bytes(next));
+        let vertex = self.arena.slot(slot);
+        let distance = query.distance(self.kernels, vertex.row, vertex.header.scale());
+        scratch.visits += 1;
+        if visible(slot) {
+            scratch.found.push(beam::found(distance, slot));
+        } else {
+            scratch.passed.push(slot);
+        }
+        let mut estimates = [0.0; BLOCK];
+        let range = Range {
+            base: distance,
+            bound: scratch.beam.bound(),
+            ahead,
+        };
+        let codes = &vertex.links.codes;
+        let mut below = self
+            .kernels
+            .estimate(codes, &query.table(), &range, &mut estimates);
+        below &= ((1u64 << vertex.header.count.min(BLOCK as u32)) - 1) as u32;
+        while below != 0 {
+            let n = below.trailing_zeros() as usize;
+            below &= below - 1;
+            let slot = vertex.links.ids[n];
+            if estimates[n] < scratch.beam.bound() && scratch.is_new(slot) {
+                scratch.beam.insert(estimates[n], slot, visible(slot));
+            }
+        }
+    }
+}
