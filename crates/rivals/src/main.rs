@@ -9,6 +9,7 @@
 mod answers;
 mod machine;
 mod measure;
+mod python;
 mod report;
 mod stream;
 mod vectors;

@@ -2,7 +2,7 @@
 //! engines from PyPI where `--peers` asks for them.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -12,6 +12,7 @@ use market::window::{Print, SlidingVwap};
 use stdx::Rng;
 
 use crate::measure::{Run, interleave, time_ns};
+use crate::python;
 use crate::report::{Better, Figure};
 
 const SYMBOLS: usize = 2_000;
@@ -25,6 +26,16 @@ const START: u64 = 1_700_000_000_000_000_000;
 const ROUNDS: usize = 7;
 /// What the script of the peers lies in.
 const SCRIPT: &str = "crates/rivals/python/vwap_peers.py";
+/// What it imports.
+const PACKAGES: [&str; 7] = [
+    "numpy",
+    "duckdb",
+    "polars",
+    "pyarrow",
+    "nautilus_trader",
+    "pathway",
+    "bytewax",
+];
 
 /// One print as it lies in memory and in the peers' file.
 #[derive(Clone, Copy)]
@@ -161,7 +172,7 @@ fn bare(ticks: &[Tick]) -> Emitted {
 fn beside_peers(root: &Path, ticks: &[Tick], ours_per_s: &[f64]) -> Result<Vec<Figure>> {
     let folder = tempfile::tempdir().context("a folder for the peers' input")?;
     write_input(folder.path(), ticks)?;
-    let python = venv(root)?;
+    let python = python::venv(root, &PACKAGES)?;
     let mut command = Command::new(python);
     command.arg(root.join(SCRIPT)).arg(folder.path());
     let output = command.stderr(Stdio::inherit()).output();
@@ -237,43 +248,6 @@ fn write_input(folder: &Path, ticks: &[Tick]) -> Result<()> {
     });
     failed.map_or(Ok(()), Err)?;
     Ok(windows.flush()?)
-}
-
-/// The peers' own environment, made when first asked for.
-fn venv(root: &Path) -> Result<PathBuf> {
-    let folder = root.join("target/peers-venv");
-    let python = folder.join("bin/python");
-    if !python.is_file() {
-        let made = Command::new("python3")
-            .args(["-m", "venv"])
-            .arg(&folder)
-            .status();
-        let made = made.context("cannot start python3; install it to run the peers")?;
-        anyhow::ensure!(
-            made.success(),
-            "python3 -m venv failed; install python3-venv"
-        );
-    }
-    // One at a time: an engine that does not install costs only its own figure.
-    for package in [
-        "numpy",
-        "duckdb",
-        "polars",
-        "pyarrow",
-        "nautilus_trader",
-        "pathway",
-        "bytewax",
-    ] {
-        let pip = ["-m", "pip", "install", "--quiet", package];
-        let installed = Command::new(&python)
-            .args(pip)
-            .stdout(Stdio::null())
-            .status();
-        if !installed.is_ok_and(|status| status.success()) {
-            eprintln!("{package} cannot be installed here: its figure is left out");
-        }
-    }
-    Ok(python)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! Exact search, search as of an instant, search by words, and what an acknowledged write costs.
+//! Exact search, the graph beside its peers, search as of an instant, search by words, and what an acknowledged write costs.
 
 mod exact;
+mod graph;
 mod postings;
 mod store;
 mod texts;
@@ -16,6 +17,13 @@ const CORE: usize = 1;
 
 /// All figures of the suite. Searches hold a core; writers wait for the disk and do not.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
+    if size.wants("graph") {
+        report.scheduled(false);
+        graph::run(size, report)?;
+    }
+    if !size.wants("rest") {
+        return Ok(());
+    }
     report.step("vector: exact search");
     let (is_held, figures) = held(CORE, || exact::measure(size));
     report.scheduled(is_held);

@@ -93,6 +93,7 @@ pub struct Range<'a> {
     pub ahead: &'a [u8],
 }
 
+type Edge = fn(&[u8], f32, &[u8], f32, &mut [u16]) -> EdgeSums;
 type Estimate = fn(&Codes<'_>, &Table<'_>, &Range<'_>, &mut [f32; BLOCK]) -> u32;
 
 /// The kernels over codes of one instruction set.
@@ -101,7 +102,7 @@ pub(super) struct CodeKernels {
     pub(super) estimate: Estimate,
     pub(super) dot_planes: fn(&[u8], &Planes) -> i64,
     pub(super) dot_rows: fn(&[u8], &[u8]) -> i32,
-    pub(super) edge: fn(&[u8], f32, &[u8], f32, &mut [u16]) -> EdgeSums,
+    pub(super) edge: Edge,
     pub(super) hadamard: fn(&mut [f32], &mut [f32]),
     pub(super) lookup: fn(&[f32], f32, &mut [u8]),
     pub(super) split: fn(&[f32], f32, &mut Planes) -> i16,

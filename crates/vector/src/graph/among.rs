@@ -39,13 +39,11 @@ impl Graph {
             }
         };
         let mut waiting = [None; AHEAD];
-        let mut turn = 0;
-        for slot in slots {
+        for (turn, slot) in slots.enumerate() {
             self.arena.prefetch_row(slot);
             if let Some(slot) = waiting[turn % AHEAD].replace(slot) {
                 compare(slot);
             }
-            turn += 1;
         }
         waiting.into_iter().flatten().for_each(&mut compare);
         self.hits(k, scratch)

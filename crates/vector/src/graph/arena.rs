@@ -51,6 +51,12 @@ impl Header {
         }
     }
 
+    /// One link less leads here.
+    pub fn lose_link(&mut self) {
+        // Only in damaged bytes is there none to lose.
+        self.links_in = self.links_in.saturating_sub(1);
+    }
+
     /// What its row needs to be read.
     #[inline]
     pub fn scale(&self) -> RowScale {

@@ -15,21 +15,55 @@ use super::arena::{DELETED, FREE, LinkBlock};
 use super::insert::LINKS_AT_ONCE;
 use super::link::write;
 use super::team::map;
-use super::{BATCH, Graph, Team, WalkScratch};
+use super::{BATCH, Graph, Shared, Team, WalkScratch};
+
+/// Hides the rows at `slots` and takes the links to them out. Slots that hold no row are passed
+/// over. The graph depends on where the batches of [`BATCH`] begin, not on the team.
+///
+/// # Panics
+/// When a slot was never given out.
+pub fn delete(graph: &impl Shared, slots: &[u32], team: &dyn Team) {
+    for batch in slots.chunks(BATCH) {
+        let gone = graph.write(|graph| graph.hide(batch));
+        let around: Vec<Vec<u32>> = graph.read(|graph| {
+            map(
+                team,
+                gone.len(),
+                &Mutex::default(),
+                WalkScratch::default,
+                |n, scratch| graph.stale_around(gone[n], scratch),
+            )
+        });
+        mend(graph, around.into_iter().flatten().collect(), team);
+        graph.write(|graph| gone.iter().for_each(|&slot| graph.free_if_alone(slot)));
+    }
+}
+
+/// Takes the links to deleted rows out of `vertices`.
+pub(super) fn mend(graph: &impl Shared, mut vertices: Vec<u32>, team: &dyn Team) {
+    vertices.sort_unstable();
+    vertices.dedup();
+    for vertices in vertices.chunks(LINKS_AT_ONCE) {
+        let blocks: Vec<LinkBlock> = graph.read(|graph| {
+            map(
+                team,
+                vertices.len(),
+                &Mutex::default(),
+                || (),
+                |n, ()| graph.without_deleted(vertices[n]),
+            )
+        });
+        graph.write(|graph| {
+            for (&vertex, block) in vertices.iter().zip(&blocks) {
+                graph.put_links(vertex, block);
+            }
+        });
+    }
+}
 
 impl Graph {
-    /// Hides the rows at `slots` and takes the links to them out. Slots that hold no row are passed
-    /// over. The graph depends on where the batches of [`BATCH`] begin, not on the team.
-    ///
-    /// # Panics
-    /// When a slot was never given out.
-    pub fn delete(&mut self, slots: &[u32], team: &dyn Team) {
-        for batch in slots.chunks(BATCH) {
-            self.delete_batch(batch, team);
-        }
-    }
-
-    fn delete_batch(&mut self, batch: &[u32], team: &dyn Team) {
+    /// Marks the rows of a batch as deleted and returns their slots.
+    fn hide(&mut self, batch: &[u32]) -> Vec<u32> {
         let mut gone: Vec<u32> = batch.to_vec();
         gone.sort_unstable();
         gone.dedup();
@@ -40,45 +74,17 @@ impl Graph {
         }
         for &slot in &gone {
             self.replace_pivot(slot);
-            // No link from deleted to deleted: of any ring of them the last one deleted breaks it,
-            // so that each is free once nothing live leads to it.
-            let mut block = self.arena.copy_links(slot);
-            while let Some(place) = self.deleted.first_of(block.ids()) {
-                block.remove(place);
-            }
-            self.put_links(slot, &block);
         }
-        let graph = &*self;
-        let around: Vec<Vec<u32>> = map(
-            team,
-            gone.len(),
-            &Mutex::default(),
-            WalkScratch::default,
-            |n, scratch| graph.stale_around(gone[n], scratch),
-        );
-        self.mend(around.into_iter().flatten().collect(), team);
-        for &slot in &gone {
-            self.free_if_alone(slot);
-        }
-    }
-
-    /// Takes the links to deleted rows out of `vertices`.
-    pub(super) fn mend(&mut self, mut vertices: Vec<u32>, team: &dyn Team) {
-        vertices.sort_unstable();
-        vertices.dedup();
-        for vertices in vertices.chunks(LINKS_AT_ONCE) {
-            let graph = &*self;
-            let blocks: Vec<LinkBlock> = map(
-                team,
-                vertices.len(),
-                &Mutex::default(),
-                || (),
-                |n, ()| graph.without_deleted(vertices[n]),
-            );
-            for (&vertex, block) in vertices.iter().zip(&blocks) {
-                self.put_links(vertex, block);
+        // No link from deleted to deleted: a row that is held by one more link than was found would
+        // hold others, and those others, and nearly nothing would be free in the end.
+        let deleted: Vec<u32> = self.deleted.iter().collect();
+        for slot in deleted {
+            if self.deleted.first_of(self.arena.neighbours(slot)).is_some() {
+                let block = self.without_deleted(slot);
+                self.put_links(slot, &block);
             }
         }
+        gone
     }
 
     /// Vertices near `slot` that have links to deleted rows.
@@ -96,12 +102,13 @@ impl Graph {
             return Vec::new();
         }
         let found = scratch.found.iter().map(|&found| found as u32);
+        let all = found.chain(scratch.passed.iter().copied());
         let is_stale = |slot: &u32| {
             self.deleted
                 .first_of(self.arena.neighbours(*slot))
                 .is_some()
         };
-        found.filter(is_stale).collect()
+        all.filter(is_stale).collect()
     }
 
     /// Gives the place of a deleted pivot to the next live row that is none.
@@ -164,7 +171,7 @@ impl Graph {
 
     /// One link less leads to `slot`.
     pub(super) fn unlink(&mut self, slot: u32) {
-        self.arena.header_mut(slot).links_in -= 1;
+        self.arena.header_mut(slot).lose_link();
         self.free_if_alone(slot);
     }
 
@@ -180,7 +187,7 @@ impl Graph {
             let neighbours = self.arena.neighbours(slot).to_vec();
             self.arena.header_mut(slot).count = 0;
             for other in neighbours {
-                self.arena.header_mut(other).links_in -= 1;
+                self.arena.header_mut(other).lose_link();
                 waiting.push(other);
             }
             self.deleted.set(slot, false);

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Each step reads what the steps before it stored and nothing of its own, so the order of the jobs
-//! cannot show.
+//! cannot show. All work is done on a graph that others read as well; only what a step made is put
+//! in place alone, a few links at a time.
 
 use std::sync::Mutex;
 
@@ -19,13 +20,15 @@ use crate::code::{Query, RowScale, encode_row, row_distance};
 
 use super::arena::LinkBlock;
 use super::beam;
+use super::delete::mend;
 use super::frame::FrameScratch;
 use super::link::{Neighbour, Newcomer, write_all};
 use super::team::map;
-use super::{BATCH, Graph, Team, WalkScratch};
+use super::{BATCH, Graph, Shared, Team, WalkScratch};
 
-/// Vertices whose links are changed before any is put back: what is waiting stays in the cache.
-pub(super) const LINKS_AT_ONCE: usize = 512;
+/// Vertices whose links are made before they are put in place: few, so that readers never wait long
+/// for a writer, and enough to share out.
+pub(super) const LINKS_AT_ONCE: usize = 128;
 
 /// A row of the batch, in the frame.
 struct Entrant {
@@ -37,67 +40,105 @@ struct Entrant {
 /// One link that is asked for: `(vertex, distance, entrant)`, in the order they are considered.
 type Back = (u32, f32, usize);
 
-impl Graph {
-    /// Stores and links `rows` (`[n, dim]`, row-major), which every check at the door has passed;
-    /// under `Cosine` they have unit length. Returns their slots, in order.
-    ///
-    /// Rows are linked in batches of [`BATCH`] from the start of each call; the graph depends on
-    /// where the batches begin, not on the team. Slots of deleted rows are used again once nothing
-    /// leads to them.
-    ///
-    /// # Panics
-    /// When `rows` is not a whole number of rows, or the graph would pass a billion slots.
-    pub fn insert(&mut self, rows: &[f32], team: &dyn Team) -> Vec<u32> {
-        let dim = self.frame.dim();
-        assert!(rows.len().is_multiple_of(dim), "whole rows");
-        let limit = 1 << 30;
-        assert!(self.slots() + rows.len() / dim < limit, "a billion slots");
-        let batches = rows.chunks(BATCH * dim);
-        batches
-            .flat_map(|batch| self.link_batch(batch, team))
-            .collect()
-    }
+/// Stores and links `rows` (`[n, dim]`, row-major), which every check at the door has passed;
+/// under `Cosine` they have unit length. Returns their slots, in order.
+///
+/// Rows are linked in batches of [`BATCH`] from the start of each call; the graph depends on where the
+/// batches begin, not on the team. Slots of deleted rows are used again once nothing leads to them.
+///
+/// # Panics
+/// When `rows` is not a whole number of rows, or the graph would pass a billion slots.
+pub fn insert(graph: &impl Shared, rows: &[f32], team: &dyn Team) -> Vec<u32> {
+    let (dim, slots) = graph.read(|graph| (graph.frame.dim(), graph.slots()));
+    assert!(rows.len().is_multiple_of(dim), "whole rows");
+    assert!(slots + rows.len() / dim < 1 << 30, "a billion slots");
+    let batches = rows.chunks(BATCH * dim);
+    batches
+        .flat_map(|batch| link_batch(graph, dim, batch, team))
+        .collect()
+}
 
-    fn link_batch(&mut self, rows: &[f32], team: &dyn Team) -> Vec<u32> {
-        let dim = self.frame.dim();
-        let entrants = map(
+fn link_batch(graph: &impl Shared, dim: usize, rows: &[f32], team: &dyn Team) -> Vec<u32> {
+    let entrants = graph.read(|graph| {
+        map(
             team,
             rows.len() / dim,
             &Mutex::default(),
             FrameScratch::default,
-            |n, scratch| self.entrant(&rows[n * dim..(n + 1) * dim], scratch),
-        );
-        let slots: Vec<u32> = entrants.iter().map(|entrant| self.place(entrant)).collect();
-        let own = {
-            let graph = &*self;
-            map(
-                team,
-                entrants.len(),
-                &Mutex::default(),
-                WalkScratch::default,
-                |n, scratch| {
-                    let chosen = graph.choose(slots[n], &entrants[n].query, &slots, scratch);
-                    let block = write_all(graph.kernels, &graph.arena, slots[n], &chosen);
-                    (chosen, block, graph.stale(scratch))
-                },
-            )
-        };
-        let mut backs: Vec<Back> = Vec::new();
-        let mut stale: Vec<u32> = Vec::new();
+            |n, scratch| graph.entrant(&rows[n * dim..(n + 1) * dim], scratch),
+        )
+    });
+    let slots: Vec<u32> = graph.write(|graph| {
+        let placed = entrants.iter().map(|entrant| graph.place(entrant));
+        placed.collect()
+    });
+    let own = graph.read(|graph| {
+        map(
+            team,
+            entrants.len(),
+            &Mutex::default(),
+            WalkScratch::default,
+            |n, scratch| {
+                let chosen = graph.choose(slots[n], &entrants[n].query, &slots, scratch);
+                let block = write_all(graph.kernels, &graph.arena, slots[n], &chosen);
+                (chosen, block, graph.stale(scratch))
+            },
+        )
+    });
+    let mut backs: Vec<Back> = Vec::new();
+    let mut stale: Vec<u32> = Vec::new();
+    graph.write(|graph| {
         for (n, (chosen, block, near)) in own.iter().enumerate() {
-            self.put_links(slots[n], block);
+            graph.put_links(slots[n], block);
             backs.extend(chosen.iter().map(|c| (c.slot, c.distance, n)));
             stale.extend(near);
         }
-        self.mend(stale, team);
-        self.link_backs(backs, &slots, &entrants, team);
+    });
+    mend(graph, stale, team);
+    link_backs(graph, backs, &slots, &entrants, team);
+    graph.write(|graph| {
         for (&slot, entrant) in slots.iter().zip(&entrants) {
-            self.pivots
-                .offer(self.kernels, slot, &entrant.row, entrant.scale);
+            let kernels = graph.kernels;
+            graph
+                .pivots
+                .offer(kernels, slot, &entrant.row, entrant.scale);
         }
-        slots
-    }
+    });
+    slots
+}
 
+fn link_backs(
+    graph: &impl Shared,
+    mut backs: Vec<Back>,
+    slots: &[u32],
+    entrants: &[Entrant],
+    team: &dyn Team,
+) {
+    backs.sort_unstable_by(|a, b| {
+        (a.0.cmp(&b.0))
+            .then(a.1.total_cmp(&b.1))
+            .then(a.2.cmp(&b.2))
+    });
+    let groups: Vec<&[Back]> = backs.chunk_by(|a, b| a.0 == b.0).collect();
+    for groups in groups.chunks(LINKS_AT_ONCE) {
+        let blocks: Vec<LinkBlock> = graph.read(|graph| {
+            map(
+                team,
+                groups.len(),
+                &Mutex::default(),
+                || (),
+                |n, ()| graph.considered(groups[n], slots, entrants),
+            )
+        });
+        graph.write(|graph| {
+            for (group, block) in groups.iter().zip(&blocks) {
+                graph.put_links(group[0].0, block);
+            }
+        });
+    }
+}
+
+impl Graph {
     fn entrant(&self, row: &[f32], scratch: &mut FrameScratch) -> Entrant {
         let values = self.frame.bring(self.kernels, row, scratch);
         let mut query = Query::default();
@@ -133,34 +174,6 @@ impl Graph {
             .map(|(slot, distance)| (distance, slot))
             .collect();
         self.prune(&candidates)
-    }
-
-    fn link_backs(
-        &mut self,
-        mut backs: Vec<Back>,
-        slots: &[u32],
-        entrants: &[Entrant],
-        team: &dyn Team,
-    ) {
-        backs.sort_unstable_by(|a, b| {
-            (a.0.cmp(&b.0))
-                .then(a.1.total_cmp(&b.1))
-                .then(a.2.cmp(&b.2))
-        });
-        let groups: Vec<&[Back]> = backs.chunk_by(|a, b| a.0 == b.0).collect();
-        for groups in groups.chunks(LINKS_AT_ONCE) {
-            let graph = &*self;
-            let blocks: Vec<LinkBlock> = map(
-                team,
-                groups.len(),
-                &Mutex::default(),
-                || (),
-                |n, ()| graph.considered(groups[n], slots, entrants),
-            );
-            for (group, block) in groups.iter().zip(&blocks) {
-                self.put_links(group[0].0, block);
-            }
-        }
     }
 
     /// The links of one vertex after all its newcomers.

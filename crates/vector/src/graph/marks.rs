@@ -37,6 +37,15 @@ impl Marks {
         };
     }
 
+    /// All marked slots, smallest first.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        let words = self.words.iter().enumerate();
+        words.flat_map(|(at, &word)| {
+            let bits = (0..64).filter(move |bit| word >> bit & 1 == 1);
+            bits.map(move |bit| at as u32 * 64 + bit)
+        })
+    }
+
     /// The position of the first marked slot.
     pub fn first_of(&self, slots: &[u32]) -> Option<usize> {
         if self.count == 0 {
@@ -62,6 +71,7 @@ mod tests {
             );
         }
         assert_eq!(marks.first_of(&[0, 700]), Some(1));
+        assert!(marks.iter().eq([700]));
         marks.set(700, false);
         assert_eq!((marks.has(700), marks.count()), (false, 0));
     }

@@ -24,6 +24,7 @@ mod insert;
 mod link;
 mod marks;
 mod pivots;
+mod shared;
 mod store;
 mod team;
 mod walk;
@@ -33,9 +34,12 @@ use crate::flat::Scan;
 use crate::{Hit, Metric};
 
 use arena::Arena;
+pub use delete::delete;
 pub use frame::Frame;
+pub use insert::insert;
 use marks::Marks;
 use pivots::Pivots;
+pub use shared::Shared;
 pub use store::BadGraph;
 pub use team::{Alone, Team};
 pub use walk::WalkScratch;
@@ -137,7 +141,11 @@ impl Graph {
     }
 
     /// The `k` nearest visible rows found by a beam of `ef`, nearest first. Scores are those of the
-    /// rows as bytes.
+    /// rows as bytes. Under `Cosine` the query has unit length, as the rows have.
+    ///
+    /// The walk goes through rows that are not visible, and goes on until `ef` visible ones were the
+    /// nearest it saw: it costs about `ef` visits over the share of rows that are visible. Where few
+    /// are, [`search_among`](Self::search_among) costs less.
     ///
     /// # Panics
     /// When the query has not the graph's dimension.

@@ -29,9 +29,7 @@ impl Graph {
     /// Everything but the slots.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {
-        let deleted: Vec<u32> = (0..self.slots() as u32)
-            .filter(|&slot| self.deleted.has(slot))
-            .collect();
+        let deleted: Vec<u32> = self.deleted.iter().collect();
         let metric = match self.metric() {
             Metric::L2 => 0,
             Metric::Ip => 1,

@@ -322,6 +322,58 @@ fn small_and_odd_graphs() {
     }
 }
 
+/// A lock for readers and writers, as a store would have it.
+struct Locked(std::sync::RwLock<Graph>);
+
+impl Shared for Locked {
+    fn read<R>(&self, look: impl FnOnce(&Graph) -> R) -> R {
+        look(&self.0.read().unwrap())
+    }
+
+    fn write<R>(&self, change: impl FnOnce(&mut Graph) -> R) -> R {
+        change(&mut self.0.write().unwrap())
+    }
+}
+
+/// Searches while rows come and go see rows that are there, and disturb nothing.
+#[test]
+fn readers_do_not_change_what_is_linked() {
+    let dim = 40;
+    let mut rng = Rng::new(6);
+    let (rows, more) = (
+        clustered(&mut rng, 2_000, dim),
+        clustered(&mut rng, 900, dim),
+    );
+    let gone: Vec<u32> = (0..2_000).step_by(4).collect();
+    let mut alone = empty(Metric::L2, dim, &rows);
+    alone.insert(&rows, &Alone);
+    let shared = Locked(std::sync::RwLock::new(empty(Metric::L2, dim, &rows)));
+    insert(&shared, &rows, &Alone);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut scratch = WalkScratch::default();
+            let (mut asked, mut missed) = (0, 0);
+            let queries = rows.chunks(dim).skip(1).step_by(4).cycle();
+            for query in queries.take_while(|_| !done.load(std::sync::atomic::Ordering::Acquire)) {
+                let find = |graph: &Graph| graph.search(query, 1, 40, |_| true, &mut scratch);
+                // Its own row is there all the while.
+                (asked, missed) = (
+                    asked + 1,
+                    missed + usize::from(shared.read(find)[0].score > 0.1),
+                );
+            }
+            assert!(missed * 100 <= asked, "{missed} of {asked}");
+        });
+        delete(&shared, &gone, &Alone);
+        insert(&shared, &more, &Alone);
+        done.store(true, std::sync::atomic::Ordering::Release);
+    });
+    alone.delete(&gone, &Alone);
+    alone.insert(&more, &Alone);
+    assert!(bytes(&alone) == bytes(&shared.0.read().unwrap()));
+}
+
 #[test]
 fn a_graph_is_its_bytes() {
     let dim = 72;

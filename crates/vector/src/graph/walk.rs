@@ -4,7 +4,7 @@
 //! it is worked on: a slot is some forty lines, and waiting for them would be most of a walk.
 
 use crate::Scratch;
-use crate::arch::{BLOCK, Range};
+use crate::arch::{BLOCK, Range, prefetch_lines};
 use crate::code::Query;
 
 use super::Graph;
@@ -88,6 +88,9 @@ impl Graph {
             }
         }
         let mut current = scratch.beam.next();
+        if let Some(slot) = current {
+            prefetch_lines(self.arena.bytes(slot));
+        }
         while let Some(slot) = current {
             let next = scratch.beam.next();
             self.visit(slot, next, query, visible, scratch);
