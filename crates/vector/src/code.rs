@@ -381,7 +381,7 @@ mod tests {
             }
             // 2 |q - v| |r| sqrt(pi / 2 - 1) / sqrt(dim), with |q - v| = 0.7 and |r| = 0.5.
             let expected = 2.0 * 0.7 * 0.5 * 0.755 / (dim as f64).sqrt();
-            let (mean, deviation) = (sum / count, (squares / count as f64).sqrt());
+            let (mean, deviation) = (sum / count, (squares / count).sqrt());
             assert!(deviation < 1.2 * expected, "{dim}: {deviation} {expected}");
             assert!(mean.abs() < 0.3 * expected, "{dim}: {mean} {expected}");
         }
