@@ -32,12 +32,6 @@ pub struct Rotation {
     factors: Vec<f32>,
 }
 
-/// Memory for one rotation at a time.
-#[derive(Clone, Debug, Default)]
-pub struct RotateScratch {
-    spare: Vec<f32>,
-}
-
 impl Rotation {
     /// The rotation of `seed` for vectors of `dim` components.
     ///
@@ -91,15 +85,14 @@ impl Rotation {
     ///
     /// # Panics
     /// When `values` has another length.
-    pub fn apply(&self, kernels: &Kernels, values: &mut [f32], scratch: &mut RotateScratch) {
+    pub fn apply(&self, kernels: &Kernels, values: &mut [f32]) {
         assert_eq!(values.len(), self.padded, "a padded vector");
-        scratch.spare.resize(self.window, 0.0);
         for (round, factors) in self.factors.chunks_exact(self.padded).enumerate() {
             for (value, factor) in values.iter_mut().zip(factors) {
                 *value *= factor;
             }
             let start = window_start(self.padded, self.window, round);
-            kernels.hadamard(&mut values[start..start + self.window], &mut scratch.spare);
+            kernels.hadamard(&mut values[start..start + self.window]);
             if self.window < self.padded {
                 let (low, high) = values.split_at_mut(self.padded / 2);
                 for (a, b) in low.iter_mut().zip(high) {
@@ -125,7 +118,7 @@ mod tests {
     fn rotated(rotation: &Rotation, vector: &[f32]) -> Vec<f32> {
         let mut values = vector.to_vec();
         values.resize(rotation.padded(), 0.0);
-        rotation.apply(Kernels::get(), &mut values, &mut RotateScratch::default());
+        rotation.apply(Kernels::get(), &mut values);
         values
     }
 

@@ -195,3 +195,12 @@ fn dot_rows(a: &[u8], b: &[u8]) -> i32 {
     // SAFETY: `Kernels::available` detected the features; `Kernels::dot_rows` checked the lengths.
     unsafe { inner(a, b) }
 }
+
+fn lookup(query: &[f32], steps: f32, table: &mut [u8]) {
+    #[target_feature(enable = "avx2")]
+    unsafe fn inner(query: &[f32], steps: f32, table: &mut [u8]) {
+        super::portable::lookup(query, steps, table);
+    }
+    // SAFETY: `Kernels::available` detected the features; the code inside is safe.
+    unsafe { inner(query, steps, table) }
+}

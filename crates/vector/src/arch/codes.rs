@@ -103,7 +103,7 @@ pub(super) struct CodeKernels {
     pub(super) dot_planes: fn(&[u8], &Planes) -> i64,
     pub(super) dot_rows: fn(&[u8], &[u8]) -> i32,
     pub(super) edge: Edge,
-    pub(super) hadamard: fn(&mut [f32], &mut [f32]),
+    pub(super) hadamard: fn(&mut [f32]),
     pub(super) lookup: fn(&[f32], f32, &mut [u8]),
     pub(super) split: fn(&[f32], f32, &mut Planes) -> i16,
     pub(super) spread: fn(&[f32]) -> Spread,
@@ -171,14 +171,13 @@ impl Kernels {
         (self.codes.edge)(vertex, vertex_step, row, row_step, signs)
     }
 
-    /// The Hadamard transform in place, not scaled, its results in a fixed order of their own.
+    /// The Hadamard transform in place, not scaled.
     ///
     /// # Panics
-    /// When the length is no power of two or `spare` is not as long.
-    pub fn hadamard(&self, values: &mut [f32], spare: &mut [f32]) {
+    /// When the length is no power of two.
+    pub fn hadamard(&self, values: &mut [f32]) {
         assert!(values.len().is_power_of_two(), "a power of two");
-        assert_eq!(values.len(), spare.len(), "as much room as values");
-        (self.codes.hadamard)(values, spare);
+        (self.codes.hadamard)(values);
     }
 
     /// What the codes of `values` need to know of all of them.

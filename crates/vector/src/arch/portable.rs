@@ -7,25 +7,33 @@ use super::codes::Planes;
 /// Lanes of an accumulator; they are folded in halves (16, 8, 4, 2, 1) as in `generic`.
 const LANES: usize = 16;
 
-/// The Hadamard transform of `values` (a power of two of them), not scaled: `log2` stages of sums
-/// and differences in constant geometry, where every stage reads the two halves and writes pairs.
-/// The order of the results is a fixed permutation of the natural one. `spare` is as long.
+/// The Hadamard transform of `values` (a power of two of them) in natural order, not scaled.
 #[inline(always)]
-pub(super) fn hadamard(values: &mut [f32], spare: &mut [f32]) {
-    let n = values.len();
-    let (mut from, mut to) = (&mut *values, &mut *spare);
-    let stages = n.trailing_zeros();
-    for _ in 0..stages {
-        let (low, high) = from.split_at(n / 2);
-        for ((pair, a), b) in to.chunks_exact_mut(2).zip(low).zip(high) {
-            pair[0] = a + b;
-            pair[1] = a - b;
+pub(super) fn hadamard(values: &mut [f32]) {
+    let mut stride = values.len() / 2;
+    while stride >= LANES || stride > 0 && values.len() < LANES {
+        for pairs in values.chunks_exact_mut(2 * stride) {
+            let (low, high) = pairs.split_at_mut(stride);
+            for (a, b) in low.iter_mut().zip(high) {
+                (*a, *b) = (*a + *b, *a - *b);
+            }
         }
-        std::mem::swap(&mut from, &mut to);
+        stride /= 2;
     }
-    if stages % 2 == 1 {
-        to.copy_from_slice(from);
+    for block in values.as_chunks_mut::<LANES>().0 {
+        *block = step::<1>(step::<2>(step::<4>(step::<8>(*block))));
     }
+}
+
+/// Sums and differences of components `STRIDE` apart, within a register.
+#[inline(always)]
+fn step<const STRIDE: usize>(block: [f32; LANES]) -> [f32; LANES] {
+    let mut out = [0.0; LANES];
+    for i in 0..LANES {
+        let sign = if i & STRIDE == 0 { 1.0 } else { -1.0 };
+        out[i] = block[i ^ STRIDE] + sign * block[i];
+    }
+    out
 }
 
 /// The table of a query: for each four dimensions the sums of every subset of them, above the least
@@ -213,22 +221,13 @@ pub(crate) fn half(bits: u16) -> f32 {
 /// Writes the kernels of an instruction set around the loops above.
 macro_rules! portable {
     (#[$($features:tt)*]) => {
-        pub(super) fn hadamard(values: &mut [f32], spare: &mut [f32]) {
+        pub(super) fn hadamard(values: &mut [f32]) {
             #[$($features)*]
-            unsafe fn inner(values: &mut [f32], spare: &mut [f32]) {
-                super::portable::hadamard(values, spare);
+            unsafe fn inner(values: &mut [f32]) {
+                super::portable::hadamard(values);
             }
             // SAFETY: `Kernels::available` detected the features; the code inside is safe.
-            unsafe { inner(values, spare) }
-        }
-
-        pub(super) fn lookup(query: &[f32], steps: f32, table: &mut [u8]) {
-            #[$($features)*]
-            unsafe fn inner(query: &[f32], steps: f32, table: &mut [u8]) {
-                super::portable::lookup(query, steps, table);
-            }
-            // SAFETY: as for `hadamard`.
-            unsafe { inner(query, steps, table) }
+            unsafe { inner(values) }
         }
 
         pub(super) fn spread(values: &[f32]) -> super::Spread {

@@ -7,7 +7,7 @@
 use crate::Metric;
 use crate::arch::Kernels;
 use crate::code::Query;
-use crate::rotate::{RotateScratch, Rotation};
+use crate::rotate::Rotation;
 
 /// The frame of one graph.
 #[derive(Clone, Debug)]
@@ -25,7 +25,6 @@ pub struct Frame {
 #[derive(Clone, Debug, Default)]
 pub struct FrameScratch {
     values: Vec<f32>,
-    rotate: RotateScratch,
 }
 
 impl Frame {
@@ -132,7 +131,7 @@ impl Frame {
         let moved = vector.iter().zip(&self.centre);
         values.extend(moved.map(|(value, centre)| (value - centre) * self.unit));
         values.resize(self.padded(), 0.0);
-        self.rotation.apply(kernels, values, &mut scratch.rotate);
+        self.rotation.apply(kernels, values);
         values
     }
 
