@@ -162,7 +162,7 @@ proptest! {
         twin().hadamard(&mut want);
         // By its definition, component by component.
         for at in [0, values.len() / 2, values.len() - 1] {
-            let sign = |i: usize| if (i & at).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
+            let sign = |i: usize| if (i & at).count_ones().is_multiple_of(2) { 1.0 } else { -1.0 };
             let sum: f64 = values.iter().enumerate().map(|(i, &v)| sign(i) * f64::from(v)).sum();
             prop_assert!((f64::from(want[at]) - sum).abs() < 1e-2);
         }
