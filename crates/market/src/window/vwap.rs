@@ -82,6 +82,8 @@ pub struct SlidingVwap {
     stained_step: Option<u64>,
     /// Steps before this are complete.
     done_step: u64,
+    /// Where the first step that is not complete ends: looked at with every event.
+    next_end_ns: u64,
     late: LateCount,
 }
 
@@ -107,6 +109,7 @@ impl SlidingVwap {
             stains: vec![Stains::default(); width],
             stained_step: None,
             done_step: 0,
+            next_end_ns: step_ns,
             late: LateCount::default(),
         }
     }
@@ -188,7 +191,7 @@ impl SlidingVwap {
     /// a step.
     #[inline]
     pub fn advance(&mut self, watermark: u64, emit: impl FnMut(Vwap)) {
-        if watermark >= self.next_end_ns() {
+        if watermark >= self.next_end_ns {
             self.pass(watermark / self.step_ns, emit);
         }
     }
@@ -197,7 +200,7 @@ impl SlidingVwap {
     #[must_use]
     #[inline]
     pub fn next_end_ns(&self) -> u64 {
-        (self.done_step + 1).saturating_mul(self.step_ns)
+        self.next_end_ns
     }
 
     /// Forgets all prints and time, for a new session.
@@ -208,7 +211,7 @@ impl SlidingVwap {
         self.stains.fill(Stains::default());
         self.stained_step = None;
         self.newest = NONE;
-        self.done_step = 0;
+        (self.done_step, self.next_end_ns) = (0, self.step_ns);
     }
 
     /// Makes room for one more instrument; true when that allocated.
@@ -244,6 +247,7 @@ impl SlidingVwap {
             }
         }
         self.done_step = to_step;
+        self.next_end_ns = (to_step + 1).saturating_mul(self.step_ns);
     }
 
     /// False when nothing is in any window any more.
