@@ -327,7 +327,7 @@ mod tests {
     fn estimates_have_no_bias() {
         let (mut rng, kernels) = (Rng::new(8), Kernels::get());
         for dim in [128, 384, 832, 2048] {
-            let (mut sum, mut squares, mut count) = (0.0, 0.0, 0.0);
+            let (mut sum, mut squares, mut count) = (0.0f64, 0.0f64, 0.0f64);
             for _ in 0..12 {
                 let vertex = normal(&mut rng, dim);
                 let mut vertex_bytes = vec![0; dim];

@@ -222,6 +222,7 @@ pub(super) fn finish(
 }
 
 /// Asks for the line at `at` of `bytes`, or nothing when there is none.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(super) fn prefetch(bytes: &[u8], at: usize) {
     if let Some(byte) = bytes.get(at) {

@@ -69,8 +69,8 @@ proptest! {
         let mut want = [0.0; BLOCK];
         let range = range(base, bound);
         let below = twin().estimate(&codes, &table, &range, &mut want);
-        for (n, &want) in want.iter().enumerate() {
-            prop_assert_eq!(below >> n & 1 == 1, want < bound);
+        for (n, &estimate) in want.iter().enumerate() {
+            prop_assert_eq!(below >> n & 1 == 1, estimate < bound);
         }
         for kernels in Kernels::available() {
             let mut got = [0.0; BLOCK];

@@ -219,6 +219,7 @@ pub(crate) fn half(bits: u16) -> f32 {
 }
 
 /// Writes the kernels of an instruction set around the loops above.
+#[cfg(target_arch = "x86_64")]
 macro_rules! portable {
     (#[$($features:tt)*]) => {
         pub(super) fn hadamard(values: &mut [f32]) {
@@ -271,4 +272,5 @@ macro_rules! portable {
     };
 }
 
+#[cfg(target_arch = "x86_64")]
 pub(super) use portable;
