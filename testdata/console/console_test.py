@@ -63,7 +63,8 @@ class Session:
         return page
 
     def shot(self, name, page=None):
-        (page or self.page).screenshot(path=str(self.shots / f"{name}.png"))
+        # Nothing of ours is judged by it, and a busy machine takes its time to draw one.
+        (page or self.page).screenshot(path=str(self.shots / f"{name}.png"), timeout=60_000)
 
 
 ANSWERED = "document.querySelector('#why-body').getAttribute('aria-busy') === 'false'"
