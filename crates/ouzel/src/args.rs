@@ -288,7 +288,8 @@ pub struct ServeArgs {
     #[arg(long)]
     pub lock_memory: bool,
     /// Touch all memory of the lanes' tables at the start: nothing waits for a page later, and as
-    /// much as /metrics calls their bound is in use from then on
+    /// much as /metrics calls their bound is in use from then on. Takes a second or so, while
+    /// packets wait in the sockets: start before the session
     #[arg(long, requires = "itch_a")]
     pub prefault: bool,
     /// The core that the lane's thread stays on [default: the last one, where there are several]

@@ -150,7 +150,8 @@ impl Feeds {
             probes.push(compose::lane_probe(node, shares));
             tokio::spawn(worries::follow(Arc::clone(node)));
             if !args.json {
-                tokio::spawn(worries::say_bound(Arc::clone(node), shares));
+                let said = worries::say_bound(Arc::clone(node), shares, args.prefault);
+                tokio::spawn(said);
             }
             if let Some(client) = snapshots {
                 probes.push(snapshots::probe(client.status()));

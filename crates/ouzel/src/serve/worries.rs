@@ -63,15 +63,17 @@ const WORRIES: &[Worry] = &[
 ];
 
 /// Says once what the tables of `lanes` lanes may take, as soon as the first has taken them.
-pub async fn say_bound(node: Arc<Node>, lanes: usize) {
+pub async fn say_bound(node: Arc<Node>, lanes: usize, is_prefaulted: bool) {
     loop {
         tokio::time::sleep(LOOK).await;
         let bound = node.market().report.memory_bound * lanes as u64;
         if bound > 0 {
             let mib = bound >> 20;
-            return print::line(format!(
-                "  tables   at most {mib} MiB, taken as the day fills them"
-            ));
+            let how = match is_prefaulted {
+                true => "all taken at the start",
+                false => "taken as the day fills them",
+            };
+            return print::line(format!("  tables   at most {mib} MiB, {how}"));
         }
     }
 }
