@@ -161,6 +161,7 @@ impl Node {
     /// How a symbol trades, as far as is known.
     #[must_use]
     pub fn terms(&self, symbol: &str) -> Terms {
+        // No error: no file speaks of it, so the feed's own word stands.
         let loaded = self.reference.find(symbol);
         let loaded = loaded.map(|listing| listing.terms()).unwrap_or_default();
         self.feed_terms(symbol).updated(&loaded)

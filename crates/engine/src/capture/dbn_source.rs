@@ -285,6 +285,7 @@ impl Reader {
             (view.streams, view.is_up, view.trouble) = (view.streams + 1, true, None);
         }
         loop {
+            // No error: none has come back yet, so one more is made.
             let mut bytes = self.spares.pop().unwrap_or_default();
             bytes.clear();
             let mut outcome = Ok(true);

@@ -163,30 +163,25 @@ pub fn read_day(path: &std::path::Path, how: How) -> anyhow::Result<DayBooks> {
     }
     let (directory, orders) = file.split_at(start);
     let messages = Frames::new(orders).flatten().count();
-    let at_once = |mut books: ItchBooks| {
-        books.take(directory);
-        let ns = time_ns(|| books.take(orders));
-        let (levels, checksum) = checksum(books.books());
+    let found = |books: &BookSet, ns: f64, latency| {
+        let (levels, checksum) = checksum(books);
         DayBooks {
             messages,
             ns_per_message: ns / messages as f64,
             levels,
             checksum,
-            latency: None,
+            latency,
         }
+    };
+    let at_once = |mut books: ItchBooks| {
+        books.take(directory);
+        let ns = time_ns(|| books.take(orders));
+        found(books.books(), ns, None)
     };
     Ok(match how {
         How::Pipeline => {
-            let packets = Packets::of_parts(directory, orders);
-            let (pipeline, ns) = whole(&packets);
-            let (levels, checksum) = checksum(pipeline.books());
-            DayBooks {
-                messages,
-                ns_per_message: ns / messages as f64,
-                levels,
-                checksum,
-                latency: None,
-            }
+            let (pipeline, ns) = whole(&Packets::of_parts(directory, orders));
+            found(pipeline.books(), ns, None)
         }
         How::Whole => at_once(alone()),
         How::Queues => at_once(queued()),
@@ -195,14 +190,7 @@ pub fn read_day(path: &std::path::Path, how: How) -> anyhow::Result<DayBooks> {
             Books::take(&mut books, directory);
             let mut latency = None;
             let ns = time_ns(|| latency = Some(update::timed(&mut books, orders, 1)));
-            let (levels, checksum) = checksum(books.books());
-            DayBooks {
-                messages,
-                ns_per_message: ns / messages as f64,
-                levels,
-                checksum,
-                latency,
-            }
+            found(books.books(), ns, latency)
         }
     })
 }

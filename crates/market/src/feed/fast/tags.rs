@@ -243,6 +243,7 @@ pub fn state(
 /// When it does not say which.
 pub fn definition<F: TagFields>(fields: &F) -> Result<(u64, &str, Terms), TagFault> {
     let security_id = required(fields.uint(Tag::SecurityId), Tag::SecurityId)?;
+    // A name or currency that is missing or is no text is not known: the number names the instrument.
     let text = |tag| std::str::from_utf8(fields.text(tag).unwrap_or_default()).unwrap_or_default();
     let lot = fields.decimal(Tag::RoundLot);
     let lot = lot.and_then(|lot| u64::try_from(scaled(lot, 0)?).ok());

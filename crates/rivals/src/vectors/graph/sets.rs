@@ -87,6 +87,7 @@ fn read(path: &str) -> Result<(usize, Vec<u32>)> {
         .split_once('(')
         .and_then(|(_, rest)| rest.split_once(')'));
     let (shape, _) = shape.with_context(|| format!("{path} has no shape"))?;
+    // Where there is no second number the parse below says so.
     let columns = shape.split(',').nth(1).unwrap_or_default().trim();
     let columns = columns
         .parse()
@@ -97,12 +98,14 @@ fn read(path: &str) -> Result<(usize, Vec<u32>)> {
 }
 
 /// Seconds this thread has run; what others take of the machine does not count.
+///
+/// # Panics
+/// Where the system does not tell: a time of nothing would be a speed without end.
 pub fn cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let ns: f64 = text
-        .split(' ')
-        .next()
-        .and_then(|ns| ns.parse().ok())
-        .unwrap_or(0.0);
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat");
+    let ns = text
+        .ok()
+        .and_then(|text| text.split(' ').next()?.parse::<f64>().ok());
+    let ns = ns.expect("/proc/thread-self/schedstat begins with the nanoseconds of this thread");
     ns / 1e9
 }
