@@ -62,6 +62,16 @@ pub(crate) fn read_batch(bytes: &[u8]) -> Result<Vec<Op>, Malformed> {
     Ok(ops)
 }
 
+/// Reads a point, the whole of `bytes`.
+pub(crate) fn read_point(bytes: &[u8]) -> Result<Point, Malformed> {
+    let mut reader = Reader { bytes, at: 0 };
+    let point = reader.point()?;
+    if reader.at != bytes.len() {
+        return Err(reader.fault("bytes after the point"));
+    }
+    Ok(point)
+}
+
 /// The size of a payload as the log writes it.
 pub(crate) fn payload_size(payload: &Payload) -> usize {
     let fields = payload.0.iter();
@@ -88,7 +98,8 @@ fn value_size(value: &Value) -> usize {
     }
 }
 
-fn write_point(point: &Point, out: &mut Vec<u8>) {
+/// Appends a point to `out`.
+pub(crate) fn write_point(point: &Point, out: &mut Vec<u8>) {
     write_str(&point.id, out);
     out.extend(point.known_at.to_le_bytes());
     out.extend(point.event_at.to_le_bytes());

@@ -6,8 +6,10 @@ use std::thread::{Builder, JoinHandle};
 
 use vector::{DIM_MAX, Hit, Metric, normalise};
 
+use crate::checkpoint::{Checkpoint, Keeper, Sections, Work, latest};
 use crate::codec::{read_batch, write_batch};
 use crate::commit::Committer;
+use crate::dense::{Ask, Dense, Effort, Linker, nearest, open as open_graph};
 use crate::disk::{Disk, FsDisk};
 use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
 use crate::state::{State, check, check_query, prepare};
@@ -34,8 +36,12 @@ pub struct Settings {
 /// What opening found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
-    /// Batches applied.
+    /// Batches applied, those that a checkpoint had already among them.
     pub records: u64,
+    /// The entry of the checkpoint that was opened; 0 where the log was applied from its start.
+    pub checkpoint_seq: u64,
+    /// Checkpoints that could not be used, and why; they were renamed and are not looked at again.
+    pub set_aside: Vec<String>,
     /// Bytes cut from the end of the log, where a crash had left part of a write; 0 normally.
     pub cut_bytes: u64,
     /// Where and why it was cut.
@@ -75,10 +81,29 @@ pub struct Stats {
     pub log_bytes: u64,
     /// Bytes of vectors, texts and text index in memory, about.
     pub memory_bytes: u64,
+    /// Versions that the graph has; those behind them are compared one by one.
+    pub linked: u64,
     /// The last entry applied; 0 before the first.
     pub head_seq: u64,
     /// The last entry known to be durable.
     pub durable_seq: u64,
+    /// The entry of the last checkpoint; 0 before the first.
+    pub checkpoint_seq: u64,
+}
+
+/// What may differ at every opening and changes no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// A checkpoint is written when the log has grown by this many bytes, or by a sixteenth where that is more.
+    pub checkpoint_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            checkpoint_bytes: 64 << 20,
+        }
+    }
 }
 
 /// Points on one machine. Share it by reference: every method takes `&self`, readers run side by
@@ -86,8 +111,12 @@ pub struct Stats {
 pub struct Collection {
     settings: Settings,
     state: Arc<RwLock<State>>,
+    dense: Arc<Dense>,
     committer: Arc<Committer>,
+    keeper: Arc<Keeper>,
     syncer: Option<JoinHandle<()>>,
+    linker: Option<JoinHandle<()>>,
+    checkpointer: Option<JoinHandle<()>>,
 }
 
 impl Collection {
@@ -108,30 +137,63 @@ impl Collection {
         disk: impl Disk + 'static,
         settings: Settings,
     ) -> Result<(Self, Recovery), Error> {
-        let (log, cut) = LocalLog::open(Arc::new(disk))?;
-        let (collection, records) = Self::open_log(Box::new(log), settings)?;
-        Ok((
-            collection,
-            Recovery {
-                records,
-                cut_bytes: cut.bytes,
-                reason: cut.reason,
-            },
-        ))
+        Self::open_with(Arc::new(disk), settings, Options::default())
     }
 
-    /// Opens the collection that a log is, and says how many batches it applied.
+    /// As [`open_on`](Self::open_on), with options.
     ///
     /// # Errors
     /// As `open`.
-    pub fn open_log(mut log: Box<dyn Log>, settings: Settings) -> Result<(Self, u64), Error> {
-        if settings.dim == 0 || settings.dim > DIM_MAX {
-            return Err(Error::Query(Refusal::TooLarge {
-                what: "dimension",
-                size: settings.dim,
-                limit: DIM_MAX,
-            }));
+    pub fn open_with(
+        disk: Arc<dyn Disk>,
+        settings: Settings,
+        options: Options,
+    ) -> Result<(Self, Recovery), Error> {
+        check_dim(&settings)?;
+        let (log, cut) = LocalLog::open(Arc::clone(&disk))?;
+        let mut recovery = Recovery {
+            cut_bytes: cut.bytes,
+            reason: cut.reason,
+            ..Recovery::default()
+        };
+        let opened = latest(&*disk, &mut recovery.set_aside)?;
+        if let Some(opened) = &opened {
+            check_checkpoint(&opened.state, &settings, &log)?;
+            recovery.checkpoint_seq = opened.state.head_seq();
         }
+        // The thread that writes the next checkpoint begins with the last one, the live state with the same files.
+        let live = latest(&*disk, &mut recovery.set_aside)?;
+        let state = live.map(|live| live.state);
+        let keeping = Keeping {
+            disk,
+            options,
+            opened,
+        };
+        let set_aside = &mut recovery.set_aside;
+        let collection = Self::start(Box::new(log), settings, state, Some(keeping), set_aside)?;
+        recovery.records = collection.head_seq();
+        Ok((collection, recovery))
+    }
+
+    /// Opens the collection that a log is, and says how many batches it applied. There are no checkpoints: every
+    /// opening applies the whole log.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_log(log: Box<dyn Log>, settings: Settings) -> Result<(Self, u64), Error> {
+        check_dim(&settings)?;
+        let collection = Self::start(log, settings, None, None, &mut Vec::new())?;
+        let records = collection.head_seq();
+        Ok((collection, records))
+    }
+
+    fn start(
+        mut log: Box<dyn Log>,
+        settings: Settings,
+        state: Option<State>,
+        keeping: Option<Keeping>,
+        set_aside: &mut Vec<String>,
+    ) -> Result<Self, Error> {
         if log.next_seq() == 0 {
             let body = settings_body(&settings);
             log.append(&[Entry {
@@ -141,29 +203,97 @@ impl Collection {
             }])?;
             log.sync()?;
         }
-        let mut state = State::new(settings.dim, settings.metric);
-        log.read(0, &mut |entry| apply_entry(&mut state, &settings, entry))?;
-        let records = state.head_seq();
-        let state = Arc::new(RwLock::new(state));
-        let committer = Arc::new(Committer::new(settings.sync, Arc::clone(&state), log));
-        let syncer = match settings.sync {
-            SyncPolicy::IntervalMs(interval_ms) => {
-                let committer = Arc::clone(&committer);
-                let thread = Builder::new().name("collection-sync".into());
-                let started = thread.spawn(move || committer.sync_every(interval_ms));
-                Some(started.map_err(Error::io("start the thread that syncs", "the log"))?)
+        let mut state = state.unwrap_or_else(|| State::new(settings.dim, settings.metric));
+        let checkpoint_seq = state.head_seq();
+        log.read(state.next_seq(), &mut |entry| {
+            apply_entry(&mut state, &settings, entry)
+        })?;
+        let dense = Arc::new(Dense::default());
+        let graph = match &keeping {
+            Some(keeping) if settings.metric != Metric::Ip => {
+                open_graph(&*keeping.disk, &state, set_aside)?
             }
-            SyncPolicy::Always | SyncPolicy::Never => None,
+            _ => None,
         };
-        Ok((
-            Self {
-                settings,
-                state,
-                committer,
-                syncer,
-            },
-            records,
-        ))
+        let unverified = graph.map(|graph| {
+            let (linked, file) = graph.split();
+            dense.begin_with(linked);
+            file
+        });
+        dense.arrived(state.version_count() as u32);
+        let every = keeping
+            .as_ref()
+            .map_or(u64::MAX, |k| k.options.checkpoint_bytes);
+        // A log that was applied from its start is due at once, when it is long enough.
+        let seen_bytes = if checkpoint_seq == 0 {
+            0
+        } else {
+            log.size_bytes()
+        };
+        let keeper = Arc::new(Keeper::new(every, checkpoint_seq, seen_bytes));
+        keeper.grown(log.size_bytes());
+        let state = Arc::new(RwLock::new(state));
+        let committer = Committer::new(
+            settings.sync,
+            Arc::clone(&state),
+            Arc::clone(&dense),
+            Arc::clone(&keeper),
+            log,
+        );
+        let mut collection = Self {
+            settings,
+            state,
+            dense,
+            committer: Arc::new(committer),
+            keeper,
+            syncer: None,
+            linker: None,
+            checkpointer: None,
+        };
+        collection.start_threads(keeping, unverified)?;
+        Ok(collection)
+    }
+
+    fn start_threads(
+        &mut self,
+        keeping: Option<Keeping>,
+        unverified: Option<Sections>,
+    ) -> Result<(), Error> {
+        let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
+            let started = Builder::new().name(name.into()).spawn(body);
+            started.map_err(Error::io("start a thread for", name))
+        };
+        if let SyncPolicy::IntervalMs(interval_ms) = self.settings.sync {
+            let committer = Arc::clone(&self.committer);
+            let body = Box::new(move || committer.sync_every(interval_ms));
+            self.syncer = Some(spawn("collection-sync", body)?);
+        }
+        // A graph orders by distance, and a product of unequal lengths is none.
+        if self.settings.metric != Metric::Ip {
+            let committer = Arc::clone(&self.committer);
+            let linker = Linker {
+                dense: Arc::clone(&self.dense),
+                state: Arc::clone(&self.state),
+                disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
+                sync: Box::new(move || committer.sync()),
+                unverified,
+            };
+            self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
+        }
+        if let Some(Keeping { disk, opened, .. }) = keeping {
+            let settings = self.settings;
+            let work = Work {
+                disk,
+                state: Arc::clone(&self.state),
+                committer: Arc::clone(&self.committer),
+                apply: Box::new(move |state, entry| apply_entry(state, &settings, entry)),
+                empty: Box::new(move || State::new(settings.dim, settings.metric)),
+            };
+            let keeper = Arc::clone(&self.keeper);
+            let body = Box::new(move || keeper.run(&work, opened));
+            self.checkpointer = Some(spawn("collection-keep", body)?);
+        }
+        Ok(())
     }
 
     /// Stores a batch: all of it or, with an error, nothing of it that a query can see. Callers that
@@ -203,7 +333,7 @@ impl Collection {
     }
 
     /// The `k` nearest points to `vector` among those visible that pass, nearest first; ties go to
-    /// the earlier arrival. Exact.
+    /// the earlier arrival. A walk of a graph where there are thousands of points, else a look at all.
     ///
     /// # Errors
     /// `Query` for a vector that does not fit, `Ahead` for an entry not applied yet.
@@ -214,6 +344,21 @@ impl Collection {
         as_of: &AsOf,
         filter: Option<&Filter>,
     ) -> Result<Vec<Scored>, Error> {
+        self.search_dense_with(vector, k, as_of, filter, Effort::Usual)
+    }
+
+    /// As [`search_dense`](Self::search_dense), as hard as asked.
+    ///
+    /// # Errors
+    /// As `search_dense`.
+    pub fn search_dense_with(
+        &self,
+        vector: &[f32],
+        k: usize,
+        as_of: &AsOf,
+        filter: Option<&Filter>,
+        effort: Effort,
+    ) -> Result<Vec<Scored>, Error> {
         let Settings { dim, metric, .. } = self.settings;
         check_query(vector, dim, metric).map_err(Error::Query)?;
         let mut query = vector.to_vec();
@@ -221,8 +366,23 @@ impl Collection {
             normalise(&mut query).map_err(|e| Error::Query(e.into()))?;
         }
         let state = self.read_as_of(as_of)?;
-        let hits = state.nearest(&query, k, as_of, filter);
+        let ask = Ask {
+            query: &query,
+            k,
+            as_of,
+            filter,
+            effort,
+        };
+        let hits = nearest(&self.dense, &state, &ask);
         Ok(scored(&state, &hits))
+    }
+
+    /// Returns when the rows that are there are linked, all but less than a batch of 256. Searches need not wait for
+    /// it: they find the others as well.
+    pub fn settle(&self) {
+        if self.linker.is_some() {
+            self.dense.settle();
+        }
     }
 
     /// The `k` best texts for `query` by BM25 with its usual knobs, best first; ties go to the
@@ -317,6 +477,43 @@ impl Collection {
         Ok(self.read_as_of(as_of)?.count(as_of))
     }
 
+    /// Writes a checkpoint of everything applied, and the graph as far as it is linked, and says which entry that is. The next opening starts there and
+    /// applies only what came later.
+    ///
+    /// # Errors
+    /// `Checkpoint`: what is there still holds. Collections opened by [`open_log`](Self::open_log) have none.
+    pub fn checkpoint(&self) -> Result<u64, Error> {
+        let failed = |reason| Error::Checkpoint { reason };
+        if self.checkpointer.is_none() {
+            return Err(failed("this collection keeps none".into()));
+        }
+        let seq = self.keeper.ask().map_err(failed)?;
+        if self.linker.is_some() {
+            self.dense.save().map_err(failed)?;
+        }
+        Ok(seq)
+    }
+
+    /// Whether all that was opened has been read and compared with its checksums, which goes on beside the first
+    /// questions. Damage found makes reads answer `Damaged`.
+    #[must_use]
+    pub fn is_verified(&self) -> bool {
+        let keeper = self.checkpointer.is_none() || self.keeper.is_verified();
+        keeper && (self.linker.is_none() || self.dense.is_verified())
+    }
+
+    /// Whether the graph was read back damaged and had to be made anew from the rows, which are whole.
+    #[must_use]
+    pub fn was_graph_rebuilt(&self) -> bool {
+        self.dense.was_rebuilt()
+    }
+
+    /// Why the last checkpoint could not be written; it is tried again as the log grows.
+    #[must_use]
+    pub fn checkpoint_failure(&self) -> Option<String> {
+        self.keeper.outcome().1
+    }
+
     /// The last entry applied; 0 before the first.
     #[must_use]
     pub fn head_seq(&self) -> u64 {
@@ -332,9 +529,11 @@ impl Collection {
             points: state.count(&AsOf::Now),
             versions: state.version_count(),
             log_bytes,
-            memory_bytes: state.size_bytes(),
+            memory_bytes: state.size_bytes() + self.dense.size_bytes(),
+            linked: u64::from(self.dense.linked_count()),
             head_seq: state.head_seq(),
             durable_seq,
+            checkpoint_seq: self.keeper.outcome().0,
         }
     }
 
@@ -359,6 +558,10 @@ impl Collection {
     }
 
     fn read(&self) -> Result<RwLockReadGuard<'_, State>, Error> {
+        if let Some(what) = self.keeper.damage() {
+            let what = what.to_string();
+            return Err(Error::Damaged { what });
+        }
         let panicked = |_| Error::Poisoned {
             reason: "a write ended in a panic".into(),
         };
@@ -379,13 +582,72 @@ impl Collection {
 
 impl Drop for Collection {
     fn drop(&mut self) {
+        if let Some(linker) = self.linker.take() {
+            self.dense.close();
+            // A panic there was printed by its thread; dropping has nobody else to tell.
+            let _ = linker.join();
+        }
+        if let Some(checkpointer) = self.checkpointer.take() {
+            self.keeper.close();
+            // As above.
+            let _ = checkpointer.join();
+        }
         if let Some(syncer) = self.syncer.take() {
             self.committer.close();
-            // A panic there was printed by its thread; dropping has nobody else to tell.
+            // As above.
             let _ = syncer.join();
             // What was acknowledged within the last interval; a failure has nobody left to tell.
             let _ = self.committer.sync();
         }
+    }
+}
+
+/// What the thread that writes checkpoints needs.
+struct Keeping {
+    disk: Arc<dyn Disk>,
+    options: Options,
+    opened: Option<Checkpoint>,
+}
+
+fn check_dim(settings: &Settings) -> Result<(), Error> {
+    if settings.dim == 0 || settings.dim > DIM_MAX {
+        return Err(Error::Query(Refusal::TooLarge {
+            what: "dimension",
+            size: settings.dim,
+            limit: DIM_MAX,
+        }));
+    }
+    Ok(())
+}
+
+/// Whether a checkpoint is one of this log.
+fn check_checkpoint(state: &State, settings: &Settings, log: &dyn Log) -> Result<(), Error> {
+    let kept = Settings {
+        dim: state.dim(),
+        metric: state.metric(),
+        ..*settings
+    };
+    check_settings(settings, &settings_body(&kept))?;
+    let (seq, crc) = state.entry();
+    let name = format!("the checkpoint of entry {seq}");
+    let corrupt = |reason: &str| Error::Corrupt {
+        file: name.clone(),
+        offset: 0,
+        reason: reason.to_owned(),
+    };
+    if log.next_seq() <= seq {
+        return Err(corrupt(
+            "the log ends before it, so entries that were synced are gone",
+        ));
+    }
+    let mut is_same = true;
+    log.read_one(seq, &mut |entry| {
+        is_same = seq == 0 || crc32fast::hash(entry.body) == crc;
+    })?;
+    if is_same {
+        Ok(())
+    } else {
+        Err(corrupt("the log's entry of that number is another one"))
     }
 }
 
@@ -403,6 +665,7 @@ fn apply_entry(state: &mut State, settings: &Settings, entry: Entry<'_>) -> Resu
                 .map(|op| prepare(op, settings.metric))
                 .collect();
             state.apply(seq, changes);
+            state.set_entry_crc(crc32fast::hash(entry.body));
             Ok(())
         }
         (seq, kind) => Err(Error::Newer {
@@ -472,7 +735,7 @@ fn scored(state: &State, hits: &[Hit]) -> Vec<Scored> {
 
 fn found(state: &State, slot: u32) -> Found {
     Found {
-        point: Arc::clone(state.point(slot)),
+        point: state.point(slot),
         seq_from: state.seq_from(slot),
     }
 }

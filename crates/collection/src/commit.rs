@@ -9,7 +9,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::Error;
-use crate::log::{Entry, KIND_BATCH, Log};
+use crate::checkpoint::Keeper;
+use crate::dense::Dense;
+use crate::log::{Entry, KIND_BATCH, Log, LogReader};
 use crate::state::{Change, State};
 
 /// When an acknowledged write is durable.
@@ -38,6 +40,8 @@ const GROUP_BYTES_LIMIT: usize = 16 << 20;
 pub(crate) struct Committer {
     policy: SyncPolicy,
     state: Arc<RwLock<State>>,
+    dense: Arc<Dense>,
+    keeper: Arc<Keeper>,
     log: Mutex<Box<dyn Log>>,
     queue: Mutex<Queue>,
     /// Something in the queue changed.
@@ -63,7 +67,13 @@ struct Waiting {
 
 impl Committer {
     /// Takes a log whose entries are all applied and durable.
-    pub(crate) fn new(policy: SyncPolicy, state: Arc<RwLock<State>>, log: Box<dyn Log>) -> Self {
+    pub(crate) fn new(
+        policy: SyncPolicy,
+        state: Arc<RwLock<State>>,
+        dense: Arc<Dense>,
+        keeper: Arc<Keeper>,
+        log: Box<dyn Log>,
+    ) -> Self {
         let head_seq = log.next_seq() - 1;
         let queue = Queue {
             next_seq: log.next_seq(),
@@ -79,6 +89,8 @@ impl Committer {
         Self {
             policy,
             state,
+            dense,
+            keeper,
             log,
             queue,
             turn: Condvar::new(),
@@ -135,6 +147,12 @@ impl Committer {
                 })
             };
         }
+    }
+
+    /// The durable entries, to be read beside writers.
+    pub(crate) fn log_reader(&self) -> Box<dyn LogReader> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.reader()
     }
 
     /// `(applied_seq, durable_seq, log_bytes)`.
@@ -229,11 +247,13 @@ impl Committer {
         // Readers are kept out for the tables alone, a batch at a time: the disk is done, texts were
         // read before.
         for Waiting { seq, changes, .. } in group {
-            self.state
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .apply(seq, changes);
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            state.apply(seq, changes);
+            let count = state.version_count() as u32;
+            drop(state);
+            self.dense.arrived(count);
         }
+        self.keeper.grown(log.size_bytes());
         Ok(Done {
             log_bytes: log.size_bytes(),
             applied,

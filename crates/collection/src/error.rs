@@ -76,6 +76,19 @@ pub enum Error {
         /// What does not hold.
         reason: String,
     },
+    /// Bytes of a checkpoint changed on disk while it was in use. Reopen the collection: the damaged file is out of
+    /// the way, and the log says the same.
+    #[error("{what}; the file was set aside: reopen the collection, the log has it all")]
+    Damaged {
+        /// Which file, where, and what does not hold.
+        what: String,
+    },
+    /// A checkpoint could not be written. Nothing is lost: opening applies more of the log.
+    #[error("no checkpoint was written: {reason}")]
+    Checkpoint {
+        /// Why not.
+        reason: String,
+    },
     /// An entry's checksum holds, but its content breaks a rule of this version. Report it.
     #[error("entry {seq} of the log cannot be applied: {reason}")]
     Entry {

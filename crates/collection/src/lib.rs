@@ -23,9 +23,11 @@
 //! # Ok::<(), collection::Error>(())
 //! ```
 
+mod checkpoint;
 mod codec;
 mod collection;
 mod commit;
+mod dense;
 pub mod disk;
 mod error;
 mod filter;
@@ -34,12 +36,13 @@ mod point;
 mod state;
 mod text;
 
-pub use collection::{Collection, Found, Recovery, Scored, Settings, Stats};
+pub use collection::{Collection, Found, Options, Recovery, Scored, Settings, Stats};
 pub use commit::{Ack, SyncPolicy};
+pub use dense::Effort;
 pub use disk::{Disk, FsDisk, MemDisk};
 pub use error::{Error, Refusal};
 pub use filter::{Condition, Filter};
-pub use log::Log;
+pub use log::{Log, LogReader};
 pub use point::{
     BATCH_BYTES_LIMIT, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT, PAYLOAD_DEPTH_LIMIT, Payload,
     Point, TEXT_BYTES_LIMIT, Value,

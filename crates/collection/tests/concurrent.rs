@@ -67,6 +67,10 @@ impl DiskFile for GatedFile {
 }
 
 impl Disk for GatedDisk {
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
     fn list(&self) -> io::Result<Vec<String>> {
         self.disk.list()
     }

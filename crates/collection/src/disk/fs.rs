@@ -4,7 +4,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::{Disk, DiskFile};
+use bytes::Bytes;
+use vector::graph::Piece;
+
+use super::{Disk, DiskFile, map};
 use crate::Error;
 
 const LOCK: &str = "lock";
@@ -63,6 +66,24 @@ impl Disk for FsDisk {
 
     fn read(&self, name: &str) -> io::Result<Vec<u8>> {
         fs::read(self.dir.join(name))
+    }
+
+    fn map(&self, name: &str) -> io::Result<Bytes> {
+        map::whole(&File::open(self.dir.join(name))?)
+    }
+
+    fn map_private(&self, name: &str, offset: u64, len: usize) -> io::Result<Piece> {
+        let file = File::open(self.dir.join(name))?;
+        if file.metadata()?.len() < offset.saturating_add(len as u64) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let map = map::private(&file, offset, len)?;
+        Piece::mapped(map).ok_or_else(|| io::Error::other("the part starts within a line"))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.dir.join(from), self.dir.join(to))?;
+        self.folder.sync_all()
     }
 
     fn size(&self, name: &str) -> io::Result<u64> {

@@ -126,6 +126,13 @@ impl Disk for MemDisk {
         }))
     }
 
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut files = self.lock();
+        let content = files.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        files.files.insert(to.to_owned(), content);
+        Ok(())
+    }
+
     fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
         self.with(name, |content| {
             content

@@ -3,9 +3,13 @@
 //! The log drives the disk; a disk never calls back. Names are plain file names in one folder.
 
 mod fs;
+mod map;
 mod memory;
 
 use std::io;
+
+use bytes::Bytes;
+use vector::graph::Piece;
 
 pub use fs::FsDisk;
 pub use memory::{Fault, MemDisk};
@@ -23,6 +27,32 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// When it cannot be read.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
+
+    /// The whole content of a file that is never written to again, read as it is looked at where the disk can.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    fn map(&self, name: &str) -> io::Result<Bytes> {
+        self.read(name).map(Bytes::from)
+    }
+
+    /// A part of such a file, to be changed in memory alone.
+    ///
+    /// # Errors
+    /// When it cannot be opened or ends before.
+    fn map_private(&self, name: &str, offset: u64, len: usize) -> io::Result<Piece> {
+        let bytes = self.map(name)?;
+        let from = usize::try_from(offset).unwrap_or(usize::MAX);
+        let part = from.checked_add(len).and_then(|to| bytes.get(from..to));
+        let part = part.ok_or(io::ErrorKind::UnexpectedEof)?;
+        Ok(Piece::copied(part))
+    }
+
+    /// Gives a file another name, in the place of whatever had it, and makes that durable.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
     /// The size of a file in bytes.
     ///

@@ -10,7 +10,7 @@ use super::record::{
     BadHeader, SEGMENT_HEADER_SIZE, has_witness, parse_record, parse_segment_header,
     segment_header, write_record,
 };
-use super::{Entry, Log};
+use super::{Entry, Log, LogReader};
 use crate::Error;
 use crate::disk::{Disk, DiskFile};
 
@@ -38,6 +38,7 @@ pub struct LocalLog {
     buffer: Vec<u8>,
 }
 
+#[derive(Clone)]
 struct Segment {
     name: String,
     first_seq: u64,
@@ -170,34 +171,23 @@ impl Log for LocalLog {
         from: u64,
         visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for (idx, segment) in self.segments.iter().enumerate() {
-            let next_first = self
-                .segments
-                .get(idx + 1)
-                .map_or(self.next_seq, |s| s.first_seq);
-            if next_first <= from {
-                continue;
-            }
-            let bytes = self
-                .disk
-                .read(&segment.name)
-                .map_err(Error::io("read", &segment.name))?;
-            check_header(segment, &bytes)?;
-            let mut at = SEGMENT_HEADER_SIZE;
-            for seq in segment.first_seq..next_first {
-                let record = parse_record(bytes.get(at..).unwrap_or_default())
-                    .and_then(|record| in_sequence(record.entry, seq).map(|()| record))
-                    .map_err(|reason| corrupt(segment, at, reason))?;
-                if seq >= from {
-                    visit(record.entry)?;
-                }
-                at += record.size;
-            }
-            if at != bytes.len() {
-                return Err(corrupt(segment, at, "the next segment should begin here"));
-            }
-        }
-        Ok(())
+        read_segments(&*self.disk, &self.segments, from, self.next_seq, visit)
+    }
+
+    fn read_one(&self, seq: u64, visit: &mut dyn FnMut(Entry<'_>)) -> Result<(), Error> {
+        let end = self.next_seq.min(seq + 1);
+        read_segments(&*self.disk, &self.segments, seq, end, &mut |entry| {
+            visit(entry);
+            Ok(())
+        })
+    }
+
+    fn reader(&self) -> Box<dyn LogReader> {
+        Box::new(LocalReader {
+            disk: Arc::clone(&self.disk),
+            segments: self.segments.clone(),
+            next_seq: self.synced_next,
+        })
     }
 
     fn truncate_to(&mut self, next_seq: u64) -> Result<(), Error> {
@@ -233,6 +223,62 @@ impl Log for LocalLog {
         self.synced_next = self.synced_next.min(self.next_seq);
         Ok(())
     }
+}
+
+/// A look at the segments as they were at one time.
+struct LocalReader {
+    disk: Arc<dyn Disk>,
+    segments: Vec<Segment>,
+    next_seq: u64,
+}
+
+impl LogReader for LocalReader {
+    fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    fn read(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        read_segments(&*self.disk, &self.segments, from, self.next_seq, visit)
+    }
+}
+
+/// Gives `visit` the entries from `from` to before `next_seq`.
+fn read_segments(
+    disk: &dyn Disk,
+    segments: &[Segment],
+    from: u64,
+    next_seq: u64,
+    visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    for (idx, segment) in segments.iter().enumerate() {
+        let next_first = segments.get(idx + 1).map(|next| next.first_seq);
+        let end = next_first.map_or(next_seq, |first| first.min(next_seq));
+        if end <= from {
+            continue;
+        }
+        let bytes = disk
+            .read(&segment.name)
+            .map_err(Error::io("read", &segment.name))?;
+        check_header(segment, &bytes)?;
+        let mut at = SEGMENT_HEADER_SIZE;
+        for seq in segment.first_seq..end {
+            let record = parse_record(bytes.get(at..).unwrap_or_default())
+                .and_then(|record| in_sequence(record.entry, seq).map(|()| record))
+                .map_err(|reason| corrupt(segment, at, reason))?;
+            if seq >= from {
+                visit(record.entry)?;
+            }
+            at += record.size;
+        }
+        if next_first == Some(end) && at != bytes.len() {
+            return Err(corrupt(segment, at, "the next segment should begin here"));
+        }
+    }
+    Ok(())
 }
 
 fn list_segments(disk: &dyn Disk) -> Result<Vec<Segment>, Error> {

@@ -57,9 +57,34 @@ pub trait Log: Send {
         visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
     ) -> Result<(), Error>;
 
+    /// Gives `visit` the entry numbered `seq`, where the log still has it.
+    ///
+    /// # Errors
+    /// As `read`.
+    fn read_one(&self, seq: u64, visit: &mut dyn FnMut(Entry<'_>)) -> Result<(), Error>;
+
+    /// Reads what is durable now without keeping the log from its writer.
+    fn reader(&self) -> Box<dyn LogReader>;
+
     /// Drops every entry numbered `next_seq` or later, durably.
     ///
     /// # Errors
     /// When files cannot be changed; reopen the log.
     fn truncate_to(&mut self, next_seq: u64) -> Result<(), Error>;
+}
+
+/// The durable entries of a log at one time.
+pub trait LogReader: Send {
+    /// The number behind the last of them.
+    fn next_seq(&self) -> u64;
+
+    /// Gives `visit` every entry from number `from` on, in order.
+    ///
+    /// # Errors
+    /// As [`Log::read`].
+    fn read(
+        &self,
+        from: u64,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
 }

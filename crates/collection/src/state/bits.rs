@@ -7,6 +7,16 @@ pub(crate) struct Bits {
 }
 
 impl Bits {
+    /// The set that these words say.
+    pub(crate) fn from_words(words: Vec<u64>) -> Self {
+        Self { words }
+    }
+
+    /// Its words, 64 slots each.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// Whether `slot` is in.
     #[inline]
     pub(crate) fn has(&self, slot: u32) -> bool {

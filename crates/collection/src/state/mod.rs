@@ -5,14 +5,18 @@
 
 mod arena;
 mod bits;
+mod column;
+mod freeze;
+mod ids;
 mod payload_index;
+mod points;
 mod prepared;
+mod turns;
 mod versions;
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use vector::flat::Scan;
 use vector::{Hit, Metric};
 
 use crate::codec::write_payload;
@@ -23,6 +27,7 @@ use payload_index::PayloadIndex;
 use versions::Versions;
 
 pub(crate) use bits::Bits;
+pub(crate) use freeze::Blocks;
 pub(crate) use prepared::{Change, check, check_query, prepare};
 pub use versions::Version;
 
@@ -37,6 +42,9 @@ pub enum AsOf {
     Known(u64),
 }
 
+/// Slots of a block: rows and points of a whole one are written to a file once and never again.
+pub(crate) const BLOCK_SLOTS: usize = 4096;
+
 /// The applied log.
 pub(crate) struct State {
     metric: Metric,
@@ -46,6 +54,8 @@ pub(crate) struct State {
     text: TextIndex,
     payload: PayloadIndex,
     text_bytes: u64,
+    /// crc32 of the body of the last entry, where it was read back.
+    entry_crc: u32,
 }
 
 /// Memory that a thread keeps between searches.
@@ -53,7 +63,6 @@ pub(crate) struct State {
 struct Scratch {
     visible: Bits,
     allowed: Bits,
-    flat: vector::Scratch,
     text: TextScratch,
 }
 
@@ -72,12 +81,32 @@ impl State {
             text: TextIndex::default(),
             payload: PayloadIndex::default(),
             text_bytes: 0,
+            entry_crc: 0,
         }
     }
 
     /// The number of the last entry applied; 0 before the first.
     pub(crate) fn head_seq(&self) -> u64 {
         self.head_seq
+    }
+
+    /// The entry to apply next; the settings come again where nothing but they was applied.
+    pub(crate) fn next_seq(&self) -> u64 {
+        if self.head_seq == 0 {
+            0
+        } else {
+            self.head_seq + 1
+        }
+    }
+
+    /// Which entry this is the state after: its number and the checksum of its body.
+    pub(crate) fn entry(&self) -> (u64, u32) {
+        (self.head_seq, self.entry_crc)
+    }
+
+    /// The last entry's body has this checksum.
+    pub(crate) fn set_entry_crc(&mut self, crc: u32) {
+        self.entry_crc = crc;
     }
 
     /// Versions held, tombstones not counted.
@@ -122,29 +151,37 @@ impl State {
         self.head_seq = seq;
     }
 
-    /// The `k` nearest visible points that pass, nearest first, ties to the earlier arrival.
-    pub(crate) fn nearest(
+    /// Components of a vector.
+    pub(crate) fn dim(&self) -> usize {
+        self.arena.dim()
+    }
+
+    /// How vectors compare.
+    pub(crate) fn metric(&self) -> Metric {
+        self.metric
+    }
+
+    /// Whether the version counts.
+    #[inline]
+    pub(crate) fn is_visible(&self, slot: u32, as_of: &AsOf) -> bool {
+        self.versions.is_visible(slot, as_of)
+    }
+
+    /// Hands `look` the visible slots, ascending.
+    pub(crate) fn each_visible(
         &self,
-        query: &[f32],
-        k: usize,
         as_of: &AsOf,
-        filter: Option<&Filter>,
-    ) -> Vec<Hit> {
+        look: impl FnOnce(&mut dyn Iterator<Item = u32>),
+    ) {
         with_scratch(|scratch| {
-            let k = k.min(self.versions.len());
-            let mut scan = Scan::new(self.metric, query, k, &mut scratch.flat);
-            let row = |slot| self.arena.row(slot);
-            match filter {
-                Some(filter) => scan.slots(self.matching(as_of, filter).into_iter(), row),
-                None => {
-                    scan.slots(
-                        self.versions.visible(as_of, &mut scratch.visible).iter(),
-                        row,
-                    );
-                }
-            }
-            scan.finish()
-        })
+            let visible = self.versions.visible(as_of, &mut scratch.visible);
+            look(&mut visible.iter());
+        });
+    }
+
+    /// About which share of all versions counts; never less than do.
+    pub(crate) fn visible_share(&self, as_of: &AsOf) -> f64 {
+        self.versions.visible_share(as_of)
     }
 
     /// The `k` best visible texts that pass, best first, ties to the earlier arrival.
@@ -189,17 +226,19 @@ impl State {
         if let Some(filter) = filter
             && self.candidates(filter).is_some()
         {
-            let id = |slot: &u32| self.point(*slot).id.as_str();
-            let mut slots = self.matching(as_of, filter);
-            slots.retain(|slot| after.is_none_or(|after| id(slot) > after));
-            slots.sort_unstable_by(|a, b| id(a).cmp(id(b)));
-            slots.truncate(limit);
-            return slots;
+            let slots = self.matching(as_of, filter).into_iter();
+            let mut named: Vec<(Arc<Point>, u32)> = slots
+                .map(|slot| (self.point(slot), slot))
+                .filter(|(point, _)| after.is_none_or(|after| point.id.as_str() > after))
+                .collect();
+            named.sort_unstable_by(|a, b| a.0.id.cmp(&b.0.id));
+            named.truncate(limit);
+            return named.into_iter().map(|(_, slot)| slot).collect();
         }
         let slots = self.versions.ids_after(after);
         slots
             .filter_map(|owner| self.versions.find_owned(owner, as_of))
-            .filter(|&slot| filter.is_none_or(|filter| filter.matches(self.point(slot))))
+            .filter(|&slot| filter.is_none_or(|filter| filter.matches(&self.point(slot))))
             .take(limit)
             .collect()
     }
@@ -212,7 +251,7 @@ impl State {
         }
     }
 
-    pub(crate) fn point(&self, slot: u32) -> &Arc<Point> {
+    pub(crate) fn point(&self, slot: u32) -> Arc<Point> {
         self.versions.point(slot)
     }
 
@@ -230,7 +269,7 @@ impl State {
 
     /// The visible slots that pass, ascending. Starts from the rarest indexed condition where there
     /// is one, so that a selective filter costs what it finds.
-    fn matching(&self, as_of: &AsOf, filter: &Filter) -> Vec<u32> {
+    pub(crate) fn matching(&self, as_of: &AsOf, filter: &Filter) -> Vec<u32> {
         let passes = |slot: u32, skip: Option<usize>| {
             let must = filter.must.iter().enumerate();
             must.filter(|(at, _)| Some(*at) != skip)
@@ -270,7 +309,7 @@ impl State {
             let at = self.versions.event_at(slot);
             return gte.is_none_or(|gte| at >= gte) && lte.is_none_or(|lte| at <= lte);
         }
-        condition.holds(self.point(slot))
+        condition.holds(&self.point(slot))
     }
 
     /// A number that is equal for equal states: every version, interval, tombstone and float. The

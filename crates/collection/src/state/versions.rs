@@ -17,10 +17,13 @@
 //! as of `t` thus depends on the set of ops with `known_at <= t` and not on the order they came in,
 //! equal instants aside, where the later arrival wins. `Now` is `Seq(head)` is `Known(the end of time)`.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
+use super::column::Column;
+use super::ids::Ids;
+use super::points::Points;
+use super::turns::{Turn, Turns};
 use super::{AsOf, Bits};
 use crate::Point;
 
@@ -46,58 +49,59 @@ pub struct Version {
 /// All versions of all points.
 #[derive(Default)]
 pub(super) struct Versions {
-    ids: BTreeMap<Arc<str>, u32>,
-    /// By dense id, ordered by `(known_at, arrival)`.
-    turns: Vec<Vec<Turn>>,
+    pub(super) ids: Ids,
+    pub(super) turns: Turns,
     // By slot.
-    points: Vec<Arc<Point>>,
-    owners: Vec<u32>,
-    seq_from: Vec<u64>,
-    seq_to: Vec<u64>,
-    known_at: Vec<u64>,
-    known_to: Vec<u64>,
-    event_at: Vec<u64>,
-    live: Bits,
-    live_count: u64,
+    pub(super) points: Points,
+    pub(super) owners: Column<u32>,
+    pub(super) seq_from: Column<u64>,
+    pub(super) seq_to: Vec<u64>,
+    pub(super) known_at: Column<u64>,
+    pub(super) known_to: Vec<u64>,
+    pub(super) event_at: Column<u64>,
+    pub(super) live: Bits,
+    pub(super) live_count: u64,
+    pub(super) in_order: InOrder,
 }
 
-#[derive(Clone, Copy)]
-struct Turn {
-    known_at: u64,
-    seq: u64,
-    /// `None` is a tombstone.
-    slot: Option<u32>,
+/// Whether all knowledge came in the order in which it was learned.
+#[derive(Clone, Copy, Default)]
+pub(super) struct InOrder {
+    /// The greatest `known_at` so far.
+    pub latest: u64,
+    /// One came late.
+    pub is_broken: bool,
 }
 
 impl Versions {
     pub(super) fn len(&self) -> usize {
-        self.points.len()
+        self.seq_to.len()
     }
 
     pub(super) fn live_count(&self) -> u64 {
         self.live_count
     }
 
-    pub(super) fn point(&self, slot: u32) -> &Arc<Point> {
-        &self.points[slot as usize]
+    pub(super) fn point(&self, slot: u32) -> Arc<Point> {
+        self.points.get(slot)
     }
 
     pub(super) fn owner(&self, slot: u32) -> u32 {
-        self.owners[slot as usize]
+        self.owners.get(slot as usize)
     }
 
     pub(super) fn seq_from(&self, slot: u32) -> u64 {
-        self.seq_from[slot as usize]
+        self.seq_from.get(slot as usize)
     }
 
     pub(super) fn event_at(&self, slot: u32) -> u64 {
-        self.event_at[slot as usize]
+        self.event_at.get(slot as usize)
     }
 
     /// Stores a version and says its slot.
     pub(super) fn upsert(&mut self, seq: u64, point: Arc<Point>) -> u32 {
         let owner = self.owner_of(&point.id);
-        let slot = self.points.len() as u32;
+        let slot = self.len() as u32;
         self.owners.push(owner);
         self.seq_from.push(seq);
         self.seq_to.push(OPEN);
@@ -105,15 +109,10 @@ impl Versions {
         self.known_to.push(OPEN);
         self.event_at.push(point.event_at);
         let known_at = point.known_at;
+        self.in_order.is_broken |= known_at < self.in_order.latest;
+        self.in_order.latest = self.in_order.latest.max(known_at);
         self.points.push(point);
-        self.turn(
-            owner,
-            Turn {
-                known_at,
-                seq,
-                slot: Some(slot),
-            },
-        );
+        self.turn(owner, Turn::new(known_at, seq, Some(slot)));
         slot
     }
 
@@ -124,35 +123,26 @@ impl Versions {
     }
 
     pub(super) fn delete_owner(&mut self, seq: u64, owner: u32, known_at: u64) {
-        self.turn(
-            owner,
-            Turn {
-                known_at,
-                seq,
-                slot: None,
-            },
-        );
+        self.turn(owner, Turn::new(known_at, seq, None));
     }
 
     fn owner_of(&mut self, id: &str) -> u32 {
-        if let Some(&owner) = self.ids.get(id) {
-            return owner;
-        }
-        let owner = self.turns.len() as u32;
-        self.ids.insert(id.into(), owner);
-        self.turns.push(Vec::new());
-        owner
+        self.ids.get(id).unwrap_or_else(|| {
+            self.turns.push();
+            self.ids.insert(id)
+        })
     }
 
     fn turn(&mut self, owner: u32, turn: Turn) {
-        let turns = &mut self.turns[owner as usize];
+        let turns = self.turns.of_mut(owner);
         let at = turns.partition_point(|other| other.known_at <= turn.known_at);
-        let before = at.checked_sub(1).and_then(|at| turns[at].slot);
+        let before = at.checked_sub(1).and_then(|at| turns[at].slot());
         let after = turns.get(at).map(|next| next.known_at);
+        turns.insert(at, turn);
         if let Some(slot) = before {
             self.known_to[slot as usize] = turn.known_at;
         }
-        if let Some(slot) = turn.slot {
+        if let Some(slot) = turn.slot() {
             self.known_to[slot as usize] = after.unwrap_or(OPEN);
         }
         if after.is_none() {
@@ -161,14 +151,13 @@ impl Versions {
                 self.live.remove(slot);
                 self.live_count -= 1;
             }
-            if let Some(slot) = turn.slot {
+            if let Some(slot) = turn.slot() {
                 self.live.insert(slot);
                 self.live_count += 1;
             }
-        } else if let Some(slot) = turn.slot {
+        } else if let Some(slot) = turn.slot() {
             self.seq_to[slot as usize] = turn.seq;
         }
-        turns.insert(at, turn);
     }
 
     #[inline]
@@ -176,12 +165,25 @@ impl Versions {
         let at = slot as usize;
         match *as_of {
             AsOf::Now => self.live.has(slot),
-            AsOf::Seq(seq) => self.seq_from[at] <= seq && seq < self.seq_to[at],
+            AsOf::Seq(seq) => self.seq_from.get(at) <= seq && seq < self.seq_to[at],
             AsOf::Known(t) => {
                 let t = t.min(OPEN - 1);
-                self.known_at[at] <= t && t < self.known_to[at]
+                self.known_at.get(at) <= t && t < self.known_to[at]
             }
         }
+    }
+
+    /// About which share of all versions counts; never less than do.
+    pub(super) fn visible_share(&self, as_of: &AsOf) -> f64 {
+        let born = match *as_of {
+            AsOf::Now => self.live_count as usize,
+            AsOf::Seq(seq) => self.seq_from.partition_point(|from| from <= seq),
+            AsOf::Known(t) if !self.in_order.is_broken => {
+                self.known_at.partition_point(|from| from <= t)
+            }
+            AsOf::Known(_) => self.len(),
+        };
+        born as f64 / self.len().max(1) as f64
     }
 
     /// The visible slots; `scratch` is filled only where no ready set answers.
@@ -191,51 +193,42 @@ impl Versions {
             AsOf::Seq(seq) => (&self.seq_from, &self.seq_to, seq),
             AsOf::Known(t) => (&self.known_at, &self.known_to, t.min(OPEN - 1)),
         };
-        let (from, to) = (&from[..self.len()], &to[..self.len()]);
-        scratch.fill(self.len(), |slot| from[slot] <= at && at < to[slot]);
+        scratch.fill(self.len(), |slot| from.get(slot) <= at && at < to[slot]);
         scratch
     }
 
     /// The slot of `id` that is visible.
     pub(super) fn find(&self, id: &str, as_of: &AsOf) -> Option<u32> {
-        self.find_owned(*self.ids.get(id)?, as_of)
+        self.find_owned(self.ids.get(id)?, as_of)
     }
 
     pub(super) fn find_owned(&self, owner: u32, as_of: &AsOf) -> Option<u32> {
-        let turns = self.turns[owner as usize].iter().rev();
-        turns
-            .filter_map(|turn| turn.slot)
-            .find(|&slot| self.is_visible(slot, as_of))
+        let is_visible = |turn: &Turn| turn.slot().is_some_and(|slot| self.is_visible(slot, as_of));
+        self.turns.rfind(owner, is_visible)?.slot()
     }
 
     /// Ids after `after` in byte order, with their dense ids.
     pub(super) fn ids_after(&self, after: Option<&str>) -> impl Iterator<Item = u32> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        self.ids
-            .range::<str, _>((from, Bound::Unbounded))
-            .map(|(_, owner)| *owner)
+        self.ids.from(from).map(|(_, owner)| owner)
     }
 
     /// All slots of ids that start with `prefix`, ascending.
     pub(super) fn with_prefix(&self, prefix: &str) -> Vec<u32> {
-        let from = self
-            .ids
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
-        let owners = from
-            .take_while(|(id, _)| id.starts_with(prefix))
-            .map(|(_, owner)| *owner);
-        let turns = owners.flat_map(|owner| &self.turns[owner as usize]);
-        let mut slots: Vec<u32> = turns.filter_map(|turn| turn.slot).collect();
+        let from = self.ids.from(Bound::Included(prefix));
+        let owners = from.take_while(|(id, _)| id.starts_with(prefix));
+        let turns = owners.flat_map(|(_, owner)| self.turns.of(owner));
+        let mut slots: Vec<u32> = turns.filter_map(|turn| turn.slot()).collect();
         slots.sort_unstable();
         slots
     }
 
     /// The history of `id`, earliest knowledge first.
     pub(super) fn history(&self, id: &str) -> Vec<Version> {
-        let Some(&owner) = self.ids.get(id) else {
+        let Some(owner) = self.ids.get(id) else {
             return Vec::new();
         };
-        let turns = &self.turns[owner as usize];
+        let turns = self.turns.of(owner);
         let mut history = Vec::with_capacity(turns.len());
         let (mut known_to, mut seq_to) = (None, None::<u64>);
         for turn in turns.iter().rev() {
@@ -244,7 +237,7 @@ impl Versions {
                 seq_to: seq_to.map(|seq| seq.max(turn.seq)),
                 known_at: turn.known_at,
                 known_to,
-                point: turn.slot.map(|slot| Arc::clone(self.point(slot))),
+                point: turn.slot().map(|slot| self.point(slot)),
             });
             known_to = Some(turn.known_at);
             seq_to = Some(seq_to.map_or(turn.seq, |seq| seq.min(turn.seq)));
@@ -256,18 +249,18 @@ impl Versions {
     /// Calls `word` with all that is known of the intervals, in order of arrival and of ids.
     pub(super) fn digest(&self, mut word: impl FnMut(u64)) {
         for slot in 0..self.len() {
-            word(self.seq_from[slot]);
+            word(self.seq_from.get(slot));
             word(self.seq_to[slot]);
-            word(self.known_at[slot]);
+            word(self.known_at.get(slot));
             word(self.known_to[slot]);
-            word(u64::from(self.owners[slot]));
+            word(u64::from(self.owners.get(slot)));
         }
-        for owner in self.ids.values() {
-            word(u64::from(*owner));
-            for turn in &self.turns[*owner as usize] {
+        for (_, owner) in self.ids.from(Bound::Unbounded) {
+            word(u64::from(owner));
+            for turn in self.turns.of(owner) {
                 word(turn.known_at);
                 word(turn.seq);
-                word(turn.slot.map_or(OPEN, u64::from));
+                word(turn.slot().map_or(OPEN, u64::from));
             }
         }
     }

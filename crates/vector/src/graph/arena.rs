@@ -5,7 +5,9 @@
 //!                           \------------------------- links ------------------------/
 //! ```
 
-use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::piece::Piece;
 
 use crate::arch::{BLOCK, Codes, Line, prefetch_lines};
 use crate::code::{RowScale, read_signs, write_signs};
@@ -168,7 +170,7 @@ pub(crate) struct Arena {
     padded: usize,
     slot_lines: usize,
     count: usize,
-    pieces: Vec<Vec<Line>>,
+    pieces: Vec<Piece>,
 }
 
 impl Arena {
@@ -185,10 +187,10 @@ impl Arena {
 
     /// `count` slots in pieces that were written before; nothing when there are too few or their
     /// size is wrong.
-    pub fn restored(padded: usize, count: usize, pieces: Vec<Vec<Line>>) -> Option<Self> {
+    pub fn restored(padded: usize, count: usize, pieces: Vec<Piece>) -> Option<Self> {
         let arena = Self::new(padded);
-        let lines = PIECE_SLOTS * arena.slot_lines;
-        let is_whole = pieces.iter().all(|piece| piece.len() == lines);
+        let bytes = PIECE_SLOTS * arena.slot_bytes();
+        let is_whole = pieces.iter().all(|piece| piece.bytes().len() == bytes);
         (is_whole && pieces.len() == count.div_ceil(PIECE_SLOTS)).then_some(Self {
             count,
             pieces,
@@ -197,8 +199,8 @@ impl Arena {
     }
 
     /// The pieces as they lie.
-    pub fn pieces(&self) -> impl Iterator<Item = &[Line]> {
-        self.pieces.iter().map(Vec::as_slice)
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.iter().map(Piece::bytes)
     }
 
     /// Slots there are.
@@ -208,6 +210,7 @@ impl Arena {
     }
 
     /// Bytes of one slot.
+    #[inline(always)]
     pub fn slot_bytes(&self) -> usize {
         self.slot_lines * 64
     }
@@ -223,8 +226,7 @@ impl Arena {
         let slot = u32::try_from(self.count).expect("fewer slots than the beam can number");
         if self.count.is_multiple_of(PIECE_SLOTS) {
             let lines = PIECE_SLOTS * self.slot_lines;
-            let piece = Line::new_vec_zeroed(lines).expect("memory for one more piece");
-            self.pieces.push(piece);
+            self.pieces.push(Piece::zeroed(lines));
         }
         self.count += 1;
         slot
@@ -246,14 +248,15 @@ impl Arena {
     /// All of a slot.
     #[inline(always)]
     pub fn bytes(&self, slot: u32) -> &[u8] {
-        let at = slot as usize % PIECE_SLOTS * self.slot_lines;
-        self.pieces[slot as usize / PIECE_SLOTS][at..at + self.slot_lines].as_bytes()
+        let at = slot as usize % PIECE_SLOTS * self.slot_bytes();
+        &self.pieces[slot as usize / PIECE_SLOTS].bytes()[at..at + self.slot_bytes()]
     }
 
     #[inline]
     fn bytes_mut(&mut self, slot: u32) -> &mut [u8] {
-        let at = slot as usize % PIECE_SLOTS * self.slot_lines;
-        self.pieces[slot as usize / PIECE_SLOTS][at..at + self.slot_lines].as_mut_bytes()
+        let bytes = self.slot_bytes();
+        let at = slot as usize % PIECE_SLOTS * bytes;
+        &mut self.pieces[slot as usize / PIECE_SLOTS].bytes_mut()[at..at + bytes]
     }
 
     /// The vertex at `slot`.

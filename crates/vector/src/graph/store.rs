@@ -2,11 +2,12 @@
 //! they lie. `docs/formats/graph.md` has the byte map.
 
 use crate::Metric;
-use crate::arch::{Kernels, Line};
+use crate::arch::Kernels;
 
 use super::arena::Arena;
 use super::frame::Frame;
 use super::marks::Marks;
+use super::piece::Piece;
 use super::pivots::Pivots;
 use super::{Graph, Settings};
 
@@ -66,7 +67,7 @@ impl Graph {
     }
 
     /// The slots as they lie, piece by piece; what is behind the last slot of the last is zero.
-    pub fn pieces(&self) -> impl Iterator<Item = &[Line]> {
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         self.arena.pieces()
     }
 
@@ -75,7 +76,7 @@ impl Graph {
     /// # Errors
     /// `BadGraph` when the head is not one or does not fit the pieces: build it anew. Neither holds
     /// a checksum; what was read back is checked by whoever wrote it.
-    pub fn open(head: &[u8], pieces: Vec<Vec<Line>>) -> Result<Self, BadGraph> {
+    pub fn open(head: &[u8], pieces: Vec<Piece>) -> Result<Self, BadGraph> {
         let damaged = BadGraph::Damaged;
         if head.len() < FIXED || &head[..8] != MAGIC || word(head, 8) != VERSION {
             return Err(BadGraph::Unknown);

@@ -381,8 +381,9 @@ fn a_graph_is_its_bytes() {
     let mut twin = Twin::new(Metric::L2, dim, &rows[..4_600 * dim], &Alone);
     twin.delete(&(0..900).collect::<Vec<_>>(), &Alone);
     let (head, pieces) = (twin.graph.head(), twin.graph.pieces());
-    let pieces: Vec<Vec<_>> = pieces.map(<[_]>::to_vec).collect();
-    let mut opened = Graph::open(&head, pieces.clone()).expect("what was written");
+    let pieces: Vec<Vec<u8>> = pieces.map(<[_]>::to_vec).collect();
+    let copies = |pieces: &[Vec<u8>]| pieces.iter().map(|piece| Piece::copied(piece)).collect();
+    let mut opened = Graph::open(&head, copies(&pieces)).expect("what was written");
     assert!(opened.head() == head && opened.len() == twin.graph.len());
     let mut scratch = WalkScratch::default();
     for query in rows.chunks(dim).step_by(400) {
@@ -394,7 +395,7 @@ fn a_graph_is_its_bytes() {
     assert_eq!(opened.insert(more, &Alone), twin.graph.insert(more, &Alone));
     assert!(bytes(&opened) == bytes(&twin.graph) && opened.head() == twin.graph.head());
 
-    let open = |head: &[u8], pieces: &[Vec<_>]| Graph::open(head, pieces.to_vec()).err();
+    let open = |head: &[u8], pieces: &[Vec<u8>]| Graph::open(head, copies(pieces)).err();
     assert_eq!(open(&head[..60], &pieces), Some(BadGraph::Unknown));
     assert!(matches!(
         open(&head[..head.len() - 4], &pieces),
@@ -415,14 +416,16 @@ fn damaged_links_are_passed_over() {
     let dim = 64;
     let rows = clustered(&mut Rng::new(15), 1_000, dim);
     let twin = Twin::new(Metric::L2, dim, &rows, &Alone);
-    let mut pieces: Vec<Vec<_>> = twin.graph.pieces().map(<[_]>::to_vec).collect();
+    let mut pieces = twin.graph.pieces().map(<[u8]>::to_vec);
+    let mut piece = pieces.next().expect("a thousand slots");
     let mut rng = Rng::new(1);
-    for line in &mut pieces[0][..1_000 * twin.graph.slot_bytes() / 64] {
+    for line in piece[..1_000 * twin.graph.slot_bytes()].chunks_mut(64) {
         if rng.chance(0.1) {
-            line.0[rng.below(64) as usize] = rng.next_u64() as u8;
+            line[rng.below(64) as usize] = rng.next_u64() as u8;
         }
     }
-    let graph = Graph::open(&twin.graph.head(), pieces).expect("only slots are damaged");
+    let graph = Graph::open(&twin.graph.head(), vec![Piece::copied(&piece)])
+        .expect("only slots are damaged");
     let mut scratch = WalkScratch::default();
     for query in rows.chunks(dim) {
         let hits = graph.search(query, 10, 30, |_| true, &mut scratch);

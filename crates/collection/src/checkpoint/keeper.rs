@@ -1,0 +1,209 @@
+//! The thread that writes checkpoints, from the log and the last checkpoint, and so beside writers and readers of the
+//! live state: it takes no lock of theirs while it works.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+
+use super::Checkpoint;
+use crate::Error;
+use crate::commit::Committer;
+use crate::disk::Disk;
+use crate::log::Entry;
+use crate::state::State;
+
+/// When checkpoints are written, and what became of them.
+#[derive(Default)]
+pub(crate) struct Keeper {
+    shared: Mutex<Shared>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// Bytes of the log now, and those that the last checkpoint, or the last attempt, saw.
+    log_bytes: u64,
+    seen_bytes: u64,
+    /// A checkpoint is made when the log has grown by this much.
+    every_bytes: u64,
+    asked: u64,
+    answered: u64,
+    failure: Option<String>,
+    /// Bytes of a file are not those that were written.
+    damage: Option<Arc<str>>,
+    /// Nothing that was opened is left to be verified.
+    verified: bool,
+    seq: u64,
+    closing: bool,
+    ended: bool,
+}
+
+type Apply = dyn Fn(&mut State, Entry<'_>) -> Result<(), Error> + Send;
+
+/// What the thread works with.
+pub(crate) struct Work {
+    pub disk: Arc<dyn Disk>,
+    pub state: Arc<RwLock<State>>,
+    pub committer: Arc<Committer>,
+    /// Applies an entry to a state.
+    pub apply: Box<Apply>,
+    /// A state before any entry.
+    pub empty: Box<dyn Fn() -> State + Send>,
+}
+
+impl Keeper {
+    /// Writes one whenever the log has grown by `every_bytes`; the last one saw entry `seq` and the log at `seen_bytes`.
+    pub(crate) fn new(every_bytes: u64, seq: u64, seen_bytes: u64) -> Self {
+        Self {
+            shared: Mutex::new(Shared {
+                every_bytes,
+                seq,
+                seen_bytes,
+                log_bytes: seen_bytes,
+                ..Shared::default()
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The log has `bytes` now.
+    pub(crate) fn grown(&self, bytes: u64) {
+        let mut shared = self.lock();
+        shared.log_bytes = bytes;
+        if shared.is_due() {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Asks for a checkpoint of everything applied and waits for it.
+    ///
+    /// # Errors
+    /// Why it could not be written.
+    pub(crate) fn ask(&self) -> Result<u64, String> {
+        let mut shared = self.lock();
+        shared.asked += 1;
+        let mine = shared.asked;
+        self.changed.notify_all();
+        let waiting = |shared: &mut Shared| shared.answered < mine && !shared.ended;
+        let shared = self.changed.wait_while(shared, waiting);
+        let shared = shared.unwrap_or_else(PoisonError::into_inner);
+        match &shared.failure {
+            _ if shared.answered < mine => Err("the thread that writes checkpoints ended".into()),
+            Some(failure) => Err(failure.clone()),
+            None => Ok(shared.seq),
+        }
+    }
+
+    /// The entry of the last checkpoint, and why the last attempt failed.
+    pub(crate) fn outcome(&self) -> (u64, Option<String>) {
+        let shared = self.lock();
+        (shared.seq, shared.failure.clone())
+    }
+
+    /// Which file is damaged.
+    pub(crate) fn damage(&self) -> Option<Arc<str>> {
+        self.lock().damage.clone()
+    }
+
+    /// Whether what was opened was verified.
+    pub(crate) fn is_verified(&self) -> bool {
+        let shared = self.lock();
+        shared.verified || shared.ended
+    }
+
+    /// Ends the thread after what it is at.
+    pub(crate) fn close(&self) {
+        self.lock().closing = true;
+        self.changed.notify_all();
+    }
+
+    /// The body of the thread. `opened` is what the collection was opened from.
+    pub(crate) fn run(&self, work: &Work, opened: Option<Checkpoint>) {
+        let _ended = Ended(self);
+        let mut last = opened;
+        if let Some(Err(error)) = last.as_mut().map(|last| last.verify(&*work.disk)) {
+            self.lock().damage = Some(error.to_string().into());
+            return;
+        }
+        self.lock().verified = true;
+        while let Some(asked) = self.next() {
+            let log_bytes = self.lock().log_bytes;
+            let outcome = advance(work, &mut last);
+            let mut shared = self.lock();
+            shared.seen_bytes = log_bytes;
+            shared.answered = asked;
+            match outcome {
+                Ok(seq) => (shared.seq, shared.failure) = (seq, None),
+                Err(error) => shared.failure = Some(error.to_string()),
+            }
+            self.changed.notify_all();
+        }
+    }
+
+    /// Waits until one is due or asked for, and says how many were asked for.
+    fn next(&self) -> Option<u64> {
+        let idle = |shared: &mut Shared| {
+            !shared.closing && shared.asked == shared.answered && !shared.is_due()
+        };
+        let shared = self.changed.wait_while(self.lock(), idle);
+        let shared = shared.unwrap_or_else(PoisonError::into_inner);
+        let is_wanted = shared.asked > shared.answered || !shared.closing;
+        is_wanted.then_some(shared.asked)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    fn is_due(&self) -> bool {
+        self.log_bytes - self.seen_bytes.min(self.log_bytes)
+            >= self.every_bytes.max(self.log_bytes / 16)
+    }
+}
+
+/// Makes the next checkpoint from the last one and the log.
+fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
+    work.committer.sync()?;
+    let mut next = match last.take() {
+        Some(last) => last,
+        None => Checkpoint::none((work.empty)()),
+    };
+    let log = work.committer.log_reader();
+    let from = next.state.next_seq();
+    log.read(from, &mut |entry| (work.apply)(&mut next.state, entry))?;
+    next.write(&*work.disk)?;
+    let seq = next.state.head_seq();
+    // What it took to get here lies in files now.
+    let written = super::latest(&*work.disk, &mut Vec::new())?;
+    if let Some(written) = &written {
+        map_blocks(work, written)?;
+    }
+    *last = written;
+    Ok(seq)
+}
+
+/// Lets go of the memory of blocks that lie in files now.
+fn map_blocks(work: &Work, written: &Checkpoint) -> Result<(), Error> {
+    loop {
+        let mapped = {
+            let state = work.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.mapped_blocks()
+        };
+        let Some(blocks) = written.blocks_from(&*work.disk, mapped)? else {
+            return Ok(());
+        };
+        let mut state = work.state.write().unwrap_or_else(PoisonError::into_inner);
+        let old = state.map_blocks(blocks);
+        drop(state);
+        drop(old);
+    }
+}
+
+struct Ended<'a>(&'a Keeper);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.lock().ended = true;
+        self.0.changed.notify_all();
+    }
+}

@@ -1,0 +1,205 @@
+//! What the log came to, in files that are searched where they lie, so that opening reads neither the whole
+//! log nor the whole state. Derived: without them, or with damaged ones, the log alone gives the same answers.
+//!
+//! ```text
+//! 00000000000000051200.tables   the state as of entry 51,200, but for the blocks, which it names
+//! 0000000000.blocks             rows and points of the slots 0 to 65,535, written once
+//! 0000000016.blocks             those of the next blocks
+//! graph                         the graph over the rows that were linked when it was written
+//! ```
+
+mod keeper;
+mod sections;
+
+pub(crate) use keeper::{Keeper, Work};
+pub(crate) use sections::{Kind, Sections, Writer};
+
+use sections::TEMP_SUFFIX;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian as le};
+
+use crate::Error;
+use crate::disk::Disk;
+use crate::state::{Blocks, State};
+
+const TABLES_SUFFIX: &str = ".tables";
+const BLOCKS_SUFFIX: &str = ".blocks";
+/// What was found damaged keeps its bytes under this ending, for whoever wants to know what happened.
+const BAD_SUFFIX: &str = ".bad";
+/// Section of the tables: the files of blocks that belong to them.
+const FILES: u32 = 100;
+/// Sections that are read where they lie and when they are asked for; the others are verified at the start.
+const LAZY: std::ops::RangeInclusive<u32> = 200..=299;
+
+/// A file of blocks, as the tables name it.
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct BlocksFile {
+    first: le::U32,
+    count: le::U32,
+}
+
+/// A checkpoint on disk.
+pub(crate) struct Checkpoint {
+    pub state: State,
+    files: Vec<BlocksFile>,
+    /// What was not verified yet.
+    unverified: Vec<Sections>,
+}
+
+fn tables_name(seq: u64) -> String {
+    format!("{seq:020}{TABLES_SUFFIX}")
+}
+
+fn blocks_name(first: u32) -> String {
+    format!("{first:010}{BLOCKS_SUFFIX}")
+}
+
+/// The newest checkpoint that can be read; why others could not goes to `set_aside`, and they go out of the way.
+///
+/// # Errors
+/// `Newer` or `Io`.
+pub(crate) fn latest(
+    disk: &dyn Disk,
+    set_aside: &mut Vec<String>,
+) -> Result<Option<Checkpoint>, Error> {
+    for seq in seqs(disk)?.into_iter().rev() {
+        let name = tables_name(seq);
+        match open(disk, &name) {
+            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Err(error @ Error::Corrupt { .. }) => {
+                set_aside.push(error.to_string());
+                put_aside(disk, &name)?;
+            }
+            Err(Error::Io { file, source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                set_aside.push(format!("{name} names {file}, which is not there"));
+                put_aside(disk, &name)?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+/// Entries at which there are checkpoints, ascending.
+fn seqs(disk: &dyn Disk) -> Result<Vec<u64>, Error> {
+    let names = disk
+        .list()
+        .map_err(Error::io("list", "the collection's folder"))?;
+    let seqs = names.iter().filter_map(|name| {
+        let seq = name.strip_suffix(TABLES_SUFFIX)?.parse().ok()?;
+        (*name == tables_name(seq)).then_some(seq)
+    });
+    let mut seqs: Vec<u64> = seqs.collect();
+    seqs.sort_unstable();
+    Ok(seqs)
+}
+
+/// Keeps a file's bytes and takes its name away.
+pub(crate) fn put_aside(disk: &dyn Disk, name: &str) -> Result<(), Error> {
+    disk.rename(name, &format!("{name}{BAD_SUFFIX}"))
+        .map_err(Error::io("rename", name))
+}
+
+fn open(disk: &dyn Disk, name: &str) -> Result<Checkpoint, Error> {
+    let tables = Sections::open(disk, Kind::Tables, name)?;
+    tables.verify(|kind| !LAZY.contains(&kind))?;
+    let files = tables.one(FILES)?;
+    let files = <[BlocksFile]>::ref_from_bytes(&files)
+        .map_err(|_| tables.corrupt(0, "the list of files is not whole"))?
+        .to_vec();
+    let (mut blocks, mut unverified, mut next) = (Vec::new(), vec![tables.clone()], 0);
+    for file in &files {
+        let sections = Sections::open(disk, Kind::Blocks, &blocks_name(file.first.get()))?;
+        let found = Blocks::open(&sections)?;
+        if found.len() != file.count.get() as usize || file.first.get() != next {
+            return Err(sections.corrupt(0, "these are not the blocks that the tables name"));
+        }
+        next += file.count.get();
+        unverified.push(sections);
+        blocks.push(found);
+    }
+    Ok(Checkpoint {
+        state: State::thaw(&tables, blocks)?,
+        files,
+        unverified,
+    })
+}
+
+impl Checkpoint {
+    /// One of a state that is in no file yet.
+    pub(crate) fn none(state: State) -> Self {
+        Self {
+            state,
+            files: Vec::new(),
+            unverified: Vec::new(),
+        }
+    }
+
+    /// Reads all that was not verified when it was opened; a file that does not match goes out of the way, so that the
+    /// next opening does without.
+    ///
+    /// # Errors
+    /// `Corrupt` for the first file that does not match.
+    pub(crate) fn verify(&mut self, disk: &dyn Disk) -> Result<(), Error> {
+        for file in std::mem::take(&mut self.unverified) {
+            if let Err(error) = file.verify(|_| true) {
+                put_aside(disk, file.name())?;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the state as it is now; earlier checkpoints but the last one go.
+    ///
+    /// # Errors
+    /// `Io`; the checkpoints that were there still are.
+    pub(crate) fn write(&mut self, disk: &dyn Disk) -> Result<(), Error> {
+        let written = self.files.iter().map(|file| file.count.get()).sum::<u32>();
+        let whole = self.state.whole_blocks() as u32;
+        if whole > written {
+            let name = blocks_name(written);
+            let mut file = Writer::create(disk, Kind::Blocks, &name)?;
+            for at in written..whole {
+                self.state.freeze_block(at as usize, &mut file)?;
+            }
+            file.publish(&name)?;
+            self.files.push(BlocksFile {
+                first: written.into(),
+                count: (whole - written).into(),
+            });
+        }
+        let name = tables_name(self.state.head_seq());
+        let mut file = Writer::create(disk, Kind::Tables, &name)?;
+        file.section(FILES, self.files.as_bytes())?;
+        self.state.freeze_tables(&mut file)?;
+        file.publish(&name)?;
+        remove_old(disk)
+    }
+
+    /// The blocks from `first` on, where a file begins there.
+    fn blocks_from(&self, disk: &dyn Disk, first: usize) -> Result<Option<Blocks>, Error> {
+        let begins = |file: &&BlocksFile| file.first.get() as usize == first;
+        let Some(file) = self.files.iter().find(begins) else {
+            return Ok(None);
+        };
+        let sections = Sections::open(disk, Kind::Blocks, &blocks_name(file.first.get()))?;
+        Blocks::open(&sections).map(Some)
+    }
+}
+
+/// Removes checkpoints but the last two, and files that were never finished.
+fn remove_old(disk: &dyn Disk) -> Result<(), Error> {
+    let seqs = seqs(disk)?;
+    let old = seqs.iter().rev().skip(2).map(|&seq| tables_name(seq));
+    let names = disk
+        .list()
+        .map_err(Error::io("list", "the collection's folder"))?;
+    let unfinished = names.into_iter().filter(|name| name.ends_with(TEMP_SUFFIX));
+    for name in old.chain(unfinished) {
+        disk.remove(&name).map_err(Error::io("remove", &name))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The graph as a file, searched where it lies: pages that the linker changes become this process's own, and the file
+//! stays what it was. Byte map: `docs/formats/checkpoint.md`.
+
+use vector::graph::{Graph, Piece};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian as le};
+
+use super::{BATCH_SLOTS, Linked};
+use crate::Error;
+use crate::checkpoint::{Kind, Sections, Writer, put_aside};
+use crate::disk::Disk;
+use crate::state::State;
+
+const NAME: &str = "graph";
+const HEAD: u32 = 1;
+const GRAPH_HEAD: u32 = 2;
+const VERSIONS: u32 = 3;
+const PIECE: u32 = 4;
+
+/// Which rows the graph has.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+pub(super) struct Head {
+    linked: le::U32,
+    /// crc32 of the whole row of the last version linked: a graph of other rows does not fit.
+    row_crc: le::U32,
+    /// The entry of that version.
+    seq: le::U64,
+}
+
+impl Head {
+    /// Of a graph that has the first `linked` rows.
+    pub fn of(state: &State, linked: u32) -> Self {
+        let last = linked - 1;
+        Self {
+            linked: linked.into(),
+            row_crc: crc32fast::hash(state.row(last).as_bytes()).into(),
+            seq: state.seq_from(last).into(),
+        }
+    }
+}
+
+/// The graph's file, its slots not verified yet.
+pub(crate) struct Opened {
+    pub linked: Linked,
+    file: Sections,
+}
+
+/// Opens the graph if there is one that fits the state; one that does not goes out of the way, and why to `set_aside`.
+///
+/// # Errors
+/// `Newer` or `Io`.
+pub(crate) fn open(
+    disk: &dyn Disk,
+    state: &State,
+    set_aside: &mut Vec<String>,
+) -> Result<Option<Opened>, Error> {
+    match read(disk, state) {
+        Ok(opened) => Ok(Some(opened)),
+        Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error @ Error::Corrupt { .. }) => {
+            set_aside.push(error.to_string());
+            put_aside(disk, NAME)?;
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn read(disk: &dyn Disk, state: &State) -> Result<Opened, Error> {
+    let file = Sections::open(disk, Kind::Graph, NAME)?;
+    file.verify(|kind| kind != PIECE)?;
+    let misfit = |reason: &str| file.corrupt(0, reason);
+    let said = file.one(HEAD)?;
+    let said = Head::ref_from_bytes(&said).map_err(|_| misfit("the bytes of the head"))?;
+    let count = said.linked.get();
+    let is_possible = count.is_multiple_of(BATCH_SLOTS) && count > 0;
+    if !is_possible || u64::from(count) > state.version_count() {
+        return Err(misfit("it links rows that are not there"));
+    }
+    if said.as_bytes() != Head::of(state, count).as_bytes() {
+        return Err(misfit("it is the graph of other rows"));
+    }
+    let pieces: Result<Vec<Piece>, Error> = file
+        .places(PIECE)
+        .map(|(offset, len)| {
+            let piece = disk.map_private(NAME, offset, len);
+            piece.map_err(Error::io("map", NAME))
+        })
+        .collect();
+    let graph = Graph::open(&file.one(GRAPH_HEAD)?, pieces?);
+    let graph = graph.map_err(|error| misfit(&error.to_string()))?;
+    let versions: Vec<u32> = file
+        .one(VERSIONS)?
+        .chunks_exact(4)
+        .map(|slot| u32::from_le_bytes(slot.try_into().expect("four bytes")))
+        .collect();
+    let frame = graph.frame();
+    let fits = frame.dim() == state.dim() && frame.metric() == state.metric();
+    if !fits || versions.len() != graph.slots() {
+        return Err(misfit("dimension, metric or number of slots"));
+    }
+    let linked = Linked {
+        graph,
+        versions,
+        count,
+    };
+    Ok(Opened { linked, file })
+}
+
+impl Opened {
+    /// The graph, and what is left to verify.
+    pub(crate) fn split(self) -> (Linked, Sections) {
+        (self.linked, self.file)
+    }
+}
+
+/// Whether the slots are what was written; a file that is not goes out of the way.
+///
+/// # Errors
+/// `Io` when it cannot be renamed.
+pub(super) fn verify(file: &Sections, disk: &dyn Disk) -> Result<bool, Error> {
+    let is_whole = file.verify(|kind| kind == PIECE).is_ok();
+    if !is_whole {
+        put_aside(disk, NAME)?;
+    }
+    Ok(is_whole)
+}
+
+/// Writes the graph, whose rows are durable.
+///
+/// # Errors
+/// `Io`; the graph that was there still is.
+pub(super) fn write(disk: &dyn Disk, linked: &Linked, head: &Head) -> Result<(), Error> {
+    let mut file = Writer::create(disk, Kind::Graph, NAME)?;
+    file.section(HEAD, head.as_bytes())?;
+    file.section(GRAPH_HEAD, &linked.graph.head())?;
+    file.section(VERSIONS, linked.versions.as_bytes())?;
+    for piece in linked.graph.pieces() {
+        file.section(PIECE, piece)?;
+    }
+    file.publish(NAME)
+}

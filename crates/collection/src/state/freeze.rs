@@ -1,0 +1,283 @@
+//! The state as sections of files, and from them again. Byte map: `docs/formats/checkpoint.md`.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use vector::Metric;
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian as le};
+
+use super::arena::Arena;
+use super::bits::Bits;
+use super::column::Column;
+use super::ids::Ids;
+use super::payload_index::PayloadIndex;
+use super::points::{self, Block, Points};
+use super::turns::Turns;
+use super::versions::{InOrder, Versions};
+use super::{BLOCK_SLOTS, State};
+use crate::Error;
+use crate::checkpoint::{Sections, Writer};
+use crate::text::{TextIndex, analyse};
+
+const HEAD: u32 = 1;
+const SEQ_FROM: u32 = 2;
+const SEQ_TO: u32 = 3;
+const KNOWN_AT: u32 = 4;
+const KNOWN_TO: u32 = 5;
+const EVENT_AT: u32 = 6;
+const OWNERS: u32 = 7;
+const LIVE: u32 = 8;
+const IDS: u32 = 9;
+const TURN_ENDS: u32 = 10;
+const TURNS: u32 = 11;
+/// Also in files of blocks, where there is one of each a block.
+const ROWS: u32 = 12;
+const POINT_ENDS: u32 = 13;
+const POINTS: u32 = 14;
+
+/// What the tables begin with.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
+#[repr(C)]
+struct Head {
+    seq: le::U64,
+    dim: le::U32,
+    /// 1 squared Euclidean, 2 inner product, 3 cosine.
+    metric: le::U32,
+    versions: le::U64,
+    live: le::U64,
+    known_latest: le::U64,
+    is_known_out_of_order: le::U32,
+    zero: le::U32,
+    text_bytes: le::U64,
+    /// crc32 of the body of entry `seq`.
+    entry_crc: le::U32,
+    zero_2: le::U32,
+}
+
+/// Whole blocks of a file.
+pub(crate) struct Blocks {
+    rows: Vec<Bytes>,
+    points: Vec<Block>,
+}
+
+impl Blocks {
+    /// The blocks that a file has.
+    ///
+    /// # Errors
+    /// `Corrupt` when a block is not whole.
+    pub(crate) fn open(file: &Sections) -> Result<Self, Error> {
+        let ends_and_points = file.all(POINT_ENDS).zip(file.all(POINTS));
+        let points: Option<Vec<Block>> = ends_and_points
+            .map(|(ends, points)| Block::open(ends, points))
+            .collect();
+        let (rows, points) = (
+            file.all(ROWS).collect::<Vec<_>>(),
+            points.unwrap_or_default(),
+        );
+        if rows.is_empty() || rows.len() != points.len() {
+            return Err(file.corrupt(0, "a block is not whole"));
+        }
+        Ok(Self { rows, points })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+impl State {
+    /// Blocks of slots that are all taken.
+    pub(crate) fn whole_blocks(&self) -> usize {
+        self.versions.len() / BLOCK_SLOTS
+    }
+
+    /// Writes rows and points of a whole block.
+    pub(crate) fn freeze_block(&self, at: usize, file: &mut Writer<'_>) -> Result<(), Error> {
+        self.freeze_slots(
+            (at * BLOCK_SLOTS) as u32..((at + 1) * BLOCK_SLOTS) as u32,
+            file,
+        )
+    }
+
+    /// Writes everything but whole blocks.
+    pub(crate) fn freeze_tables(&self, file: &mut Writer<'_>) -> Result<(), Error> {
+        let versions = &self.versions;
+        let head = Head {
+            seq: self.head_seq.into(),
+            dim: (self.dim() as u32).into(),
+            metric: metric_number(self.metric).into(),
+            versions: (versions.len() as u64).into(),
+            live: versions.live_count.into(),
+            known_latest: versions.in_order.latest.into(),
+            is_known_out_of_order: u32::from(versions.in_order.is_broken).into(),
+            zero: 0.into(),
+            text_bytes: self.text_bytes.into(),
+            entry_crc: self.entry_crc.into(),
+            zero_2: 0.into(),
+        };
+        file.section(HEAD, head.as_bytes())?;
+        file.section_of(SEQ_FROM, versions.seq_from.parts())?;
+        file.section(SEQ_TO, versions.seq_to.as_bytes())?;
+        file.section_of(KNOWN_AT, versions.known_at.parts())?;
+        file.section(KNOWN_TO, versions.known_to.as_bytes())?;
+        file.section_of(EVENT_AT, versions.event_at.parts())?;
+        file.section_of(OWNERS, versions.owners.parts())?;
+        file.section(LIVE, versions.live.words().as_bytes())?;
+        file.section(IDS, &versions.ids.freeze())?;
+        let (ends, turns) = versions.turns.freeze();
+        file.section(TURN_ENDS, &ends)?;
+        file.section(TURNS, &turns)?;
+        let rest = self.whole_blocks() * BLOCK_SLOTS..versions.len();
+        self.freeze_slots(rest.start as u32..rest.end as u32, file)
+    }
+
+    fn freeze_slots(
+        &self,
+        slots: std::ops::Range<u32>,
+        file: &mut Writer<'_>,
+    ) -> Result<(), Error> {
+        file.section(ROWS, self.arena.rows(slots.clone()))?;
+        let (ends, points) = points::freeze(&self.versions.points, slots);
+        file.section(POINT_ENDS, &ends)?;
+        file.section(POINTS, &points)
+    }
+
+    /// The state that tables and blocks say. The sections of the tables were verified.
+    ///
+    /// # Errors
+    /// `Corrupt` when they do not fit each other.
+    pub(crate) fn thaw(tables: &Sections, blocks: Vec<Blocks>) -> Result<Self, Error> {
+        let misfit = |what: &str| tables.corrupt(0, &format!("{what} do not fit"));
+        let head = tables.one(HEAD)?;
+        let head = Head::ref_from_bytes(&head).map_err(|_| misfit("the bytes of the head"))?;
+        let versions = thaw_versions(tables, head)?;
+        let (mut rows, mut whole) = (Vec::new(), Vec::new());
+        for blocks in blocks {
+            rows.extend(blocks.rows);
+            whole.extend(blocks.points);
+        }
+        let mut tail = Vec::new();
+        let (ends, points) = (tables.one(POINT_ENDS)?, tables.one(POINTS)?);
+        let mut from = 0;
+        for end in ends.chunks_exact(8) {
+            let end = u64::from_le_bytes(end.try_into().expect("eight bytes")) as usize;
+            let point = points.get(from..end).map(crate::codec::read_point);
+            let Some(Ok(point)) = point else {
+                return Err(misfit("points"));
+            };
+            tail.push(Arc::new(point));
+            from = end;
+        }
+        let dim = head.dim.get() as usize;
+        let floats: Vec<f32> = tables
+            .one(ROWS)?
+            .chunks_exact(4)
+            .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
+            .collect();
+        let is_whole = dim > 0 && floats.len() == tail.len() * dim;
+        let arena = is_whole.then(|| Arena::open(dim, rows, &floats)).flatten();
+        let mut state = Self {
+            metric: metric(head.metric.get()).ok_or_else(|| misfit("the metric"))?,
+            head_seq: head.seq.get(),
+            versions: Versions {
+                points: Points::open(whole, tail),
+                ..versions
+            },
+            arena: arena.ok_or_else(|| misfit("rows"))?,
+            text: TextIndex::default(),
+            payload: PayloadIndex::default(),
+            text_bytes: head.text_bytes.get(),
+            entry_crc: head.entry_crc.get(),
+        };
+        if state.versions.points.len() != state.versions.len() {
+            return Err(misfit("points and versions"));
+        }
+        state.index_again();
+        Ok(state)
+    }
+
+    /// Makes the indexes over texts and payloads from the points.
+    fn index_again(&mut self) {
+        for slot in 0..self.versions.len() as u32 {
+            let point = self.point(slot);
+            self.text.push(&analyse(&point.text));
+            self.payload.push(slot, &point.payload);
+        }
+    }
+
+    /// Puts the next blocks of a file in the place of what memory has of the same slots; what that was comes back, to be
+    /// dropped where nobody waits.
+    pub(crate) fn map_blocks(&mut self, blocks: Blocks) -> Old {
+        let at = self.versions.points.block_count();
+        let rows = self.arena.map(at, blocks.rows);
+        (rows, self.versions.points.map(blocks.points))
+    }
+
+    /// Blocks that lie in files.
+    pub(crate) fn mapped_blocks(&self) -> usize {
+        self.versions.points.block_count()
+    }
+}
+
+/// Memory on its way out.
+pub(crate) type Old = (Vec<Box<[f32]>>, Vec<Arc<crate::Point>>);
+
+fn thaw_versions(tables: &Sections, head: &Head) -> Result<Versions, Error> {
+    let misfit = |what: &str| tables.corrupt(0, &format!("{what} do not fit"));
+    let count = head.versions.get() as usize;
+    let numbers = |kind| Column::<u64>::open(tables.one(kind)?).ok_or_else(|| misfit("columns"));
+    let copied = |kind| {
+        let words = tables.one(kind)?;
+        let words = words.chunks_exact(8);
+        Ok(words
+            .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")))
+            .collect::<Vec<u64>>())
+    };
+    let versions = Versions {
+        ids: Ids::open(tables.one(IDS)?).ok_or_else(|| misfit("ids"))?,
+        turns: Turns::open(tables.one(TURN_ENDS)?, tables.one(TURNS)?)
+            .ok_or_else(|| misfit("turns"))?,
+        points: Points::default(),
+        owners: Column::open(tables.one(OWNERS)?).ok_or_else(|| misfit("owners"))?,
+        seq_from: numbers(SEQ_FROM)?,
+        seq_to: copied(SEQ_TO)?,
+        known_at: numbers(KNOWN_AT)?,
+        known_to: copied(KNOWN_TO)?,
+        event_at: numbers(EVENT_AT)?,
+        live: Bits::from_words(copied(LIVE)?),
+        live_count: head.live.get(),
+        in_order: InOrder {
+            latest: head.known_latest.get(),
+            is_broken: head.is_known_out_of_order.get() != 0,
+        },
+    };
+    let counts = [
+        versions.owners.len(),
+        versions.seq_from.len(),
+        versions.seq_to.len(),
+        versions.known_at.len(),
+        versions.known_to.len(),
+        versions.event_at.len(),
+    ];
+    if counts.iter().any(|&len| len != count) || versions.live.count() != head.live.get() {
+        return Err(misfit("versions and columns"));
+    }
+    Ok(versions)
+}
+
+fn metric_number(metric: Metric) -> u32 {
+    match metric {
+        Metric::L2 => 1,
+        Metric::Ip => 2,
+        Metric::Cosine => 3,
+    }
+}
+
+fn metric(number: u32) -> Option<Metric> {
+    match number {
+        1 => Some(Metric::L2),
+        2 => Some(Metric::Ip),
+        3 => Some(Metric::Cosine),
+        _ => None,
+    }
+}

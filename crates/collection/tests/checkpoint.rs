@@ -1,0 +1,360 @@
+//! Checkpoints change no answer: what is opened from one equals what the whole log gives, whatever happens to the
+//! files and whenever the power goes.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use collection::disk::{DiskFile, Fault};
+use collection::{
+    AsOf, Collection, Condition, Disk, Effort, Error, Filter, MemDisk, Metric, Op, Options,
+    Payload, Point, Settings, SyncPolicy, Value,
+};
+use stdx::Rng;
+
+const DIM: usize = 24;
+const SETTINGS: Settings = Settings {
+    dim: DIM,
+    metric: Metric::Cosine,
+    sync: SyncPolicy::Never,
+};
+/// None by themselves.
+const NEVER: Options = Options {
+    checkpoint_bytes: u64::MAX,
+};
+
+fn vector(rng: &mut Rng) -> Vec<f32> {
+    (0..DIM).map(|_| rng.f64() as f32 - 0.5).collect()
+}
+
+/// Upserts of new and old ids, deletions, knowledge that comes late.
+fn batch(rng: &mut Rng, count: usize) -> Vec<Op> {
+    let ops = (0..count).map(|_| {
+        let id = format!("n{}", rng.below(6_000));
+        let known_at = rng.below(1_000_000);
+        if rng.chance(0.08) {
+            return Op::Delete { id, known_at };
+        }
+        let words = (0..3).map(|_| format!("w{}", rng.below(40)));
+        let text = words.collect::<Vec<_>>().join(" ");
+        let payload = [("tag".to_owned(), Value::Int(rng.below(9) as i64))];
+        Op::Upsert(Point {
+            id,
+            vector: vector(rng),
+            text,
+            payload: Payload(payload.into()),
+            event_at: known_at / 2,
+            known_at,
+        })
+    });
+    ops.collect()
+}
+
+fn write(c: &Collection, rng: &mut Rng, batches: usize) {
+    for _ in 0..batches {
+        c.apply(batch(rng, 100)).expect("write");
+    }
+    c.sync().expect("sync");
+}
+
+fn open(disk: &MemDisk, options: Options) -> (Collection, collection::Recovery) {
+    Collection::open_with(Arc::new(disk.clone()), SETTINGS, options).expect("open")
+}
+
+/// The log alone, as it would be without any checkpoint.
+fn log_only(disk: &MemDisk) -> MemDisk {
+    let only = MemDisk::new();
+    for name in disk.list().expect("names") {
+        if name.ends_with(".seg") {
+            only.put(&name, disk.read(&name).expect("bytes"));
+        }
+    }
+    only
+}
+
+/// Every kind of question gives the same, now and as of the past.
+fn assert_same(a: &Collection, b: &Collection) {
+    assert_eq!(a.head_seq(), b.head_seq());
+    assert_eq!(a.digest().expect("digest"), b.digest().expect("digest"));
+    a.settle();
+    b.settle();
+    let mut rng = Rng::new(5);
+    let tag = Filter {
+        must: vec![Condition::Any {
+            field: "tag".into(),
+            values: vec![Value::Int(3)],
+        }],
+        ..Filter::default()
+    };
+    let instants = [
+        AsOf::Now,
+        AsOf::Seq(a.head_seq() / 2),
+        AsOf::Known(400_000),
+        AsOf::Known(0),
+    ];
+    for as_of in instants {
+        assert_eq!(
+            a.count(&as_of).expect("count"),
+            b.count(&as_of).expect("count")
+        );
+        for filter in [None, Some(&tag)] {
+            let query = vector(&mut rng);
+            for effort in [Effort::Usual, Effort::Exact] {
+                let ask = |c: &Collection| c.search_dense_with(&query, 10, &as_of, filter, effort);
+                assert_eq!(
+                    ask(a).expect("dense"),
+                    ask(b).expect("dense"),
+                    "{as_of:?} {effort:?}"
+                );
+            }
+            let text = |c: &Collection| c.search_text("w1 w2", 10, &as_of, filter);
+            assert_eq!(text(a).expect("text"), text(b).expect("text"));
+            let scroll = |c: &Collection| c.scroll(filter, &as_of, Some("n2"), 50);
+            assert_eq!(scroll(a).expect("scroll"), scroll(b).expect("scroll"));
+        }
+        for n in 0..40 {
+            let id = format!("n{n}");
+            assert_eq!(
+                a.get(&id, &as_of).expect("get"),
+                b.get(&id, &as_of).expect("get")
+            );
+        }
+    }
+    assert_eq!(
+        a.history("n7").expect("history"),
+        b.history("n7").expect("history")
+    );
+}
+
+#[test]
+fn a_checkpoint_changes_no_answer() {
+    let (disk, mut rng) = (MemDisk::new(), Rng::new(1));
+    let (c, _) = open(&disk, NEVER);
+    // Past the start of the graph and the first blocks.
+    write(&c, &mut rng, 60);
+    c.settle();
+    assert_eq!(c.checkpoint().expect("checkpoint"), 60);
+    write(&c, &mut rng, 40);
+    assert_eq!(c.checkpoint().expect("checkpoint"), 100);
+    write(&c, &mut rng, 7);
+    let (twin, recovery) = open(&log_only(&disk), NEVER);
+    assert_eq!(recovery.checkpoint_seq, 0);
+    // The live one, whose blocks lie in files by now.
+    assert_same(&c, &twin);
+    drop(c);
+    let (again, recovery) = open(&disk, NEVER);
+    assert_eq!((recovery.checkpoint_seq, recovery.records), (100, 107));
+    assert_eq!(recovery.set_aside, Vec::<String>::new());
+    let linked = again.stats().linked;
+    assert!(
+        linked >= 4_096,
+        "the graph was opened, not made anew: {linked}"
+    );
+    assert_same(&again, &twin);
+    // And it goes on.
+    let ops = batch(&mut rng, 300);
+    again.apply(ops.clone()).expect("write");
+    twin.apply(ops).expect("write");
+    assert_eq!(again.checkpoint().expect("checkpoint"), 108);
+    assert_same(&again, &twin);
+    assert!(!again.was_graph_rebuilt());
+}
+
+#[test]
+fn a_growing_log_makes_checkpoints_by_itself() {
+    let (disk, mut rng) = (MemDisk::new(), Rng::new(2));
+    let options = Options {
+        checkpoint_bytes: 200_000,
+    };
+    let (c, _) = open(&disk, options);
+    write(&c, &mut rng, 80);
+    while c.stats().checkpoint_seq == 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(c.checkpoint_failure(), None);
+    drop(c);
+    let (again, recovery) = open(&disk, options);
+    assert!(recovery.checkpoint_seq > 0);
+    assert_same(&again, &open(&log_only(&disk), NEVER).0);
+}
+
+/// A disk that keeps what a loss of power would leave after each step.
+#[derive(Clone)]
+struct Watched {
+    disk: MemDisk,
+    images: Arc<Mutex<Vec<MemDisk>>>,
+}
+
+struct WatchedFile(Box<dyn DiskFile>, Watched);
+
+impl Watched {
+    fn note(&self) {
+        let mut images = self.images.lock().expect("images");
+        let seed = images.len() as u64;
+        images.push(self.disk.crash(|name, unsynced| {
+            let mut rng = Rng::new(seed ^ name.len() as u64);
+            rng.below(unsynced as u64 + 1) as usize
+        }));
+    }
+}
+
+impl DiskFile for WatchedFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.append(bytes)?;
+        self.1.note();
+        Ok(())
+    }
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync()?;
+        self.1.note();
+        Ok(())
+    }
+}
+
+impl Disk for Watched {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.disk.read(name)
+    }
+    fn size(&self, name: &str) -> io::Result<u64> {
+        self.disk.size(name)
+    }
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(WatchedFile(self.disk.create(name)?, self.clone())))
+    }
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(WatchedFile(self.disk.open(name)?, self.clone())))
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)?;
+        self.note();
+        Ok(())
+    }
+    fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
+        self.disk.truncate(name, len)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)?;
+        self.note();
+        Ok(())
+    }
+}
+
+#[test]
+fn power_may_go_at_any_step_of_a_checkpoint() {
+    let watched = Watched {
+        disk: MemDisk::new(),
+        images: Arc::default(),
+    };
+    let mut rng = Rng::new(3);
+    let open = |disk: Watched| Collection::open_with(Arc::new(disk), SETTINGS, NEVER);
+    let (c, _) = open(watched.clone()).expect("open");
+    for _ in 0..3 {
+        write(&c, &mut rng, 22);
+        c.settle();
+        c.checkpoint().expect("checkpoint");
+    }
+    let (twin, _) = self::open(&log_only(&watched.disk), NEVER);
+    let images = watched.images.lock().expect("images").clone();
+    assert!(images.len() > 100);
+    for (step, image) in images.iter().enumerate() {
+        let (again, _) = self::open(image, NEVER);
+        let (plain, _) = self::open(&log_only(image), NEVER);
+        let digests = (
+            again.digest().expect("digest"),
+            plain.digest().expect("digest"),
+        );
+        assert_eq!(digests.0, digests.1, "step {step}");
+        if again.head_seq() == twin.head_seq() && step % 8 == 0 {
+            assert_same(&again, &twin);
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_costs_a_checkpoint_and_nothing_else() {
+    let (disk, mut rng) = (MemDisk::new(), Rng::new(4));
+    let (c, _) = open(&disk, NEVER);
+    write(&c, &mut rng, 50);
+    disk.fail_next(Fault::ShortWrite(100));
+    let error = c.checkpoint().expect_err("a full disk");
+    assert!(matches!(error, Error::Checkpoint { .. }), "{error}");
+    assert!(c.checkpoint_failure().is_some());
+    write(&c, &mut rng, 1);
+    assert_eq!(c.checkpoint().expect("room again"), 51);
+    assert_eq!(c.checkpoint_failure(), None);
+    let names = disk.list().expect("names");
+    assert!(
+        !names.iter().any(|name| name.ends_with(".tmp")),
+        "{names:?}"
+    );
+    drop(c);
+    let (again, _) = open(&disk, NEVER);
+    assert_same(&again, &open(&log_only(&disk), NEVER).0);
+}
+
+/// Any bit of any file of a checkpoint: it is noticed, named and out of the way, and the log says the same.
+#[test]
+fn flipped_bits_are_found_and_change_no_answer() {
+    let (disk, mut rng) = (MemDisk::new(), Rng::new(6));
+    let (c, _) = open(&disk, NEVER);
+    for _ in 0..2 {
+        write(&c, &mut rng, 55);
+        c.settle();
+        c.checkpoint().expect("checkpoint");
+    }
+    drop(c);
+    let (twin, _) = open(&log_only(&disk), NEVER);
+    let names = disk.list().expect("names");
+    let mut found = [0; 3];
+    for round in 0..60 {
+        let damaged = disk.crash(|_, unsynced| unsynced);
+        let kinds = [".tables", ".blocks", "graph"];
+        let kind = kinds[round % 3];
+        let of_kind: Vec<&String> = names.iter().filter(|name| name.ends_with(kind)).collect();
+        let name = of_kind[rng.below(of_kind.len() as u64) as usize];
+        let mut bytes = damaged.read(name).expect("bytes");
+        let at = rng.below(bytes.len() as u64) as usize;
+        bytes[at] ^= 1 << rng.below(8);
+        damaged.put(name, bytes);
+        let (again, recovery) = open(&damaged, NEVER);
+        let mut was_found = !recovery.set_aside.is_empty();
+        // What is read where it lies is verified beside the first questions.
+        while !again.is_verified() {
+            std::thread::yield_now();
+        }
+        was_found |= again.was_graph_rebuilt();
+        let again = match again.count(&AsOf::Now) {
+            Err(Error::Damaged { what }) => {
+                assert!(what.contains(name.as_str()), "{what}");
+                was_found = true;
+                drop(again);
+                open(&damaged, NEVER).0
+            }
+            _ => again,
+        };
+        assert_same(&again, &twin);
+        found[round % 3] += usize::from(was_found);
+    }
+    // The rest hit the zeros between sections or an older checkpoint.
+    assert!(found.iter().all(|&found| found >= 5), "{found:?}");
+}
+
+#[test]
+fn a_checkpoint_of_another_log_is_refused() {
+    let (one, other) = (MemDisk::new(), MemDisk::new());
+    for (disk, seed) in [(&one, 7), (&other, 8)] {
+        let (c, _) = open(disk, NEVER);
+        write(&c, &mut Rng::new(seed), 3);
+        c.checkpoint().expect("checkpoint");
+    }
+    for name in other.list().expect("names") {
+        if name.ends_with(".tables") {
+            one.put(&name, other.read(&name).expect("bytes"));
+        }
+    }
+    let opened = Collection::open_with(Arc::new(one), SETTINGS, NEVER);
+    let error = opened.err().expect("another log's checkpoint");
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+}
