@@ -2,6 +2,7 @@
 
 mod exact;
 mod graph;
+mod live;
 mod postings;
 mod store;
 mod texts;
@@ -20,6 +21,10 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     if size.wants("graph") {
         report.scheduled(false);
         graph::run(size, report)?;
+    }
+    if size.wants("live") {
+        report.scheduled(false);
+        live::run(size, report)?;
     }
     if !size.wants("rest") {
         return Ok(());
