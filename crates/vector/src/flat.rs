@@ -106,6 +106,13 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// The score of the farthest neighbour kept, once there are `k`: only nearer rows change anything.
+    #[must_use]
+    pub fn worst(&self) -> Option<f32> {
+        let worst = self.heap.peek().filter(|_| self.heap.len() == self.k);
+        worst.map(|entry| entry.score)
+    }
+
     /// The neighbours found, nearest first; the memory goes back to the scratch.
     #[must_use]
     pub fn finish(self) -> Vec<Hit> {

@@ -10,6 +10,7 @@ pub mod flat;
 pub mod graph;
 mod metric;
 mod rotate;
+pub mod tail;
 
 pub use flat::{Hit, Scratch, top_k};
 pub use metric::{BadVector, DIM_MAX, Metric, ZeroVector, check, normalise};

@@ -115,7 +115,7 @@ impl Frame {
     ///
     /// # Panics
     /// When the vector has another dimension.
-    pub(super) fn bring<'s>(
+    pub(crate) fn bring<'s>(
         &self,
         kernels: &Kernels,
         vector: &[f32],
@@ -136,7 +136,7 @@ impl Frame {
     }
 
     /// Prepares a query.
-    pub(super) fn query(
+    pub(crate) fn query(
         &self,
         kernels: &Kernels,
         vector: &[f32],
@@ -153,6 +153,24 @@ impl Frame {
             Metric::L2 | Metric::Ip => squared,
             // Of unit vectors |a - b|^2 = 2 - 2 <a, b>.
             Metric::Cosine => 1.0 - squared / 2.0,
+        }
+    }
+
+    /// The squared distance inside of a score; of unit vectors under `Cosine`.
+    pub(crate) fn distance(&self, score: f32) -> f32 {
+        let squared = match self.metric {
+            Metric::L2 | Metric::Ip => score,
+            Metric::Cosine => 2.0 - 2.0 * score,
+        };
+        squared * self.unit * self.unit
+    }
+
+    /// By how much [`distance`](Self::distance) may differ from the truth beside what is in proportion
+    /// to it: scores of unit vectors near each other have lost the digits that tell them apart.
+    pub(crate) fn distance_error(&self) -> f32 {
+        match self.metric {
+            Metric::L2 | Metric::Ip => 0.0,
+            Metric::Cosine => self.unit * self.unit / 262_144.0,
         }
     }
 }

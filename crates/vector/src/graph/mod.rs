@@ -35,8 +35,10 @@ use crate::flat::Scan;
 use crate::{Hit, Metric};
 
 use arena::Arena;
+pub(crate) use beam::{distance, found};
 pub use delete::delete;
 pub use frame::Frame;
+pub(crate) use frame::FrameScratch;
 pub use insert::insert;
 use marks::Marks;
 pub use piece::Piece;

@@ -1,0 +1,243 @@
+//! Rows that no index holds yet, all of them looked at by every search.
+//!
+//! A row is one bit a component and two factors; its whole form stays with the owner and is read only
+//! where it may matter:
+//!
+//! ```text
+//! 1 bounds   of 32 rows at once, from their codes      nearer than its bound no row is, most likely
+//! 2 seeds    the k lowest bounds                       their whole rows give a k-th distance
+//! 3 rest     the bounds that do not pass it            compared by their whole rows, too
+//! ```
+//!
+//! A row is beyond its bound with a chance of 1e-7 (`block` says why), so that one of ten true
+//! answers is missed by fewer than one search in a million. Otherwise the answer is that of the exact
+//! scan, bit for bit.
+
+mod block;
+
+use std::collections::{BinaryHeap, VecDeque};
+
+use crate::Hit;
+use crate::arch::{BLOCK, Kernels};
+use crate::code::Query;
+use crate::flat::{Scan, Scratch};
+use crate::graph::{Frame, FrameScratch, distance, found};
+
+use block::{Asked, Block};
+
+/// Whole rows compared between two looks at the k-th distance so far.
+const ROWS_AT_ONCE: usize = 16;
+
+/// Rows in the order in which they came.
+pub struct Tail {
+    frame: Frame,
+    kernels: &'static Kernels,
+    blocks: VecDeque<Block>,
+    /// Rows of the first block that are gone.
+    skipped: usize,
+    count: usize,
+    scratch: FrameScratch,
+}
+
+/// Memory that a thread keeps between searches.
+#[derive(Clone, Debug, Default)]
+pub struct TailScratch {
+    frame: FrameScratch,
+    query: Query,
+    /// The bound of each place of each block.
+    bounds: Vec<f32>,
+    /// Bound and place as one number, see `found`.
+    seeds: Vec<u64>,
+    rest: Vec<u32>,
+    scan: Scratch,
+    /// Whole rows that the last search compared.
+    pub compared: usize,
+}
+
+impl Tail {
+    /// No rows, to be seen as `frame` sees them.
+    #[must_use]
+    pub fn new(frame: Frame) -> Self {
+        Self {
+            frame,
+            kernels: Kernels::get(),
+            blocks: VecDeque::new(),
+            skipped: 0,
+            count: 0,
+            scratch: FrameScratch::default(),
+        }
+    }
+
+    /// Rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes of all codes; the rows themselves are the owner's.
+    #[must_use]
+    pub fn size_bytes(&self) -> usize {
+        self.blocks.len() * (size_of::<Block>() + self.frame.padded() * 4)
+    }
+
+    /// Takes a row behind all others. `slot` is what searches call it. Under `Cosine` it has unit
+    /// length.
+    ///
+    /// # Panics
+    /// When the row has not the frame's dimension.
+    pub fn push(&mut self, slot: u32, row: &[f32]) {
+        let place = (self.skipped + self.count) % BLOCK;
+        if place == 0 {
+            self.blocks.push_back(Block::empty(self.frame.padded()));
+        }
+        let values = self.frame.bring(self.kernels, row, &mut self.scratch);
+        if let Some(block) = self.blocks.back_mut() {
+            block.write(self.kernels, place, slot, values);
+        }
+        self.count += 1;
+    }
+
+    /// Lets the first `count` rows go.
+    ///
+    /// # Panics
+    /// When there are fewer.
+    pub fn remove_front(&mut self, count: usize) {
+        assert!(count <= self.count, "rows that are here");
+        self.count -= count;
+        self.skipped += count;
+        self.blocks.drain(..self.skipped / BLOCK);
+        self.skipped %= BLOCK;
+    }
+
+    /// The `k` nearest visible rows, nearest first, ties to the smaller slot; the module says how sure
+    /// that is. `row` gives the whole row of a slot. Under `Cosine` the query has unit length.
+    ///
+    /// # Panics
+    /// When the query or a row has not the frame's dimension.
+    #[must_use]
+    pub fn search<'r>(
+        &self,
+        query: &[f32],
+        k: usize,
+        visible: impl Fn(u32) -> bool,
+        row: impl Fn(u32) -> &'r [f32],
+        scratch: &mut TailScratch,
+    ) -> Vec<Hit> {
+        let TailScratch {
+            frame,
+            query: prepared,
+            ..
+        } = scratch;
+        self.frame.query(self.kernels, query, prepared, frame);
+        if k == 0 || self.count == 0 {
+            return Vec::new();
+        }
+        self.bounds(k, &visible, scratch);
+        let TailScratch {
+            bounds,
+            seeds,
+            rest,
+            scan,
+            compared,
+            ..
+        } = scratch;
+        let mut scan = Scan::new(self.frame.metric(), query, k, scan);
+        scan.slots(seeds.iter().map(|&seed| self.slot(seed as u32)), &row);
+        for &seed in &*seeds {
+            bounds[seed as u32 as usize] = f32::INFINITY;
+        }
+        *compared = seeds.len();
+        let limit = |scan: &Scan<'_>| match scan.worst() {
+            // The least of both where one is no number.
+            Some(score) => self.frame.distance(score).min(f32::MAX),
+            // Fewer visible rows than asked for: all of them were seeds.
+            None => f32::NEG_INFINITY,
+        };
+        at_most(bounds, limit(&scan), rest);
+        for places in rest.chunks(ROWS_AT_ONCE) {
+            let worst = limit(&scan);
+            let places = places
+                .iter()
+                .filter(|&&place| bounds[place as usize] <= worst);
+            let slots = places
+                .map(|&place| self.slot(place))
+                .filter(|&slot| visible(slot));
+            scan.slots(slots.inspect(|_| *compared += 1), &row);
+        }
+        scan.finish()
+    }
+
+    #[inline]
+    fn slot(&self, place: u32) -> u32 {
+        self.blocks[place as usize / BLOCK].slots[place as usize % BLOCK]
+    }
+
+    /// Writes the bounds of all places, and those of the `k` lowest visible ones as seeds.
+    fn bounds(&self, k: usize, visible: &impl Fn(u32) -> bool, scratch: &mut TailScratch) {
+        let TailScratch {
+            query,
+            bounds,
+            seeds,
+            ..
+        } = scratch;
+        let asked = Asked::new(query, self.frame.distance_error());
+        bounds.resize(self.blocks.len() * BLOCK, 0.0);
+        let mut lowest = BinaryHeap::from(std::mem::take(seeds));
+        lowest.clear();
+        let mut limit = f32::INFINITY;
+        for (n, out) in bounds.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+            let ahead = self.blocks.get(n + 1).map_or(&[][..], Block::codes);
+            let mut below = self.blocks[n].bounds(self.kernels, &asked, (limit, ahead), out);
+            below &= self.only_rows(n, out);
+            while below != 0 {
+                let at = below.trailing_zeros() as usize;
+                below &= below - 1;
+                if out[at] < limit && visible(self.blocks[n].slots[at]) {
+                    lowest.push(found(out[at], (n * BLOCK + at) as u32));
+                    if lowest.len() > k {
+                        lowest.pop();
+                    }
+                    if let Some(&last) = lowest.peek()
+                        && lowest.len() == k
+                    {
+                        limit = distance((last >> 32) as u32);
+                    }
+                }
+            }
+        }
+        *seeds = lowest.into_vec();
+    }
+
+    /// Writes infinity where block `n` has no row; the others' bits are set.
+    #[inline]
+    fn only_rows(&self, n: usize, bounds: &mut [f32; BLOCK]) -> u32 {
+        let start = if n == 0 { self.skipped } else { 0 };
+        let end = (self.skipped + self.count - n * BLOCK).min(BLOCK);
+        bounds[..start].fill(f32::INFINITY);
+        bounds[end..].fill(f32::INFINITY);
+        (u32::MAX << start) & (u32::MAX >> (BLOCK - end))
+    }
+}
+
+/// Writes the places of bounds that do not pass `limit`.
+fn at_most(bounds: &[f32], limit: f32, places: &mut Vec<u32>) {
+    places.clear();
+    for (n, some) in bounds.as_chunks::<16>().0.iter().enumerate() {
+        if some
+            .iter()
+            .fold(false, |any, &bound| any | (bound <= limit))
+        {
+            let at = (0..16).filter(|&i| some[i] <= limit);
+            places.extend(at.map(|i| (16 * n + i) as u32));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
