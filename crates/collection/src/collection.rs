@@ -1,17 +1,14 @@
 //! The collection: what the rest of the program talks to.
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
-use vector::{DIM_MAX, Hit, Metric, normalise};
+use vector::{Hit, Metric, normalise};
 
-use crate::checkpoint::{Checkpoint, Keeper, Sections, Work, latest};
-use crate::codec::{read_batch, write_batch};
+use crate::checkpoint::Keeper;
+use crate::codec::write_batch;
 use crate::commit::Committer;
-use crate::dense::{Ask, Dense, Effort, Linker, nearest, open as open_graph};
-use crate::disk::{Disk, FsDisk};
-use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
+use crate::dense::{Ask, Dense, Effort, nearest};
 use crate::state::{State, check, check_query, prepare};
 use crate::text::analyse;
 use crate::{
@@ -109,193 +106,17 @@ impl Default for Options {
 /// Points on one machine. Share it by reference: every method takes `&self`, readers run side by
 /// side and never wait for a sync.
 pub struct Collection {
-    settings: Settings,
-    state: Arc<RwLock<State>>,
-    dense: Arc<Dense>,
-    committer: Arc<Committer>,
-    keeper: Arc<Keeper>,
-    syncer: Option<JoinHandle<()>>,
-    linker: Option<JoinHandle<()>>,
-    checkpointer: Option<JoinHandle<()>>,
+    pub(crate) settings: Settings,
+    pub(crate) state: Arc<RwLock<State>>,
+    pub(crate) dense: Arc<Dense>,
+    pub(crate) committer: Arc<Committer>,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) syncer: Option<JoinHandle<()>>,
+    pub(crate) linker: Option<JoinHandle<()>>,
+    pub(crate) checkpointer: Option<JoinHandle<()>>,
 }
 
 impl Collection {
-    /// Opens the collection in a folder, or creates it there, and applies its log.
-    ///
-    /// # Errors
-    /// `Locked`, `Settings`, `Corrupt`, `Newer` or `Io`; nothing was changed, except that a torn end
-    /// may have been cut.
-    pub fn open(dir: &Path, settings: Settings) -> Result<(Self, Recovery), Error> {
-        Self::open_on(FsDisk::open(dir)?, settings)
-    }
-
-    /// As [`open`](Self::open), on any disk.
-    ///
-    /// # Errors
-    /// As `open`.
-    pub fn open_on(
-        disk: impl Disk + 'static,
-        settings: Settings,
-    ) -> Result<(Self, Recovery), Error> {
-        Self::open_with(Arc::new(disk), settings, Options::default())
-    }
-
-    /// As [`open_on`](Self::open_on), with options.
-    ///
-    /// # Errors
-    /// As `open`.
-    pub fn open_with(
-        disk: Arc<dyn Disk>,
-        settings: Settings,
-        options: Options,
-    ) -> Result<(Self, Recovery), Error> {
-        check_dim(&settings)?;
-        let (log, cut) = LocalLog::open(Arc::clone(&disk))?;
-        let mut recovery = Recovery {
-            cut_bytes: cut.bytes,
-            reason: cut.reason,
-            ..Recovery::default()
-        };
-        let opened = latest(&*disk, &mut recovery.set_aside)?;
-        if let Some(opened) = &opened {
-            check_checkpoint(&opened.state, &settings, &log)?;
-            recovery.checkpoint_seq = opened.state.head_seq();
-        }
-        // The thread that writes the next checkpoint begins with the last one, the live state with the same files.
-        let live = latest(&*disk, &mut recovery.set_aside)?;
-        let state = live.map(|live| live.state);
-        let keeping = Keeping {
-            disk,
-            options,
-            opened,
-        };
-        let set_aside = &mut recovery.set_aside;
-        let collection = Self::start(Box::new(log), settings, state, Some(keeping), set_aside)?;
-        recovery.records = collection.head_seq();
-        Ok((collection, recovery))
-    }
-
-    /// Opens the collection that a log is, and says how many batches it applied. There are no checkpoints: every
-    /// opening applies the whole log.
-    ///
-    /// # Errors
-    /// As `open`.
-    pub fn open_log(log: Box<dyn Log>, settings: Settings) -> Result<(Self, u64), Error> {
-        check_dim(&settings)?;
-        let collection = Self::start(log, settings, None, None, &mut Vec::new())?;
-        let records = collection.head_seq();
-        Ok((collection, records))
-    }
-
-    fn start(
-        mut log: Box<dyn Log>,
-        settings: Settings,
-        state: Option<State>,
-        keeping: Option<Keeping>,
-        set_aside: &mut Vec<String>,
-    ) -> Result<Self, Error> {
-        if log.next_seq() == 0 {
-            let body = settings_body(&settings);
-            log.append(&[Entry {
-                seq: 0,
-                kind: KIND_SETTINGS,
-                body: &body,
-            }])?;
-            log.sync()?;
-        }
-        let mut state = state.unwrap_or_else(|| State::new(settings.dim, settings.metric));
-        let checkpoint_seq = state.head_seq();
-        log.read(state.next_seq(), &mut |entry| {
-            apply_entry(&mut state, &settings, entry)
-        })?;
-        let dense = Arc::new(Dense::default());
-        let graph = match &keeping {
-            Some(keeping) if settings.metric != Metric::Ip => {
-                open_graph(&*keeping.disk, &state, set_aside)?
-            }
-            _ => None,
-        };
-        let unverified = graph.map(|graph| {
-            let (linked, file) = graph.split();
-            dense.begin_with(linked);
-            file
-        });
-        dense.arrived(state.version_count() as u32);
-        let every = keeping
-            .as_ref()
-            .map_or(u64::MAX, |k| k.options.checkpoint_bytes);
-        // A log that was applied from its start is due at once, when it is long enough.
-        let seen_bytes = if checkpoint_seq == 0 {
-            0
-        } else {
-            log.size_bytes()
-        };
-        let keeper = Arc::new(Keeper::new(every, checkpoint_seq, seen_bytes));
-        keeper.grown(log.size_bytes());
-        let state = Arc::new(RwLock::new(state));
-        let committer = Committer::new(
-            settings.sync,
-            Arc::clone(&state),
-            Arc::clone(&dense),
-            Arc::clone(&keeper),
-            log,
-        );
-        let mut collection = Self {
-            settings,
-            state,
-            dense,
-            committer: Arc::new(committer),
-            keeper,
-            syncer: None,
-            linker: None,
-            checkpointer: None,
-        };
-        collection.start_threads(keeping, unverified)?;
-        Ok(collection)
-    }
-
-    fn start_threads(
-        &mut self,
-        keeping: Option<Keeping>,
-        unverified: Option<Sections>,
-    ) -> Result<(), Error> {
-        let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
-            let started = Builder::new().name(name.into()).spawn(body);
-            started.map_err(Error::io("start a thread for", name))
-        };
-        if let SyncPolicy::IntervalMs(interval_ms) = self.settings.sync {
-            let committer = Arc::clone(&self.committer);
-            let body = Box::new(move || committer.sync_every(interval_ms));
-            self.syncer = Some(spawn("collection-sync", body)?);
-        }
-        // A graph orders by distance, and a product of unequal lengths is none.
-        if self.settings.metric != Metric::Ip {
-            let committer = Arc::clone(&self.committer);
-            let linker = Linker {
-                dense: Arc::clone(&self.dense),
-                state: Arc::clone(&self.state),
-                disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
-                sync: Box::new(move || committer.sync()),
-                unverified,
-            };
-            self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
-        }
-        if let Some(Keeping { disk, opened, .. }) = keeping {
-            let settings = self.settings;
-            let work = Work {
-                disk,
-                state: Arc::clone(&self.state),
-                committer: Arc::clone(&self.committer),
-                apply: Box::new(move |state, entry| apply_entry(state, &settings, entry)),
-                empty: Box::new(move || State::new(settings.dim, settings.metric)),
-            };
-            let keeper = Arc::clone(&self.keeper);
-            let body = Box::new(move || keeper.run(&work, opened));
-            self.checkpointer = Some(spawn("collection-keep", body)?);
-        }
-        Ok(())
-    }
-
     /// Stores a batch: all of it or, with an error, nothing of it that a query can see. Callers that
     /// wait together share one sync.
     ///
@@ -369,7 +190,7 @@ impl Collection {
         let ask = Ask {
             query: &query,
             k,
-            as_of,
+            as_of: &state.plain(as_of),
             filter,
             effort,
         };
@@ -422,7 +243,7 @@ impl Collection {
         }
         let terms = analyse(query);
         let state = self.read_as_of(as_of)?;
-        let hits = state.best_texts(&terms, k, bm25, as_of, filter);
+        let hits = state.best_texts(&terms, k, bm25, &state.plain(as_of), filter);
         Ok(scored(&state, &hits))
     }
 
@@ -457,7 +278,7 @@ impl Collection {
         limit: usize,
     ) -> Result<Vec<Found>, Error> {
         let state = self.read_as_of(as_of)?;
-        let slots = state.scroll(filter, as_of, after, limit);
+        let slots = state.scroll(filter, &state.plain(as_of), after, limit);
         Ok(slots.into_iter().map(|slot| found(&state, slot)).collect())
     }
 
@@ -469,12 +290,22 @@ impl Collection {
         Ok(self.read()?.history(id))
     }
 
+    /// The latest instant, not behind `until`, at which something became known; 0 where nothing had. Quick where nothing lies
+    /// behind `until`.
+    ///
+    /// # Errors
+    /// `Poisoned` after a panic inside the collection.
+    pub fn latest_known(&self, until: u64) -> Result<u64, Error> {
+        Ok(self.read()?.latest_known(until))
+    }
+
     /// How many points are visible.
     ///
     /// # Errors
     /// `Ahead` for an entry not applied yet.
     pub fn count(&self, as_of: &AsOf) -> Result<u64, Error> {
-        Ok(self.read_as_of(as_of)?.count(as_of))
+        let state = self.read_as_of(as_of)?;
+        Ok(state.count(&state.plain(as_of)))
     }
 
     /// Writes a checkpoint of everything applied, and the graph as far as it is linked, and says which entry that is. The next opening starts there and
@@ -600,113 +431,6 @@ impl Drop for Collection {
             let _ = self.committer.sync();
         }
     }
-}
-
-/// What the thread that writes checkpoints needs.
-struct Keeping {
-    disk: Arc<dyn Disk>,
-    options: Options,
-    opened: Option<Checkpoint>,
-}
-
-fn check_dim(settings: &Settings) -> Result<(), Error> {
-    if settings.dim == 0 || settings.dim > DIM_MAX {
-        return Err(Error::Query(Refusal::TooLarge {
-            what: "dimension",
-            size: settings.dim,
-            limit: DIM_MAX,
-        }));
-    }
-    Ok(())
-}
-
-/// Whether a checkpoint is one of this log.
-fn check_checkpoint(state: &State, settings: &Settings, log: &dyn Log) -> Result<(), Error> {
-    let kept = Settings {
-        dim: state.dim(),
-        metric: state.metric(),
-        ..*settings
-    };
-    check_settings(settings, &settings_body(&kept))?;
-    let (seq, crc) = state.entry();
-    let name = format!("the checkpoint of entry {seq}");
-    let corrupt = |reason: &str| Error::Corrupt {
-        file: name.clone(),
-        offset: 0,
-        reason: reason.to_owned(),
-    };
-    if log.next_seq() <= seq {
-        return Err(corrupt(
-            "the log ends before it, so entries that were synced are gone",
-        ));
-    }
-    let mut is_same = true;
-    log.read_one(seq, &mut |entry| {
-        is_same = seq == 0 || crc32fast::hash(entry.body) == crc;
-    })?;
-    if is_same {
-        Ok(())
-    } else {
-        Err(corrupt("the log's entry of that number is another one"))
-    }
-}
-
-fn apply_entry(state: &mut State, settings: &Settings, entry: Entry<'_>) -> Result<(), Error> {
-    match (entry.seq, entry.kind) {
-        (0, KIND_SETTINGS) => check_settings(settings, entry.body),
-        (seq, KIND_BATCH) if seq > 0 => {
-            let unreadable = |reason: String| Error::Entry { seq, reason };
-            let ops = read_batch(entry.body).map_err(|e| unreadable(e.to_string()))?;
-            for op in &ops {
-                check(op, settings.dim, settings.metric).map_err(|e| unreadable(e.to_string()))?;
-            }
-            let changes = ops
-                .into_iter()
-                .map(|op| prepare(op, settings.metric))
-                .collect();
-            state.apply(seq, changes);
-            state.set_entry_crc(crc32fast::hash(entry.body));
-            Ok(())
-        }
-        (seq, kind) => Err(Error::Newer {
-            what: format!("entry {seq} of kind {kind}"),
-        }),
-    }
-}
-
-/// `dim` (u32), metric (u8), three bytes kept zero.
-fn settings_body(settings: &Settings) -> [u8; 8] {
-    let mut body = [0; 8];
-    body[..4].copy_from_slice(&(settings.dim as u32).to_le_bytes());
-    body[4] = match settings.metric {
-        Metric::L2 => 1,
-        Metric::Ip => 2,
-        Metric::Cosine => 3,
-    };
-    body
-}
-
-fn check_settings(settings: &Settings, body: &[u8]) -> Result<(), Error> {
-    if body == settings_body(settings) {
-        return Ok(());
-    }
-    let found = match body {
-        [a, b, c, d, metric, ..] => {
-            let metric = match metric {
-                1 => "L2",
-                2 => "Ip",
-                3 => "Cosine",
-                _ => "an unknown metric",
-            };
-            format!(
-                "{} dimensions and {metric}",
-                u32::from_le_bytes([*a, *b, *c, *d])
-            )
-        }
-        _ => "settings that cannot be read".to_owned(),
-    };
-    let wanted = format!("{} dimensions and {:?}", settings.dim, settings.metric);
-    Err(Error::Settings { found, wanted })
 }
 
 fn refused(index: usize, op: &Op, source: Refusal) -> Error {

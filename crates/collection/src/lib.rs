@@ -32,6 +32,7 @@ pub mod disk;
 mod error;
 mod filter;
 pub mod log;
+mod open;
 mod point;
 mod state;
 mod text;

@@ -16,6 +16,9 @@ const SEED: u64 = 0x0075_7a65_6c00;
 /// The graph is written out when it has grown by a quarter, and by no less than this.
 const SAVE_ROWS: u32 = 16_384;
 
+/// Rows that get their codes while readers wait; fewer are compared whole.
+const CODED_AT_ONCE: u32 = 16;
+
 /// What the linker works with.
 pub(crate) struct Linker {
     pub dense: Arc<Dense>,
@@ -82,6 +85,7 @@ impl Linker {
         if from == 0 {
             begin(dense, &self.state);
         }
+        self.code_tail();
         let rows = rows(&self.state, from..from + BATCH_SLOTS);
         let slots = insert(dense, &rows, &Alone);
         let mut linked = dense.linked.write().unwrap_or_else(PoisonError::into_inner);
@@ -92,6 +96,33 @@ impl Linker {
         drop(linked);
         dense.progress().linked = from + BATCH_SLOTS;
         dense.changed.notify_all();
+    }
+
+    /// Gives the rows that came since codes in the tail, few at a time, so that readers never wait long.
+    fn code_tail(&self) {
+        loop {
+            let from = match &*self.dense.read() {
+                Some(linked) => linked.coded(),
+                None => return,
+            };
+            let arrived = self.dense.progress().arrived;
+            let to = from + CODED_AT_ONCE;
+            if arrived < to {
+                return;
+            }
+            let rows = rows(&self.state, from..to);
+            let mut linked = self
+                .dense
+                .linked
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            if let Some(linked) = &mut *linked {
+                let dim = linked.graph.frame().dim();
+                for (slot, row) in (from..to).zip(rows.chunks_exact(dim)) {
+                    linked.tail.push(slot, row);
+                }
+            }
+        }
     }
 
     /// Writes the graph. Readers go on; what arrives meanwhile waits in the tail.
@@ -108,9 +139,7 @@ impl Linker {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             let head = store::Head::of(&state, *saved);
             drop(state);
-            let linked = self.dense.read();
-            let linked = linked.as_ref().expect("there are linked rows");
-            store::write(&**disk, linked, &head)
+            store::write(&**disk, &self.dense, &head, || self.code_tail())
         });
         self.dense.progress().failure = outcome.err().map(|error| error.to_string());
     }
@@ -147,11 +176,7 @@ fn begin(dense: &Dense, state: &RwLock<State>) {
     };
     debug_assert!(metric != Metric::Ip, "no linker is started for it");
     let frame = Frame::new(metric, dim, &sample, SEED);
-    let linked = Linked {
-        graph: Graph::new(frame, Settings::default()),
-        versions: Vec::new(),
-        count: 0,
-    };
+    let linked = Linked::new(Graph::new(frame, Settings::default()), Vec::new(), 0);
     *dense.linked.write().unwrap_or_else(PoisonError::into_inner) = Some(linked);
 }
 
@@ -171,6 +196,8 @@ impl Linked {
             self.versions[slot as usize] = version;
         }
         self.count = from + slots.len() as u32;
+        // They were coded before they were linked, but for the last few.
+        self.tail.remove_front(slots.len().min(self.tail.len()));
     }
 }
 

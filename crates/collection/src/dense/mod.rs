@@ -1,8 +1,8 @@
 //! The dense index: a graph over the rows that arrived first, and a full scan of those behind it.
 //!
 //! ```text
-//! slots   0 ............ linked | linked .......... head
-//!         walked in the graph   | the tail: every row compared
+//! slots   0 ............ linked | .............. coded | ............. head
+//!         walked in the graph   | all bounds compared  | all rows compared
 //!                    one top-k, by whole rows
 //! ```
 //!
@@ -17,6 +17,7 @@ mod store;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use vector::graph::{BATCH, Graph, Shared};
+use vector::tail::Tail;
 
 pub(crate) use linker::Linker;
 pub use search::Effort;
@@ -44,6 +45,25 @@ pub(crate) struct Linked {
     pub versions: Vec<u32>,
     /// Version slots below this one are in the graph, the others in the tail.
     pub count: u32,
+    /// Codes of the versions behind them, as far as the linker has come.
+    pub tail: Tail,
+}
+
+impl Linked {
+    /// An empty or opened graph with its versions.
+    pub fn new(graph: Graph, versions: Vec<u32>, count: u32) -> Self {
+        Self {
+            tail: Tail::new(graph.frame().clone()),
+            graph,
+            versions,
+            count,
+        }
+    }
+
+    /// Version slots below this one are in the graph or have a code in the tail.
+    pub fn coded(&self) -> u32 {
+        self.count + self.tail.len() as u32
+    }
 }
 
 #[derive(Default)]
@@ -88,7 +108,8 @@ impl Dense {
     pub(crate) fn size_bytes(&self) -> u64 {
         let linked = self.read();
         linked.as_ref().map_or(0, |linked| {
-            (linked.graph.size_bytes() + linked.versions.len() * 4) as u64
+            (linked.graph.size_bytes() + linked.tail.size_bytes() + linked.versions.len() * 4)
+                as u64
         })
     }
 

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use vector::flat::Scan;
 use vector::graph::WalkScratch;
+use vector::tail::TailScratch;
 use vector::{Hit, Scratch};
 
 use super::{Dense, Linked};
@@ -39,6 +40,7 @@ const VISIT_ROWS: f64 = 8.0;
 #[derive(Default)]
 struct Mine {
     walk: WalkScratch,
+    tail: TailScratch,
     flat: Scratch,
     passing: Bits,
 }
@@ -85,6 +87,7 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> Vec<H
     };
     let Mine {
         walk,
+        tail,
         flat,
         passing: bits,
     } = mine;
@@ -99,8 +102,10 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> Vec<H
     let mut scan = Scan::new(state.metric(), ask.query, k, flat);
     let row = |slot| state.row(slot);
     scan.slots(found, row);
-    let tail = linked.count..state.version_count() as u32;
-    scan.slots(tail.filter(|&slot| passes(slot)), row);
+    let coded = linked.tail.search(ask.query, k, passes, row, tail);
+    scan.slots(coded.iter().map(|hit| hit.slot), row);
+    let rest = linked.coded()..state.version_count() as u32;
+    scan.slots(rest.filter(|&slot| passes(slot)), row);
     scan.finish()
 }
 

@@ -4,7 +4,7 @@
 use vector::graph::{Graph, Piece};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian as le};
 
-use super::{BATCH_SLOTS, Linked};
+use super::{BATCH_SLOTS, Dense, Linked};
 use crate::Error;
 use crate::checkpoint::{Kind, Sections, Writer, put_aside};
 use crate::disk::Disk;
@@ -99,11 +99,7 @@ fn read(disk: &dyn Disk, state: &State) -> Result<Opened, Error> {
     if !fits || versions.len() != graph.slots() {
         return Err(misfit("dimension, metric or number of slots"));
     }
-    let linked = Linked {
-        graph,
-        versions,
-        count,
-    };
+    let linked = Linked::new(graph, versions, count);
     Ok(Opened { linked, file })
 }
 
@@ -126,17 +122,35 @@ pub(super) fn verify(file: &Sections, disk: &dyn Disk) -> Result<bool, Error> {
     Ok(is_whole)
 }
 
-/// Writes the graph, whose rows are durable.
+/// Writes the graph, whose rows are durable. Nobody else changes it meanwhile; `between` is called between pieces, when
+/// nothing is locked.
 ///
 /// # Errors
 /// `Io`; the graph that was there still is.
-pub(super) fn write(disk: &dyn Disk, linked: &Linked, head: &Head) -> Result<(), Error> {
+pub(super) fn write(
+    disk: &dyn Disk,
+    dense: &Dense,
+    head: &Head,
+    between: impl Fn(),
+) -> Result<(), Error> {
     let mut file = Writer::create(disk, Kind::Graph, NAME)?;
     file.section(HEAD, head.as_bytes())?;
-    file.section(GRAPH_HEAD, &linked.graph.head())?;
-    file.section(VERSIONS, linked.versions.as_bytes())?;
-    for piece in linked.graph.pieces() {
-        file.section(PIECE, piece)?;
+    let with = |put: &mut dyn FnMut(&Linked) -> Result<(), Error>| {
+        let linked = dense.read();
+        linked.as_ref().map_or(Ok(()), put)
+    };
+    let mut pieces = 0;
+    with(&mut |linked| {
+        pieces = linked.graph.pieces().count();
+        file.section(GRAPH_HEAD, &linked.graph.head())?;
+        file.section(VERSIONS, linked.versions.as_bytes())
+    })?;
+    for at in 0..pieces {
+        between();
+        with(&mut |linked| {
+            let piece = linked.graph.pieces().nth(at);
+            file.section(PIECE, piece.unwrap_or_default())
+        })?;
     }
     file.publish(NAME)
 }

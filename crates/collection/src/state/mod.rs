@@ -179,6 +179,19 @@ impl State {
         });
     }
 
+    /// The latest `known_at`, of versions and where nothing is behind `until` of deletions, that is not behind it.
+    pub(crate) fn latest_known(&self, until: u64) -> u64 {
+        self.versions.latest_known(until)
+    }
+
+    /// The same question in the form that is answered fastest.
+    pub(crate) fn plain(&self, as_of: &AsOf) -> AsOf {
+        match self.versions.plain(as_of) {
+            AsOf::Seq(seq) if seq >= self.head_seq => AsOf::Now,
+            plain => plain,
+        }
+    }
+
     /// About which share of all versions counts; never less than do.
     pub(crate) fn visible_share(&self, as_of: &AsOf) -> f64 {
         self.versions.visible_share(as_of)

@@ -67,9 +67,9 @@ pub(super) struct Versions {
 /// Whether all knowledge came in the order in which it was learned.
 #[derive(Clone, Copy, Default)]
 pub(super) struct InOrder {
-    /// The greatest `known_at` so far.
+    /// The greatest `known_at` so far, of versions and deletions.
     pub latest: u64,
-    /// One came late.
+    /// A version came late.
     pub is_broken: bool,
 }
 
@@ -110,7 +110,6 @@ impl Versions {
         self.event_at.push(point.event_at);
         let known_at = point.known_at;
         self.in_order.is_broken |= known_at < self.in_order.latest;
-        self.in_order.latest = self.in_order.latest.max(known_at);
         self.points.push(point);
         self.turn(owner, Turn::new(known_at, seq, Some(slot)));
         slot
@@ -134,6 +133,7 @@ impl Versions {
     }
 
     fn turn(&mut self, owner: u32, turn: Turn) {
+        self.in_order.latest = self.in_order.latest.max(turn.known_at);
         let turns = self.turns.of_mut(owner);
         let at = turns.partition_point(|other| other.known_at <= turn.known_at);
         let before = at.checked_sub(1).and_then(|at| turns[at].slot());
@@ -170,6 +170,23 @@ impl Versions {
                 let t = t.min(OPEN - 1);
                 self.known_at.get(at) <= t && t < self.known_to[at]
             }
+        }
+    }
+
+    /// See [`State::latest_known`](super::State::latest_known).
+    pub(super) fn latest_known(&self, until: u64) -> u64 {
+        if self.in_order.latest <= until {
+            return self.in_order.latest;
+        }
+        let known = (0..self.len()).map(|slot| self.known_at.get(slot));
+        known.filter(|&at| at <= until).max().unwrap_or(0)
+    }
+
+    /// The same question in the form that is answered fastest.
+    pub(super) fn plain(&self, as_of: &AsOf) -> AsOf {
+        match *as_of {
+            AsOf::Known(t) if t >= self.in_order.latest => AsOf::Now,
+            other => other,
         }
     }
 

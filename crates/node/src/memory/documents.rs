@@ -61,13 +61,7 @@ impl Documents {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), Error> {
         let (collection, recovery) = Collection::open(dir, settings)?;
-        let now = AsOf::Known(clock.now_ns());
-        let stored = collection.scroll(None, &now, None, usize::MAX)?;
-        let newest = stored
-            .iter()
-            .map(|found| found.point.known_at)
-            .max()
-            .unwrap_or(0);
+        let newest = collection.latest_known(clock.now_ns())?;
         Ok((
             Self {
                 collection,

@@ -29,7 +29,10 @@ const SECOND: u64 = FIRST + 3_600_000_000_000;
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let name = "text";
     let Some(set) = sets::find(name, size.of(QUERIES))? else {
-        report.step(&format!("skipped: vector collection on {name}: no set in {}", sets::FOLDER));
+        report.step(&format!(
+            "skipped: vector collection on {name}: no set in {}",
+            sets::FOLDER
+        ));
         return Ok(());
     };
     report.step("vector: a collection in use");
@@ -118,7 +121,9 @@ fn filled(points: &Collection, set: &Set, folder: &Path) -> Result<Vec<Figure>> 
     Ok(vec![
         figure("durable_inserts", "points/s", Better::More, vec![stored])
             .beside("the same bytes written and synced", &[bare])
-            .note(format!("batches of {BATCH}, one caller, a sync each; the linker works beside it")),
+            .note(format!(
+                "batches of {BATCH}, one caller, a sync each; the linker works beside it"
+            )),
         figure("linked_inserts", "points/s", Better::More, vec![linked])
             .note("from the first write until all are in the graph, wall time, one thread links"),
     ])
@@ -213,7 +218,8 @@ fn near(set: &Set, rng: &mut Rng) -> Vec<f32> {
 /// Time from opening the folder to the answer of a first query, which is as it was.
 fn reopened(points: Collection, set: &Set, folder: &Path) -> Result<Figure> {
     points.checkpoint()?;
-    let ask = |points: &Collection| points.search_dense(&set.queries[..set.dim], K, &AsOf::Now, None);
+    let ask =
+        |points: &Collection| points.search_dense(&set.queries[..set.dim], K, &AsOf::Now, None);
     let (before, mut values) = (ask(&points)?, Vec::new());
     drop(points);
     for _ in 0..ROUNDS {
@@ -223,6 +229,9 @@ fn reopened(points: Collection, set: &Set, folder: &Path) -> Result<Figure> {
         values.push(start.elapsed().as_secs_f64() * 1e3);
         ensure!(answer == before, "another answer after opening");
     }
-    let note = format!("{} points, from the checkpoint, files in the page cache", set.count());
+    let note = format!(
+        "{} points, from the checkpoint, files in the page cache",
+        set.count()
+    );
     Ok(figure("open_to_first_query", "ms", Better::Less, values).note(note))
 }
