@@ -9,6 +9,8 @@ use crate::checkpoint::Keeper;
 use crate::codec::write_batch;
 use crate::commit::Committer;
 use crate::dense::{Ask, Dense, Effort, nearest};
+use crate::disk::Disk;
+use crate::log::LogReader;
 use crate::state::{State, check, check_query, prepare};
 use crate::text::analyse;
 use crate::{
@@ -110,6 +112,7 @@ pub struct Collection {
     pub(crate) state: Arc<RwLock<State>>,
     pub(crate) dense: Arc<Dense>,
     pub(crate) committer: Arc<Committer>,
+    pub(crate) disk: Option<Arc<dyn Disk>>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) syncer: Option<JoinHandle<()>>,
     pub(crate) linker: Option<JoinHandle<()>>,
@@ -386,6 +389,15 @@ impl Collection {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Where its files are, when it keeps any.
+    pub(crate) fn disk(&self) -> Option<Arc<dyn Disk>> {
+        self.disk.clone()
+    }
+
+    pub(crate) fn log_reader(&self) -> Box<dyn LogReader> {
+        self.committer.log_reader()
     }
 
     fn read(&self) -> Result<RwLockReadGuard<'_, State>, Error> {

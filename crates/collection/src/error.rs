@@ -89,6 +89,15 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// A folder to copy to has files. Choose an empty one.
+    #[error("the folder to copy to is not empty, it has {name}: choose an empty one")]
+    NotEmpty {
+        /// One of its files.
+        name: String,
+    },
+    /// A copy ended before it was whole. Remove it and copy again.
+    #[error("this is a copy that was not finished: remove it and copy again")]
+    Unfinished,
     /// An entry's checksum holds, but its content breaks a rule of this version. Report it.
     #[error("entry {seq} of the log cannot be applied: {reason}")]
     Entry {

@@ -34,6 +34,7 @@ mod filter;
 pub mod log;
 mod open;
 mod point;
+mod snapshot;
 mod state;
 mod text;
 
@@ -48,6 +49,7 @@ pub use point::{
     BATCH_BYTES_LIMIT, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT, PAYLOAD_DEPTH_LIMIT, Payload,
     Point, TEXT_BYTES_LIMIT, Value,
 };
+pub use snapshot::{Restored, Snapshot, Until, restore};
 pub use state::{AsOf, Version};
 pub use text::Bm25;
 pub use vector::Metric;

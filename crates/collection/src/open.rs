@@ -13,6 +13,7 @@ use crate::commit::Committer;
 use crate::dense::{Dense, Linker, open as open_graph};
 use crate::disk::{Disk, FsDisk};
 use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
+use crate::snapshot::check_finished;
 use crate::state::{State, check, prepare};
 use crate::{Collection, Error, Refusal, SyncPolicy};
 
@@ -47,6 +48,7 @@ impl Collection {
         options: Options,
     ) -> Result<(Self, Recovery), Error> {
         check_dim(&settings)?;
+        check_finished(&*disk)?;
         let (log, cut) = LocalLog::open(Arc::clone(&disk))?;
         let mut recovery = Recovery {
             cut_bytes: cut.bytes,
@@ -142,6 +144,7 @@ impl Collection {
             state,
             dense,
             committer: Arc::new(committer),
+            disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
             keeper,
             syncer: None,
             linker: None,

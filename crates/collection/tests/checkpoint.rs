@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use collection::disk::{DiskFile, Fault};
 use collection::{
     AsOf, Collection, Condition, Disk, Effort, Error, Filter, MemDisk, Metric, Op, Options,
-    Payload, Point, Settings, SyncPolicy, Value,
+    Payload, Point, Settings, SyncPolicy, Until, Value, restore,
 };
 use stdx::Rng;
 
@@ -357,4 +357,81 @@ fn a_checkpoint_of_another_log_is_refused() {
     let opened = Collection::open_with(Arc::new(one), SETTINGS, NEVER);
     let error = opened.err().expect("another log's checkpoint");
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+}
+
+#[test]
+fn a_snapshot_is_the_collection_and_restores_to_any_entry() {
+    let (disk, mut rng) = (MemDisk::new(), Rng::new(9));
+    let (c, _) = open(&disk, NEVER);
+    write(&c, &mut rng, 50);
+    c.settle();
+    let copy: Arc<dyn Disk> = Arc::new(MemDisk::new());
+    let snapshot = c.snapshot(&copy).expect("snapshot");
+    assert_eq!(
+        (snapshot.seq, snapshot.digest),
+        (50, c.digest().expect("digest"))
+    );
+    // What comes later is not in it.
+    write(&c, &mut rng, 5);
+    let restored = |until: Until| {
+        let to = MemDisk::new();
+        let at: Arc<dyn Disk> = Arc::new(to.clone());
+        restore(&copy, &at, SETTINGS, until).map(|restored| (restored, to))
+    };
+    let (all, to) = restored(Until::Head).expect("restore");
+    assert_eq!(
+        (all.seq, all.digest, all.is_as_said),
+        (50, snapshot.digest, Some(true))
+    );
+    let (again, recovery) = open(&to, NEVER);
+    assert_eq!(recovery.checkpoint_seq, 50);
+    assert!(again.stats().linked >= 4_096);
+    drop(again);
+    for seq in [0, 1, 33, 50] {
+        let (then, to) = restored(Until::Seq(seq)).expect("restore");
+        let twin = MemDisk::new();
+        let (plain, _) = open(&twin, NEVER);
+        let mut rng = Rng::new(9);
+        for _ in 0..seq {
+            plain.apply(batch(&mut rng, 100)).expect("write");
+        }
+        assert_eq!(then.digest, plain.digest().expect("digest"), "{seq}");
+        assert_eq!(open(&to, NEVER).0.head_seq(), seq);
+    }
+    let ahead = restored(Until::Seq(51)).map(|_| ()).expect_err("not there");
+    assert!(
+        matches!(
+            ahead,
+            Error::Ahead {
+                asked: 51,
+                head: 50
+            }
+        ),
+        "{ahead}"
+    );
+    // The first entry has something known after the start of time.
+    assert_eq!(restored(Until::Known(0)).expect("restore").0.seq, 0);
+    assert_eq!(
+        restored(Until::Known(u64::MAX - 1)).expect("restore").0.seq,
+        50
+    );
+    // Neither into a folder with files, nor from a copy that was not finished, nor with a page that was changed.
+    let refused = restore(&copy, &copy, SETTINGS, Until::Head).expect_err("files");
+    assert!(matches!(refused, Error::NotEmpty { .. }), "{refused}");
+    let page = String::from_utf8(copy.read("snapshot").expect("page")).expect("text");
+    let broken = MemDisk::new();
+    copy.list()
+        .expect("names")
+        .iter()
+        .for_each(|name| broken.put(name, copy.read(name).expect("bytes")));
+    broken.put("snapshot", page.replace("seq 50", "seq 51").into_bytes());
+    let from: Arc<dyn Disk> = Arc::new(broken.clone());
+    let to: Arc<dyn Disk> = Arc::new(MemDisk::new());
+    let refused = restore(&from, &to, SETTINGS, Until::Head).expect_err("changed");
+    assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+    broken.put("snapshot.unfinished", Vec::new());
+    let refused = Collection::open_with(from, SETTINGS, NEVER)
+        .err()
+        .expect("unfinished");
+    assert!(matches!(refused, Error::Unfinished), "{refused}");
 }

@@ -23,6 +23,8 @@ use crate::state::{Blocks, State};
 
 const TABLES_SUFFIX: &str = ".tables";
 const BLOCKS_SUFFIX: &str = ".blocks";
+/// Name of the graph's file.
+pub(crate) const GRAPH: &str = "graph";
 /// What was found damaged keeps its bytes under this ending, for whoever wants to know what happened.
 const BAD_SUFFIX: &str = ".bad";
 /// Section of the tables: the files of blocks that belong to them.
@@ -188,6 +190,31 @@ impl Checkpoint {
         let sections = Sections::open(disk, Kind::Blocks, &blocks_name(file.first.get()))?;
         Blocks::open(&sections).map(Some)
     }
+}
+
+/// The entry of the last checkpoint that is not behind `seq`.
+pub(crate) fn last_seq(disk: &dyn Disk, seq: u64) -> Result<Option<u64>, Error> {
+    Ok(seqs(disk)?.into_iter().rev().find(|&at| at <= seq))
+}
+
+/// Copies the checkpoint of entry `seq` and the graph, each compared with its checksums, and opens the copy.
+///
+/// # Errors
+/// `Corrupt` or `Io`.
+pub(crate) fn copy_files(from: &dyn Disk, to: &dyn Disk, seq: u64) -> Result<Checkpoint, Error> {
+    let tables = Sections::open(from, Kind::Tables, &tables_name(seq))?;
+    let files = tables.one(FILES)?;
+    let files = <[BlocksFile]>::ref_from_bytes(&files)
+        .map_err(|_| tables.corrupt(0, "the list of files is not whole"))?;
+    for file in files {
+        let name = blocks_name(file.first.get());
+        Sections::open(from, Kind::Blocks, &name)?.copy(to)?;
+    }
+    if from.size(GRAPH).is_ok() {
+        Sections::open(from, Kind::Graph, GRAPH)?.copy(to)?;
+    }
+    tables.copy(to)?;
+    open(to, tables.name())
 }
 
 /// Removes checkpoints but the last two, and files that were never finished.

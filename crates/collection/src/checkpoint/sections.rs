@@ -255,6 +255,21 @@ impl Sections {
         Ok(())
     }
 
+    /// Copies the file under its name to another disk.
+    ///
+    /// # Errors
+    /// `Corrupt` when a section is not what was written, else `Io`.
+    pub(crate) fn copy(&self, to: &dyn Disk) -> Result<(), Error> {
+        self.verify(|_| true)?;
+        let temp = format!("{}{TEMP_SUFFIX}", self.name);
+        let mut file = to.create(&temp).map_err(Error::io("create", &temp))?;
+        file.append(&self.bytes)
+            .map_err(Error::io("append to", &temp))?;
+        file.sync().map_err(Error::io("sync", &temp))?;
+        to.rename(&temp, &self.name)
+            .map_err(Error::io("rename", &temp))
+    }
+
     /// The error of something in this file.
     pub(crate) fn corrupt(&self, offset: u64, reason: &str) -> Error {
         Error::Corrupt {

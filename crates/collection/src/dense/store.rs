@@ -6,11 +6,11 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian as le
 
 use super::{BATCH_SLOTS, Dense, Linked};
 use crate::Error;
-use crate::checkpoint::{Kind, Sections, Writer, put_aside};
+use crate::checkpoint::{GRAPH, Kind, Sections, Writer, put_aside};
 use crate::disk::Disk;
 use crate::state::State;
 
-const NAME: &str = "graph";
+const NAME: &str = GRAPH;
 const HEAD: u32 = 1;
 const GRAPH_HEAD: u32 = 2;
 const VERSIONS: u32 = 3;
