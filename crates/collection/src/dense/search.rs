@@ -94,9 +94,10 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> Vec<H
     if let Some(slots) = &passing {
         bits.fill_from(slots);
     }
+    let lens = state.lens(ask.as_of);
     let passes = |slot: u32| match passing {
         Some(_) => bits.has(slot),
-        None => state.is_visible(slot, ask.as_of),
+        None => lens.has(slot),
     };
     let found = walk_graph(linked, ask, beam, k, &passes, walk);
     let mut scan = Scan::new(state.metric(), ask.query, k, flat);

@@ -29,6 +29,7 @@ use versions::Versions;
 pub(crate) use bits::Bits;
 pub(crate) use freeze::Blocks;
 pub(crate) use prepared::{Change, check, check_query, prepare};
+pub(crate) use versions::Lens;
 pub use versions::Version;
 
 /// The instant a question is about.
@@ -161,10 +162,9 @@ impl State {
         self.metric
     }
 
-    /// Whether the version counts.
-    #[inline]
-    pub(crate) fn is_visible(&self, slot: u32, as_of: &AsOf) -> bool {
-        self.versions.is_visible(slot, as_of)
+    /// Who counts as of an instant, prepared to be asked of many slots.
+    pub(crate) fn lens(&self, as_of: &AsOf) -> Lens<'_> {
+        self.versions.lens(as_of)
     }
 
     /// Hands `look` the visible slots, ascending.
@@ -290,8 +290,8 @@ impl State {
                 && !filter.must_not.iter().any(|c| self.holds(c, slot))
         };
         if let Some((chosen, mut slots)) = self.candidates(filter) {
-            let visible = |slot: u32| self.versions.is_visible(slot, as_of);
-            slots.retain(|&slot| visible(slot) && passes(slot, Some(chosen)));
+            let lens = self.versions.lens(as_of);
+            slots.retain(|&slot| lens.has(slot) && passes(slot, Some(chosen)));
             return slots;
         }
         let mut scratch = Bits::default();

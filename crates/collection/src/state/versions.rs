@@ -64,6 +64,32 @@ pub(super) struct Versions {
     pub(super) in_order: InOrder,
 }
 
+/// See [`Versions::lens`]. Equals [`Versions::is_visible`] and touches less memory: where slots were born in order one
+/// comparison tells who was there, and who is live now was not superseded then.
+#[derive(Clone, Copy)]
+pub(crate) struct Lens<'a> {
+    live: &'a Bits,
+    is_now: bool,
+    /// Slots below this one were born by then, or some of them where `known_at` has to be asked.
+    born: u32,
+    to: &'a [u64],
+    at: u64,
+    known_at: Option<&'a Column<u64>>,
+}
+
+impl Lens<'_> {
+    /// Whether the version counts.
+    #[inline]
+    pub(crate) fn has(&self, slot: u32) -> bool {
+        if self.is_now {
+            return self.live.has(slot);
+        }
+        slot < self.born
+            && (self.live.has(slot) || self.at < self.to[slot as usize])
+            && (self.known_at).is_none_or(|known_at| known_at.get(slot as usize) <= self.at)
+    }
+}
+
 /// Whether all knowledge came in the order in which it was learned.
 #[derive(Clone, Copy, Default)]
 pub(super) struct InOrder {
@@ -160,7 +186,34 @@ impl Versions {
         }
     }
 
-    #[inline]
+    /// Who counts as of an instant, prepared to be asked of many slots.
+    pub(super) fn lens(&self, as_of: &AsOf) -> Lens<'_> {
+        let (born, to, at, known_at) = match *as_of {
+            AsOf::Now => (self.len(), &self.seq_to, 0, None),
+            AsOf::Seq(seq) => {
+                let born = self.seq_from.partition_point(|from| from <= seq);
+                (born, &self.seq_to, seq, None)
+            }
+            AsOf::Known(t) => {
+                let t = t.min(OPEN - 1);
+                if self.in_order.is_broken {
+                    (self.len(), &self.known_to, t, Some(&self.known_at))
+                } else {
+                    let born = self.known_at.partition_point(|from| from <= t);
+                    (born, &self.known_to, t, None)
+                }
+            }
+        };
+        Lens {
+            live: &self.live,
+            is_now: *as_of == AsOf::Now,
+            born: born as u32,
+            to,
+            at,
+            known_at,
+        }
+    }
+
     pub(super) fn is_visible(&self, slot: u32, as_of: &AsOf) -> bool {
         let at = slot as usize;
         match *as_of {
@@ -278,6 +331,45 @@ impl Versions {
                 word(turn.known_at);
                 word(turn.seq);
                 word(turn.slot().map_or(OPEN, u64::from));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_lens_sees_what_is_visible(
+            ops in prop::collection::vec((any::<bool>(), 0u8..12, 0u64..40), 1..80),
+            in_order: bool,
+        ) {
+            let (mut versions, mut latest) = (Versions::default(), 0);
+            for (seq, (is_upsert, id, known_at)) in (1..).zip(&ops) {
+                latest = latest.max(*known_at);
+                let known_at = if in_order { latest } else { *known_at };
+                let id = format!("{id}");
+                if *is_upsert {
+                    let point = Point { id, known_at, ..Point::default() };
+                    versions.upsert(seq, Arc::new(point));
+                } else {
+                    versions.delete(seq, &id, known_at);
+                }
+            }
+            let seqs = (0..=ops.len() as u64).map(AsOf::Seq);
+            let instants = (0..42).map(AsOf::Known).chain([AsOf::Known(OPEN), AsOf::Now]);
+            for as_of in seqs.chain(instants) {
+                let lens = versions.lens(&as_of);
+                let mut scratch = Bits::default();
+                let visible = versions.visible(&as_of, &mut scratch);
+                for slot in 0..versions.len() as u32 {
+                    prop_assert_eq!(lens.has(slot), versions.is_visible(slot, &as_of));
+                    prop_assert_eq!(lens.has(slot), visible.has(slot));
+                }
             }
         }
     }
