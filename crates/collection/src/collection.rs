@@ -8,7 +8,7 @@ use vector::{Hit, Metric, normalise};
 use crate::checkpoint::Keeper;
 use crate::codec::write_batch;
 use crate::commit::Committer;
-use crate::dense::{Ask, Dense, Effort, nearest};
+use crate::dense::{Ask, Dense, Effort, RecallEstimate, nearest};
 use crate::disk::Disk;
 use crate::log::LogReader;
 use crate::state::{State, check, check_query, prepare};
@@ -116,6 +116,7 @@ pub struct Collection {
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) syncer: Option<JoinHandle<()>>,
     pub(crate) linker: Option<JoinHandle<()>>,
+    pub(crate) watcher: Option<JoinHandle<()>>,
     pub(crate) checkpointer: Option<JoinHandle<()>>,
 }
 
@@ -199,6 +200,12 @@ impl Collection {
         };
         let hits = nearest(&self.dense, &state, &ask);
         Ok(scored(&state, &hits))
+    }
+
+    /// How much of the truth dense searches find, measured on those that are asked.
+    #[must_use]
+    pub fn recall(&self) -> RecallEstimate {
+        self.dense.watch.estimate()
     }
 
     /// Returns when the rows that are there are linked, all but less than a batch of 256. Searches need not wait for
@@ -429,6 +436,11 @@ impl Drop for Collection {
             self.dense.close();
             // A panic there was printed by its thread; dropping has nobody else to tell.
             let _ = linker.join();
+        }
+        if let Some(watcher) = self.watcher.take() {
+            self.dense.watch.close();
+            // As above.
+            let _ = watcher.join();
         }
         if let Some(checkpointer) = self.checkpointer.take() {
             self.keeper.close();

@@ -40,7 +40,7 @@ mod text;
 
 pub use collection::{Collection, Found, Options, Recovery, Scored, Settings, Stats};
 pub use commit::{Ack, SyncPolicy};
-pub use dense::Effort;
+pub use dense::{Effort, RecallEstimate};
 pub use disk::{Disk, FsDisk, MemDisk};
 pub use error::{Error, Refusal};
 pub use filter::{Condition, Filter};

@@ -148,6 +148,7 @@ impl Collection {
             keeper,
             syncer: None,
             linker: None,
+            watcher: None,
             checkpointer: None,
         };
         collection.start_threads(keeping, unverified)?;
@@ -179,6 +180,9 @@ impl Collection {
                 unverified,
             };
             self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
+            let (dense, state) = (Arc::clone(&self.dense), Arc::clone(&self.state));
+            let body = Box::new(move || dense.watch.run(&state));
+            self.watcher = Some(spawn("collection-recall", body)?);
         }
         if let Some(Keeping { disk, opened, .. }) = keeping {
             let settings = self.settings;

@@ -30,8 +30,9 @@ impl Metric {
         self.key(a).total_cmp(&self.key(b))
     }
 
-    /// Smaller is nearer, whatever the metric; never leaves this crate.
-    pub(crate) fn key(self, score: f32) -> f32 {
+    /// Smaller is nearer, whatever the metric. Not a distance: only the order means something.
+    #[must_use]
+    pub fn key(self, score: f32) -> f32 {
         if score.is_nan() {
             return f32::INFINITY;
         }

@@ -11,6 +11,7 @@
 //! A superseded version stays in the graph; whether a version counts is asked inside the walk.
 
 mod linker;
+mod recall;
 mod search;
 mod store;
 
@@ -20,6 +21,8 @@ use vector::graph::{BATCH, Graph, Shared};
 use vector::tail::Tail;
 
 pub(crate) use linker::Linker;
+pub use recall::RecallEstimate;
+use recall::Watch;
 pub use search::Effort;
 pub(crate) use search::{Ask, nearest};
 pub(crate) use store::open;
@@ -33,6 +36,8 @@ pub(crate) const LINK_FROM: u32 = 4096;
 /// What is linked, and who waits for what.
 #[derive(Default)]
 pub(crate) struct Dense {
+    /// What searches find of the truth.
+    pub watch: Watch,
     linked: RwLock<Option<Linked>>,
     progress: Mutex<Progress>,
     changed: Condvar,

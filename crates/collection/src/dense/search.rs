@@ -14,7 +14,8 @@ use crate::{AsOf, Filter};
 /// How hard a dense search looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Effort {
-    /// What suits most: a walk where there is a graph, about 0.99 of the true neighbours.
+    /// What suits most: a walk where there is a graph, as wide as measured recall asks for, see
+    /// [`RecallEstimate`](crate::RecallEstimate).
     #[default]
     Usual,
     /// A walk with a beam of this many rows; more finds more and costs more.
@@ -32,8 +33,8 @@ pub(crate) struct Ask<'a> {
     pub effort: Effort,
 }
 
-/// Beam of a usual search for up to ten.
-const USUAL_BEAM: usize = 128;
+/// Answers that the usual beam is meant for.
+const USUAL_K: usize = 10;
 /// What a visit in the graph costs, in scattered reads of a whole row.
 const VISIT_ROWS: f64 = 8.0;
 
@@ -71,7 +72,7 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> Vec<H
     let linked = dense.read();
     let beam = match ask.effort {
         Effort::Exact => None,
-        Effort::Usual => Some(USUAL_BEAM.max(2 * k)),
+        Effort::Usual => Some(dense.watch.beam() * k.max(USUAL_K) / USUAL_K),
         Effort::Beam(beam) => Some(beam.max(k)),
     };
     let walk = linked.as_ref().zip(beam);
@@ -107,7 +108,13 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> Vec<H
     scan.slots(coded.iter().map(|hit| hit.slot), row);
     let rest = linked.coded()..state.version_count() as u32;
     scan.slots(rest.filter(|&slot| passes(slot)), row);
-    scan.finish()
+    let hits = scan.finish();
+    let is_plain = *ask.as_of == AsOf::Now && ask.filter.is_none() && k <= USUAL_K;
+    if is_plain && ask.effort == Effort::Usual {
+        let rows = walk.visits * VISIT_ROWS as usize;
+        (dense.watch).answered(state, ask.query, k, &hits, rows);
+    }
+    hits
 }
 
 /// The versions that a walk finds, some more than `k`, for whole rows to choose from.
