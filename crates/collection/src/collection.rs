@@ -349,6 +349,17 @@ impl Collection {
         self.dense.was_rebuilt()
     }
 
+    /// As [`checkpoint`](Self::checkpoint), when the log has grown by `bytes` since the last one.
+    ///
+    /// # Errors
+    /// As `checkpoint`.
+    pub fn checkpoint_after(&self, bytes: u64) -> Result<Option<u64>, Error> {
+        if self.checkpointer.is_none() || self.keeper.grown_by() < bytes {
+            return Ok(None);
+        }
+        self.checkpoint().map(Some)
+    }
+
     /// Why the last checkpoint could not be written; it is tried again as the log grows.
     #[must_use]
     pub fn checkpoint_failure(&self) -> Option<String> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::{copy_files, last_seq};
 use crate::disk::Disk;
-use crate::log::{Entry, KIND_BATCH, LocalLog, Log, LogReader};
+use crate::log::{Entry, KIND_BATCH, LOG_SUFFIX, LocalLog, Log, LogReader};
 use crate::{Collection, Error, Options, Settings};
 
 /// Name of the page that says what a copy holds.
@@ -83,6 +83,7 @@ pub fn restore(
     until: Until,
 ) -> Result<Restored, Error> {
     check_finished(&**from)?;
+    check_log(&**from)?;
     begin(&**to)?;
     let said = read_manifest(&**from)?;
     let (log, _) = LocalLog::open(Arc::clone(from))?;
@@ -117,6 +118,20 @@ pub(crate) fn check_finished(disk: &dyn Disk) -> Result<(), Error> {
         Ok(_) => Err(Error::Unfinished),
         Err(_) => Ok(()),
     }
+}
+
+/// Opening a folder without a log would begin one there.
+fn check_log(disk: &dyn Disk) -> Result<(), Error> {
+    let names = disk
+        .list()
+        .map_err(Error::io("list", "the folder to copy from"))?;
+    if names.iter().any(|name| name.ends_with(LOG_SUFFIX)) {
+        return Ok(());
+    }
+    let source = std::io::ErrorKind::NotFound.into();
+    Err(Error::io("find", "a log in the folder to copy from")(
+        source,
+    ))
 }
 
 fn begin(disk: &dyn Disk) -> Result<(), Error> {

@@ -77,6 +77,9 @@ pub struct Node {
     _lock: File,
 }
 
+/// Of a log, what is read again in some milliseconds.
+const STOP_BYTES: u64 = 1 << 20;
+
 impl Node {
     /// Opens the data folder, recovers what was acknowledged and loads the packaged model.
     ///
@@ -191,6 +194,25 @@ impl Node {
     #[must_use]
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
+    }
+
+    /// Writes checkpoints of the stores whose logs have grown by [`STOP_BYTES`], so that the next start reads little of
+    /// them. For an orderly end; without it nothing is lost.
+    ///
+    /// # Errors
+    /// Which store could not, and why.
+    pub fn checkpoint(&self) -> Result<(), NodeError> {
+        for (name, collection) in [
+            ("documents", self.documents.collection()),
+            ("days", self.days.collection()),
+        ] {
+            let written = collection.checkpoint_after(STOP_BYTES);
+            written.map_err(|source| NodeError::Store {
+                dir: name.into(),
+                source,
+            })?;
+        }
+        Ok(())
     }
 
     /// What opening each store found and mended.

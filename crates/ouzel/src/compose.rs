@@ -178,6 +178,14 @@ async fn asked_to_stop() {
     }
 }
 
+/// Leaves checkpoints behind, so that the next start is quick. One that fails costs only that.
+pub fn checkpoint(node: &Node) {
+    if let Err(error) = node.checkpoint() {
+        let error = anyhow::Error::from(error);
+        crate::print::warning(&format!("{error:#}"));
+    }
+}
+
 /// Resolves when the lane has died: a market that nothing feeds any more must be told of.
 pub async fn lane_death(node: &Node) {
     while node.market().lane_death.is_none() {

@@ -73,6 +73,12 @@ impl Keeper {
         }
     }
 
+    /// Bytes of the log behind the last checkpoint.
+    pub(crate) fn grown_by(&self) -> u64 {
+        let shared = self.lock();
+        shared.log_bytes.saturating_sub(shared.seen_bytes)
+    }
+
     /// Asks for a checkpoint of everything applied and waits for it.
     ///
     /// # Errors

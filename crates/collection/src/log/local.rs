@@ -15,7 +15,8 @@ use crate::Error;
 use crate::disk::{Disk, DiskFile};
 
 const SEGMENT_BYTES_LIMIT: u64 = 64 << 20;
-const SUFFIX: &str = ".seg";
+/// How names of segments end.
+pub(crate) const SUFFIX: &str = ".seg";
 
 /// What opening removed from the end of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 mod local;
 mod record;
 
+pub(crate) use local::SUFFIX as LOG_SUFFIX;
 pub use local::{Cut, LocalLog};
 pub use record::{RECORD_HEADER_SIZE, SEGMENT_HEADER_SIZE};
 

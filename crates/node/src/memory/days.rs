@@ -58,6 +58,12 @@ pub struct Days {
 }
 
 impl Days {
+    /// The collection itself.
+    #[must_use]
+    pub fn collection(&self) -> &Collection {
+        &self.collection
+    }
+
     /// Opens or makes the collection in `dir`.
     ///
     /// # Errors

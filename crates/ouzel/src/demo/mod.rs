@@ -86,6 +86,7 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
     drop(outputs);
     // Calls of a model that hangs must not hold up the end.
     runtime.shutdown_background();
+    compose::checkpoint(&node);
     let summary = summary(&node);
     if args.json {
         print::json(&summary);

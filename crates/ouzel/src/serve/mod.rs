@@ -57,6 +57,7 @@ pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
     let served = runtime.block_on(serve(&args, &node, door));
     // Calls of a model that hangs must not hold up the end.
     runtime.shutdown_background();
+    compose::checkpoint(&node);
     compose::check_lane(&node)?;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -241,6 +242,11 @@ fn report_recovery(node: &Node) {
             let cut = recovery.cut_bytes;
             print::warning(&format!(
                 "{store}: {cut} bytes of a torn write were cut: {reason}"
+            ));
+        }
+        for reason in &recovery.set_aside {
+            print::warning(&format!(
+                "{store}: a file was set aside, the log says the same: {reason}"
             ));
         }
     }

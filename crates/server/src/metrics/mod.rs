@@ -223,4 +223,67 @@ fn memory(app: &App, page: &mut Page) {
         "Chunk versions kept for as-of reads.",
     );
     page.sample("ouzel_memory_versions", &[], stats.versions);
+    let name = "ouzel_memory_bytes";
+    page.family(
+        name,
+        "gauge",
+        "Memory of the documents' vectors, texts and indexes, about.",
+    );
+    page.sample(name, &[], stats.memory_bytes);
+    let name = "ouzel_memory_linked";
+    page.family(
+        name,
+        "gauge",
+        "Chunk versions in the graph; the others are compared one by one.",
+    );
+    page.sample(name, &[], stats.linked);
+    let name = "ouzel_memory_checkpoint_sequence";
+    page.family(
+        name,
+        "gauge",
+        "Entry of the last checkpoint of the documents' log.",
+    );
+    page.sample(name, &[], stats.checkpoint_seq);
+    let name = "ouzel_memory_checkpoint_failed";
+    page.family(
+        name,
+        "gauge",
+        "Whether the last checkpoint could not be written.",
+    );
+    let failed = app.node.documents().collection().checkpoint_failure();
+    page.sample(name, &[], u8::from(failed.is_some()));
+    recall(&app.node.documents().collection().recall(), page);
+}
+
+/// How much of the truth vector searches find, measured on those that are asked.
+fn recall(recall: &collection::RecallEstimate, page: &mut Page) {
+    let name = "ouzel_recall_samples_total";
+    page.family(
+        name,
+        "counter",
+        "Vector searches that were also answered exactly.",
+    );
+    page.sample(name, &[], recall.samples);
+    let name = "ouzel_recall_beam";
+    page.family(
+        name,
+        "gauge",
+        "Rows that a vector search keeps in view, steered to a recall of 0.98.",
+    );
+    page.sample(name, &[], recall.beam);
+    if recall.samples > 0 {
+        let name = "ouzel_recall_at_k";
+        page.family(
+            name,
+            "gauge",
+            "Share of the true nearest found: mean and 95 % interval.",
+        );
+        for (bound, value) in [
+            ("mean", recall.mean),
+            ("low", recall.low),
+            ("high", recall.high),
+        ] {
+            page.sample(name, &[("bound", bound)], value);
+        }
+    }
 }
