@@ -35,7 +35,7 @@ use std::sync::OnceLock;
 
 use codes::CodeKernels;
 pub(crate) use codes::prefetch_lines;
-pub use codes::{BLOCK, Codes, Line, Planes, Range, Table};
+pub use codes::{BLOCK, Codes, ENTRY_MAX, Line, Planes, Range, Table};
 pub use portable::{EdgeSums, Spread};
 pub(crate) use portable::{half, nearest};
 

@@ -59,7 +59,9 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     estimate,
     dot_planes,
     dot_rows: portable::dot_rows,
+    dot_nibbles,
     edge: portable::edge,
+    at_most: portable::at_most,
     hadamard: portable::hadamard,
     lookup: portable::lookup,
     split: portable::split,
@@ -78,4 +80,8 @@ fn estimate(
 
 fn dot_planes(row: &[u8], query: &Planes) -> i64 {
     portable::dot_wide(row, &query.wide)
+}
+
+fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
+    portable::dot_nibbles(row, &query.high)
 }
