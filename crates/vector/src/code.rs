@@ -85,19 +85,21 @@ pub fn encode_nibbles(kernels: &Kernels, values: &[f32], bytes: &mut [u8]) -> Ni
     let squared = kernels.dot(values, values);
     let inverse = (values.len() as f32 / squared).sqrt() / STEP;
     let inverse = if inverse.is_finite() { inverse } else { 0.0 };
-    let level = |value: f32| (value * inverse + 8.0).clamp(0.0, 15.0) as u8;
-    let (mut product, mut length) = (0.0f32, 0.0f32);
+    let level = |value: f32| (value * inverse + 8.0).clamp(0.0, 15.0) as i32;
+    let (mut products, mut lengths) = ([0.0f32; 32], [0i32; 32]);
     for (values, bytes) in values.chunks_exact(64).zip(bytes.chunks_exact_mut(32)) {
+        let (low, high) = values.split_at(32);
         for i in 0..32 {
-            let (low, high) = (level(values[i]), level(values[i + 32]));
-            bytes[i] = low | high << 4;
-            for (level, value) in [(low, values[i]), (high, values[i + 32])] {
-                let level = f32::from(level) - 7.5;
-                product = level.mul_add(value, product);
-                length = level.mul_add(level, length);
-            }
+            let (a, b) = (level(low[i]), level(high[i]));
+            bytes[i] = (a | b << 4) as u8;
+            // Twice the levels, which are whole.
+            let (a, b) = (2 * a - 15, 2 * b - 15);
+            products[i] += a as f32 * low[i] + b as f32 * high[i];
+            lengths[i] += a * a + b * b;
         }
     }
+    let product = products.iter().sum::<f32>() / 2.0;
+    let length = lengths.iter().sum::<i32>() as f32 / 4.0;
     if inverse == 0.0 || !(product > 0.0) {
         return NibbleScale {
             squared,
