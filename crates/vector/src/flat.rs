@@ -7,7 +7,7 @@
 use std::collections::BinaryHeap;
 
 use crate::Metric;
-use crate::arch::{Kernels, prefetch};
+use crate::arch::{Element, Kernels, prefetch};
 
 /// One neighbour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,10 +30,10 @@ pub struct Scratch {
 /// # Panics
 /// When `query` is not `dim` long or `rows` is not a whole number of rows.
 #[must_use]
-pub fn top_k(
+pub fn top_k<E: Element>(
     metric: Metric,
     dim: usize,
-    rows: &[f32],
+    rows: &[E],
     query: &[f32],
     k: usize,
     visible: impl Fn(u32) -> bool,
@@ -75,7 +75,7 @@ impl<'a> Scan<'a> {
     ///
     /// # Panics
     /// When `rows` is not a whole number of rows.
-    pub fn rows(&mut self, base: u32, rows: &[f32], visible: impl Fn(u32) -> bool) {
+    pub fn rows<E: Element>(&mut self, base: u32, rows: &[E], visible: impl Fn(u32) -> bool) {
         let dim = self.query.len();
         assert!(dim > 0 && rows.len().is_multiple_of(dim), "whole rows");
         let count = (rows.len() / dim) as u32;
@@ -90,9 +90,13 @@ impl<'a> Scan<'a> {
     ///
     /// # Panics
     /// When a row is not as long as the query.
-    pub fn slots<'r>(&mut self, slots: impl Iterator<Item = u32>, row: impl Fn(u32) -> &'r [f32]) {
+    pub fn slots<'r, E: Element>(
+        &mut self,
+        slots: impl Iterator<Item = u32>,
+        row: impl Fn(u32) -> &'r [E],
+    ) {
         // One row is compared while the first lines of the two after it are on their way.
-        let mut waiting: [Option<(u32, &[f32])>; 2] = [None; 2];
+        let mut waiting: [Option<(u32, &[E])>; 2] = [None; 2];
         for slot in slots {
             let next = row(slot);
             prefetch(next);
@@ -130,11 +134,8 @@ impl<'a> Scan<'a> {
     }
 
     #[inline]
-    fn compare(&mut self, slot: u32, row: &[f32]) {
-        let score = match self.metric {
-            Metric::L2 => self.kernels.l2_squared(self.query, row),
-            Metric::Ip | Metric::Cosine => self.kernels.dot(self.query, row),
-        };
+    fn compare<E: Element>(&mut self, slot: u32, row: &[E]) {
+        let score = self.kernels.score(self.metric, self.query, row);
         let entry = Entry {
             key: self.metric.key(score),
             slot,
@@ -198,10 +199,7 @@ mod tests {
             .filter(|(slot, _)| seen[*slot])
             .map(|(slot, row)| Hit {
                 slot: slot as u32,
-                score: match metric {
-                    Metric::L2 => Kernels::available()[0].l2_squared(query, row),
-                    _ => Kernels::available()[0].dot(query, row),
-                },
+                score: Kernels::available()[0].score(metric, query, row),
             })
             .collect();
         hits.sort_by(|a, b| metric.order(a.score, b.score).then(a.slot.cmp(&b.slot)));
