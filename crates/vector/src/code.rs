@@ -100,7 +100,7 @@ pub fn encode_nibbles(kernels: &Kernels, values: &[f32], bytes: &mut [u8]) -> Ni
     }
     let product = products.iter().sum::<f32>() / 2.0;
     let length = lengths.iter().sum::<i32>() as f32 / 4.0;
-    if inverse == 0.0 || !(product > 0.0) {
+    if inverse == 0.0 || product <= 0.0 {
         return NibbleScale {
             squared,
             mul: 0.0,

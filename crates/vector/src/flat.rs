@@ -95,19 +95,19 @@ impl<'a> Scan<'a> {
         slots: impl Iterator<Item = u32>,
         row: impl Fn(u32) -> &'r [E],
     ) {
-        // One row is compared while the first lines of the two after it are on their way.
-        let mut waiting: [Option<(u32, &[E])>; 2] = [None; 2];
+        // Four rows are compared while the first lines of the four after them are on their way.
+        let (mut waiting, mut coming) = (Four::default(), Four::default());
         for slot in slots {
             let next = row(slot);
             prefetch(next);
-            if let Some((slot, row)) = waiting[0] {
-                self.compare(slot, row);
+            coming.push(slot, next);
+            if coming.count == 4 {
+                self.compare(&waiting);
+                (waiting, coming) = (coming, Four::default());
             }
-            waiting = [waiting[1], Some((slot, next))];
         }
-        for (slot, row) in waiting.into_iter().flatten() {
-            self.compare(slot, row);
-        }
+        self.compare(&waiting);
+        self.compare(&coming);
     }
 
     /// The score of the farthest neighbour kept, once there are `k`: only nearer rows change anything.
@@ -134,8 +134,21 @@ impl<'a> Scan<'a> {
     }
 
     #[inline]
-    fn compare<E: Element>(&mut self, slot: u32, row: &[E]) {
-        let score = self.kernels.score(self.metric, self.query, row);
+    fn compare<E: Element>(&mut self, four: &Four<'_, E>) {
+        if four.count == 4 {
+            let scores = self.kernels.score4(self.metric, self.query, four.rows);
+            for (slot, score) in four.slots.into_iter().zip(scores) {
+                self.offer(slot, score);
+            }
+        } else {
+            for (&slot, row) in four.slots.iter().zip(four.rows).take(four.count) {
+                self.offer(slot, self.kernels.score(self.metric, self.query, row));
+            }
+        }
+    }
+
+    #[inline]
+    fn offer(&mut self, slot: u32, score: f32) {
         let entry = Entry {
             key: self.metric.key(score),
             slot,
@@ -148,6 +161,30 @@ impl<'a> Scan<'a> {
         {
             *worst = entry;
         }
+    }
+}
+
+/// Up to four rows.
+struct Four<'r, E> {
+    slots: [u32; 4],
+    rows: [&'r [E]; 4],
+    count: usize,
+}
+
+impl<E> Default for Four<'_, E> {
+    fn default() -> Self {
+        Self {
+            slots: [0; 4],
+            rows: [&[]; 4],
+            count: 0,
+        }
+    }
+}
+
+impl<'r, E> Four<'r, E> {
+    fn push(&mut self, slot: u32, row: &'r [E]) {
+        (self.slots[self.count], self.rows[self.count]) = (slot, row);
+        self.count += 1;
     }
 }
 

@@ -42,13 +42,17 @@ impl Bf16 {
 }
 
 /// One query against one row of `E`, both of one length.
-pub(super) type Pair<E> = fn(&[f32], &[E]) -> f32;
+type One<E> = fn(&[f32], &[E]) -> f32;
+/// One query against four rows.
+type Four<E> = fn(&[f32], [&[E]; 4]) -> [f32; 4];
 
-/// The two kernels of an element type.
+/// The kernels of an element type.
 #[derive(Clone, Copy)]
-pub struct Pairs<E> {
-    pub(super) dot: Pair<E>,
-    pub(super) l2_squared: Pair<E>,
+pub struct Pairs<E: 'static> {
+    pub(super) dot: One<E>,
+    pub(super) l2_squared: One<E>,
+    pub(super) dot4: Four<E>,
+    pub(super) l2_squared4: Four<E>,
 }
 
 /// The kernels of all element types but `f32`.

@@ -77,30 +77,38 @@ impl Load for f32 {
     }
 }
 
-/// One query against a row, `L2` choosing the distance over the product.
+/// One query against `N` rows, `L2` choosing the distance over the product. Sums wait for each other
+/// within a row, not between rows.
 ///
 /// # Safety
-/// The processor has the instructions of `V`, and both slices have one length.
+/// The processor has the instructions of `V`, and all slices have one length.
 #[inline(always)]
-pub(super) unsafe fn one<V: Lanes, E: Load, const L2: bool>(query: &[f32], row: &[E]) -> f32 {
+pub(super) unsafe fn many<V: Lanes, E: Load, const N: usize, const L2: bool>(
+    query: &[f32],
+    rows: [&[E]; N],
+) -> [f32; N] {
     let len = query.len();
     let whole = len - len % LANES;
     // SAFETY: the caller has the instructions. Whole blocks end at `whole <= len`, and the tail
-    // reads `len - whole < 16` elements from `whole`; the row is as long as the query.
+    // reads `len - whole < 16` elements from `whole`; all rows are as long as the query.
     unsafe {
-        let mut acc = V::zero();
+        let mut acc = [V::zero(); N];
         let mut at = 0;
         while at < whole {
             let q = V::load(query.as_ptr().add(at));
-            acc = step::<V, L2>(q, E::load(row.as_ptr().add(at)), acc);
+            for n in 0..N {
+                acc[n] = step::<V, L2>(q, E::load(rows[n].as_ptr().add(at)), acc[n]);
+            }
             at += LANES;
         }
         if whole < len {
             let q = V::load_tail(query.as_ptr().add(whole), len - whole);
-            let row = E::load_tail(row.as_ptr().add(whole), len - whole);
-            acc = step::<V, L2>(q, row, acc);
+            for n in 0..N {
+                let row = E::load_tail(rows[n].as_ptr().add(whole), len - whole);
+                acc[n] = step::<V, L2>(q, row, acc[n]);
+            }
         }
-        acc.sum()
+        acc.map(|acc| acc.sum())
     }
 }
 
@@ -119,7 +127,7 @@ unsafe fn step<V: Lanes, const L2: bool>(query: V, row: V, acc: V) -> V {
     }
 }
 
-/// Writes the kernels of an instruction set around [`one`]. `features` is the attribute that lets the
+/// Writes the kernels of an instruction set around [`many`]. `features` is the attribute that lets the
 /// compiler use the instructions inside.
 macro_rules! kernels {
     ($name:literal, $lanes:ty, #[$($features:tt)*]) => {
@@ -133,21 +141,34 @@ macro_rules! kernels {
         };
 
         const fn pairs<E: super::generic::Load>() -> super::element::Pairs<E> {
-            super::element::Pairs { dot: pair::<E, false>, l2_squared: pair::<E, true> }
+            super::element::Pairs {
+                dot: one::<E, false>,
+                l2_squared: one::<E, true>,
+                dot4: many::<E, 4, false>,
+                l2_squared4: many::<E, 4, true>,
+            }
         }
 
-        fn pair<E: super::generic::Load, const L2: bool>(query: &[f32], row: &[E]) -> f32 {
+        fn one<E: super::generic::Load, const L2: bool>(query: &[f32], row: &[E]) -> f32 {
+            many::<E, 1, L2>(query, [row])[0]
+        }
+
+        #[inline(always)]
+        fn many<E: super::generic::Load, const N: usize, const L2: bool>(
+            query: &[f32],
+            rows: [&[E]; N],
+        ) -> [f32; N] {
             #[$($features)*]
-            unsafe fn inner<E: super::generic::Load, const L2: bool>(
+            unsafe fn inner<E: super::generic::Load, const N: usize, const L2: bool>(
                 query: &[f32],
-                row: &[E],
-            ) -> f32 {
+                rows: [&[E]; N],
+            ) -> [f32; N] {
                 // SAFETY: features by the attribute, lengths by the caller.
-                unsafe { super::generic::one::<$lanes, E, L2>(query, row) }
+                unsafe { super::generic::many::<$lanes, E, N, L2>(query, rows) }
             }
             // SAFETY: `Kernels::available` detected the features; the methods of `Kernels` checked
             // lengths.
-            unsafe { inner::<E, L2>(query, row) }
+            unsafe { inner::<E, N, L2>(query, rows) }
         }
     };
 }

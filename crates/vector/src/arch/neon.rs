@@ -6,6 +6,7 @@ use std::arch::aarch64::{
 
 use super::element::{Bf16, Element, F16};
 use super::generic::{LANES, Lanes, kernels};
+use super::neon_codes::CODES;
 
 #[derive(Clone, Copy)]
 struct Neon([float32x4_t; 4]);
@@ -104,7 +105,3 @@ impl Lanes for Neon {
 }
 
 kernels!("neon", Neon, #[inline]);
-
-/// The loops of the twin, which the compiler turns into NEON; the lookup has no kernel of its own
-/// here yet.
-const CODES: super::codes::CodeKernels = super::scalar::CODES;

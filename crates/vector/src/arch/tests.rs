@@ -41,6 +41,15 @@ fn check_element<E: Element>(
         let want = scalar::KERNELS.score(metric, query, &values);
         let got = kernels.score(metric, query, &row);
         assert_eq!(got.to_bits(), want.to_bits(), "{}", kernels.name);
+        let zeros = vec![E::default(); row.len()];
+        let [a, b, c, d] = kernels.score4(metric, query, [&row, &zeros, &row, &row]);
+        assert_eq!(
+            [a, c, d].map(f32::to_bits),
+            [want.to_bits(); 3],
+            "{}",
+            kernels.name
+        );
+        assert_eq!(b.to_bits(), kernels.score(metric, query, &zeros).to_bits());
     }
 }
 
