@@ -18,7 +18,9 @@
 //! neighbours at once comes from a table of the query ([`Table`]): with `b` the bits of `s`,
 //! `<q, s> = 2 <q, b> - sum q`, and `<q, b>` is looked up four dimensions at a time.
 
-use crate::arch::{EdgeSums, Kernels, Line, Planes, Spread, Table, nearest};
+use zerocopy::{Immutable, IntoBytes};
+
+use crate::arch::{ENTRY_MAX, EdgeSums, Kernels, Line, Planes, Spread, Table, nearest};
 
 /// What scales a row of bytes and completes its distances.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -55,6 +57,61 @@ pub fn encode_row(values: &[f32], bytes: &mut [u8]) -> RowScale {
     RowScale {
         step,
         norm: (norm - error).max(0.0) as f32,
+    }
+}
+
+/// What a row of four bits a component says of the whole row `r`: `ô` are its levels (`nibble - 7.5`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, IntoBytes, Immutable)]
+#[repr(C)]
+pub struct NibbleScale {
+    /// `|r|^2`.
+    pub squared: f32,
+    /// `|r|^2 / <ô, r>`, which makes `<q, ô>` an estimate of `<q, r>` without bias.
+    pub mul: f32,
+    /// `|ô|^2 |r|^2 / <ô, r>^2`, at least 1: by how much squared lengths grow on the way to the levels.
+    pub growth: f32,
+}
+
+/// Writes `values` in four bits each, as [`Kernels::dot_nibbles`] wants them.
+///
+/// # Panics
+/// When there are not 32 bytes for each 64 values.
+pub fn encode_nibbles(kernels: &Kernels, values: &[f32], bytes: &mut [u8]) -> NibbleScale {
+    assert!(values.len().is_multiple_of(64), "whole lines");
+    assert_eq!(values.len(), 2 * bytes.len(), "half a byte a component");
+    // Of sixteen even levels these lose least of a normal component (Max, "Quantizing for minimum
+    // distortion", 1960).
+    const STEP: f32 = 0.335;
+    let squared = kernels.dot(values, values);
+    let inverse = (values.len() as f32 / squared).sqrt() / STEP;
+    let inverse = if inverse.is_finite() { inverse } else { 0.0 };
+    let level = |value: f32| (value * inverse + 8.0).clamp(0.0, 15.0) as i32;
+    let (mut products, mut lengths) = ([0.0f32; 32], [0i32; 32]);
+    for (values, bytes) in values.chunks_exact(64).zip(bytes.chunks_exact_mut(32)) {
+        let (low, high) = values.split_at(32);
+        for i in 0..32 {
+            let (a, b) = (level(low[i]), level(high[i]));
+            bytes[i] = (a | b << 4) as u8;
+            // Twice the levels, which are whole.
+            let (a, b) = (2 * a - 15, 2 * b - 15);
+            products[i] += a as f32 * low[i] + b as f32 * high[i];
+            lengths[i] += a * a + b * b;
+        }
+    }
+    let product = products.iter().sum::<f32>() / 2.0;
+    let length = lengths.iter().sum::<i32>() as f32 / 4.0;
+    if inverse == 0.0 || product <= 0.0 {
+        return NibbleScale {
+            squared,
+            mul: 0.0,
+            growth: 1.0,
+        };
+    }
+    let mul = squared / product;
+    NibbleScale {
+        squared,
+        mul,
+        growth: (length * mul / product).max(1.0),
     }
 }
 
@@ -156,18 +213,15 @@ impl Query {
     }
 
     fn set_table(&mut self, kernels: &Kernels, values: &[f32], spread: &Spread) {
-        let groups = values.len() / 4;
-        // The greatest entry such that all groups together stay within 16 bits; half a step is
-        // kept free, because entries are rounded.
-        let limit = (65_535 / groups).min(255) as f32;
         let has_range = self.step > 0.0;
         let steps = if has_range {
-            (limit - 0.5) / spread.most_of_four
+            // Half a step is kept free, because entries are rounded.
+            (f32::from(ENTRY_MAX) - 0.5) / spread.most_of_four
         } else {
             0.0
         };
         self.table.resize(values.len() / 16, Line([0; 64]));
-        let bytes = zerocopy::IntoBytes::as_mut_bytes(self.table.as_mut_slice());
+        let bytes = self.table.as_mut_bytes();
         kernels.lookup(values, steps, bytes);
         // <q, s> = 2 (least + sum / steps) - total, times -2, and mul holds f * sqrt(dim).
         let scale = -2.0 / (values.len() as f32).sqrt();
@@ -181,7 +235,7 @@ impl Query {
     #[must_use]
     pub fn table(&self) -> Table<'_> {
         Table {
-            bytes: zerocopy::IntoBytes::as_bytes(self.table.as_slice()),
+            bytes: self.table.as_bytes(),
             slope: self.slope,
             offset: self.offset,
         }
@@ -193,6 +247,20 @@ impl Query {
     pub fn distance(&self, kernels: &Kernels, row: &[u8], scale: RowScale) -> f32 {
         let product = kernels.dot_planes(row, &self.planes) as f32 * (self.step * scale.step);
         (self.norm + scale.norm - 2.0 * product).max(0.0)
+    }
+
+    /// The inner product with the levels of a row of four bits, of the query in seven bits.
+    #[inline]
+    #[must_use]
+    pub fn levels_product(&self, kernels: &Kernels, nibbles: &[u8]) -> f32 {
+        // Steps of the high plane are 128 of the query's, and the kernel gives twice the sum.
+        kernels.dot_nibbles(nibbles, &self.planes) as f32 * (64.0 * self.step)
+    }
+
+    /// The squared length of what seven bits leave out of the query.
+    #[must_use]
+    pub fn left_out(&self) -> f32 {
+        self.planes.low_squared() * self.step * self.step
     }
 
     /// `|q|^2`.

@@ -7,7 +7,7 @@
 use std::collections::BinaryHeap;
 
 use crate::Metric;
-use crate::arch::{Kernels, prefetch};
+use crate::arch::{Element, Kernels, prefetch};
 
 /// One neighbour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,10 +30,10 @@ pub struct Scratch {
 /// # Panics
 /// When `query` is not `dim` long or `rows` is not a whole number of rows.
 #[must_use]
-pub fn top_k(
+pub fn top_k<E: Element>(
     metric: Metric,
     dim: usize,
-    rows: &[f32],
+    rows: &[E],
     query: &[f32],
     k: usize,
     visible: impl Fn(u32) -> bool,
@@ -75,7 +75,7 @@ impl<'a> Scan<'a> {
     ///
     /// # Panics
     /// When `rows` is not a whole number of rows.
-    pub fn rows(&mut self, base: u32, rows: &[f32], visible: impl Fn(u32) -> bool) {
+    pub fn rows<E: Element>(&mut self, base: u32, rows: &[E], visible: impl Fn(u32) -> bool) {
         let dim = self.query.len();
         assert!(dim > 0 && rows.len().is_multiple_of(dim), "whole rows");
         let count = (rows.len() / dim) as u32;
@@ -90,20 +90,24 @@ impl<'a> Scan<'a> {
     ///
     /// # Panics
     /// When a row is not as long as the query.
-    pub fn slots<'r>(&mut self, slots: impl Iterator<Item = u32>, row: impl Fn(u32) -> &'r [f32]) {
-        // One row is compared while the first lines of the two after it are on their way.
-        let mut waiting: [Option<(u32, &[f32])>; 2] = [None; 2];
+    pub fn slots<'r, E: Element>(
+        &mut self,
+        slots: impl Iterator<Item = u32>,
+        row: impl Fn(u32) -> &'r [E],
+    ) {
+        // Four rows are compared while the first lines of the four after them are on their way.
+        let (mut waiting, mut coming) = (Four::default(), Four::default());
         for slot in slots {
             let next = row(slot);
             prefetch(next);
-            if let Some((slot, row)) = waiting[0] {
-                self.compare(slot, row);
+            coming.push(slot, next);
+            if coming.count == 4 {
+                self.compare(&waiting);
+                (waiting, coming) = (coming, Four::default());
             }
-            waiting = [waiting[1], Some((slot, next))];
         }
-        for (slot, row) in waiting.into_iter().flatten() {
-            self.compare(slot, row);
-        }
+        self.compare(&waiting);
+        self.compare(&coming);
     }
 
     /// The score of the farthest neighbour kept, once there are `k`: only nearer rows change anything.
@@ -130,11 +134,21 @@ impl<'a> Scan<'a> {
     }
 
     #[inline]
-    fn compare(&mut self, slot: u32, row: &[f32]) {
-        let score = match self.metric {
-            Metric::L2 => self.kernels.l2_squared(self.query, row),
-            Metric::Ip | Metric::Cosine => self.kernels.dot(self.query, row),
-        };
+    fn compare<E: Element>(&mut self, four: &Four<'_, E>) {
+        if four.count == 4 {
+            let scores = self.kernels.score4(self.metric, self.query, four.rows);
+            for (slot, score) in four.slots.into_iter().zip(scores) {
+                self.offer(slot, score);
+            }
+        } else {
+            for (&slot, row) in four.slots.iter().zip(four.rows).take(four.count) {
+                self.offer(slot, self.kernels.score(self.metric, self.query, row));
+            }
+        }
+    }
+
+    #[inline]
+    fn offer(&mut self, slot: u32, score: f32) {
         let entry = Entry {
             key: self.metric.key(score),
             slot,
@@ -147,6 +161,30 @@ impl<'a> Scan<'a> {
         {
             *worst = entry;
         }
+    }
+}
+
+/// Up to four rows.
+struct Four<'r, E> {
+    slots: [u32; 4],
+    rows: [&'r [E]; 4],
+    count: usize,
+}
+
+impl<E> Default for Four<'_, E> {
+    fn default() -> Self {
+        Self {
+            slots: [0; 4],
+            rows: [&[]; 4],
+            count: 0,
+        }
+    }
+}
+
+impl<'r, E> Four<'r, E> {
+    fn push(&mut self, slot: u32, row: &'r [E]) {
+        (self.slots[self.count], self.rows[self.count]) = (slot, row);
+        self.count += 1;
     }
 }
 
@@ -198,10 +236,7 @@ mod tests {
             .filter(|(slot, _)| seen[*slot])
             .map(|(slot, row)| Hit {
                 slot: slot as u32,
-                score: match metric {
-                    Metric::L2 => Kernels::available()[0].l2_squared(query, row),
-                    _ => Kernels::available()[0].dot(query, row),
-                },
+                score: Kernels::available()[0].score(metric, query, row),
             })
             .collect();
         hits.sort_by(|a, b| metric.order(a.score, b.score).then(a.slot.cmp(&b.slot)));

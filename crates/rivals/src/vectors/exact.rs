@@ -3,7 +3,9 @@
 use std::hint::black_box;
 
 use stdx::Rng;
+use vector::arch::{Bf16, Element, F16};
 use vector::{Metric, top_k};
+use zerocopy::IntoBytes;
 
 use crate::Size;
 use crate::measure::{Run, interleave, time_ns};
@@ -61,7 +63,7 @@ pub fn measure(size: &Size) -> Vec<Figure> {
         "{} x {DIM} f32, uniform directions, inner product, one thread",
         rows.len() / DIM
     );
-    vec![
+    let mut figures = vec![
         figure()
             .beside("naive scan, f32 loop", naive)
             .recall(recall)
@@ -73,7 +75,58 @@ pub fn measure(size: &Size) -> Vec<Figure> {
         .beside("memory read (same bytes)", read)
         .recall(recall)
         .note(format!("a limit: {input}")),
+    ];
+    figures.extend(scans(&rows, &queries));
+    figures
+}
+
+/// Scans of rows of one element type, as far as memory is read, beside reading the same bytes.
+fn scans(rows: &[f32], queries: &[&[f32]]) -> Vec<Figure> {
+    let narrow = |value: &f32| (value * 1024.0).clamp(-127.0, 127.0) as i8;
+    let halves: Vec<F16> = rows.iter().map(|&value| F16::nearest(value)).collect();
+    let short: Vec<Bf16> = rows.iter().map(|&value| Bf16::nearest(value)).collect();
+    let bytes: Vec<i8> = rows.iter().map(narrow).collect();
+    vec![
+        scan("f16", &halves, queries),
+        scan("bf16", &short, queries),
+        scan("int8", &bytes, queries),
     ]
+}
+
+fn scan<E: Element>(name: &str, rows: &[E], queries: &[&[f32]]) -> Figure {
+    let mut contestants: [Run<'_>; 2] = [
+        Box::new(|| {
+            let search = |query: &&[f32]| {
+                black_box(top_k(Metric::Ip, DIM, rows, query, K, |_| true));
+            };
+            time_ns(|| queries.iter().for_each(search)) / QUERIES as f64 / 1e6
+        }),
+        Box::new(|| {
+            let read = |_: &&[f32]| {
+                black_box(sum_bytes(rows.as_bytes()));
+            };
+            time_ns(|| queries.iter().for_each(read)) / QUERIES as f64 / 1e6
+        }),
+    ];
+    let values = interleave(ROUNDS, &mut contestants);
+    let named = format!("vector.flat.{name}_to_memory");
+    Figure::new(named, "ms/query", Better::Less, values[0].clone())
+        .beside("memory read (same bytes)", &values[1])
+        .note(format!(
+            "a limit: {} x {DIM} {name}, inner product, one thread",
+            rows.len() / DIM
+        ))
+}
+
+/// Reads every byte once.
+fn sum_bytes(bytes: &[u8]) -> u64 {
+    let mut sums = [0u64; 16];
+    for words in bytes.chunks_exact(128) {
+        for (sum, word) in sums.iter_mut().zip(words.as_chunks::<8>().0) {
+            *sum ^= u64::from_ne_bytes(*word);
+        }
+    }
+    sums.into_iter().fold(0, |all, sum| all ^ sum)
 }
 
 /// Share of the exact ten that the search finds.

@@ -5,7 +5,7 @@
 //! the peers' by turns; what is compared is the speed at one recall, interpolated between efforts.
 
 mod peers;
-pub(super) mod sets;
+pub mod sets;
 
 use anyhow::Result;
 use vector::Metric;

@@ -5,6 +5,7 @@ mod graph;
 mod live;
 mod postings;
 mod store;
+mod tail;
 mod texts;
 
 use anyhow::Result;
@@ -26,13 +27,22 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         report.scheduled(false);
         live::run(size, report)?;
     }
+    if size.wants("tail") {
+        report
+            .step("vector: the tail beside the exact scan of its rows, where the text set is here");
+        let (is_held, figures) = held(CORE, || tail::measure(size));
+        report.scheduled(is_held);
+        figures?.into_iter().for_each(|figure| report.add(figure));
+    }
+    if size.wants("exact") {
+        report.step("vector: exact search");
+        let (is_held, figures) = held(CORE, || exact::measure(size));
+        report.scheduled(is_held);
+        figures.into_iter().for_each(|figure| report.add(figure));
+    }
     if !size.wants("rest") {
         return Ok(());
     }
-    report.step("vector: exact search");
-    let (is_held, figures) = held(CORE, || exact::measure(size));
-    report.scheduled(is_held);
-    figures.into_iter().for_each(|figure| report.add(figure));
     report.step("vector: a collection, now and as of an instant");
     let (_, figures) = held(CORE, || store::searches(size));
     figures?.into_iter().for_each(|figure| report.add(figure));

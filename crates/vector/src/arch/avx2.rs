@@ -1,12 +1,15 @@
 //! AVX2 with FMA: sixteen lanes as two registers of eight.
 
 use std::arch::x86_64::{
-    __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehl_ps, _mm_shuffle_ps, _mm256_add_ps,
-    _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_setzero_ps, _mm256_sub_ps,
+    __m256, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_loadl_epi64, _mm_loadu_si128, _mm_movehl_ps,
+    _mm_shuffle_ps, _mm256_add_ps, _mm256_castps256_ps128, _mm256_castsi256_ps,
+    _mm256_cvtepi8_epi32, _mm256_cvtepi32_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps,
+    _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_slli_epi32,
+    _mm256_sub_ps,
 };
 
 use super::avx2_codes::CODES;
+use super::element::{Bf16, F16};
 use super::generic::{LANES, Lanes, kernels};
 
 /// Whether this processor has all that the kernels of this instruction set need.
@@ -30,6 +33,38 @@ impl Lanes for Avx2 {
     unsafe fn load(at: *const f32) -> Self {
         // SAFETY: the caller promises sixteen readable floats; unaligned loads need no alignment.
         unsafe { Self(_mm256_loadu_ps(at), _mm256_loadu_ps(at.add(8))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(at: *const F16) -> Self {
+        // SAFETY: the caller has F16C and promises sixteen readable halves.
+        unsafe {
+            let eight = |at: *const F16| _mm256_cvtph_ps(_mm_loadu_si128(at.cast()));
+            Self(eight(at), eight(at.add(8)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(at: *const Bf16) -> Self {
+        // SAFETY: the caller has AVX2 and promises sixteen readable elements of two bytes.
+        unsafe {
+            let eight = |at: *const Bf16| {
+                let wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(at.cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(wide))
+            };
+            Self(eight(at), eight(at.add(8)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(at: *const i8) -> Self {
+        // SAFETY: the caller has AVX2 and promises sixteen readable bytes.
+        unsafe {
+            let eight = |at: *const i8| {
+                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(at.cast())))
+            };
+            Self(eight(at), eight(at.add(8)))
+        }
     }
 
     #[inline(always)]
@@ -89,4 +124,4 @@ pub(super) unsafe fn sum8(lanes: __m256) -> f32 {
     }
 }
 
-kernels!("avx2", Avx2, #[target_feature(enable = "avx2,fma")]);
+kernels!("avx2", Avx2, #[target_feature(enable = "avx2,fma,f16c")]);

@@ -2,13 +2,14 @@
 //! multiplied as 16-bit numbers, because the byte products of AVX2 saturate.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _CMP_LT_OQ, _mm_add_epi16, _mm_loadu_si128, _mm_unpackhi_epi16,
-    _mm_unpacklo_epi16, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps, _mm256_and_si256,
-    _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16,
-    _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_extracti128_si256, _mm256_fmadd_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movemask_ps, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_set1_ps, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16,
-    _mm256_srli_epi16, _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_epi16,
+    __m128i, __m256i, _CMP_LE_OQ, _CMP_LT_OQ, _mm_add_epi16, _mm_loadu_si128, _mm_unpackhi_epi16,
+    _mm_unpacklo_epi16, _mm256_add_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_and_si256, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cvtepi32_ps,
+    _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_extracti128_si256,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_movemask_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_ps,
+    _mm256_storeu_si256, _mm256_sub_epi16,
 };
 
 use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, prefetch};
@@ -20,7 +21,9 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     estimate,
     dot_planes,
     dot_rows,
+    dot_nibbles,
     edge,
+    at_most,
     hadamard,
     lookup,
     split,
@@ -40,7 +43,7 @@ fn estimate(
         range: &Range<'_>,
         out: &mut [f32; BLOCK],
     ) -> u32 {
-        // SAFETY: features by the attribute. `sums` gets slices of one length in whole lines; the
+        // SAFETY: features by the attribute. `sums` gets slices of one length in fours of lines; the
         // factors are arrays of 32 halves, read as four of 8, and `out` has 32 floats.
         unsafe {
             let eights = sums(codes.bytes, table.bytes, range.ahead);
@@ -66,10 +69,11 @@ fn estimate(
     unsafe { inner(codes, table, range, out) }
 }
 
-/// Sums of eight neighbours each, in order.
+/// Sums of eight neighbours each, in order. Four entries at most 63 add up within a byte, so that
+/// bytes are made wider once in four.
 ///
 /// # Safety
-/// The processor has AVX2; the slices have one length, a multiple of 64.
+/// The processor has AVX2; the slices have one length, a multiple of 128.
 #[inline(always)]
 unsafe fn sums(codes: &[u8], table: &[u8], ahead: &[u8]) -> [__m128i; 4] {
     // SAFETY: every load reads 32 bytes at a multiple of 32 below the slices' common length.
@@ -80,22 +84,25 @@ unsafe fn sums(codes: &[u8], table: &[u8], ahead: &[u8]) -> [__m128i; 4] {
         let mut odd = [_mm256_setzero_si256(); 2];
         let mut at = 0;
         while at < codes.len() {
-            let code = _mm256_loadu_si256(codes.as_ptr().add(at).cast());
-            let entries = _mm256_loadu_si256(table.as_ptr().add(at).cast());
-            if at.is_multiple_of(64) {
-                prefetch(ahead, at);
-                prefetch(ahead, at + codes.len());
+            for line in [at, at + 64] {
+                prefetch(ahead, line);
+                prefetch(ahead, line + codes.len());
             }
-            let picks = [
-                _mm256_and_si256(code, low_half),
-                _mm256_and_si256(_mm256_srli_epi16::<4>(code), low_half),
-            ];
+            let mut found = [_mm256_setzero_si256(); 2];
+            for at in [at, at + 32, at + 64, at + 96] {
+                let code = _mm256_loadu_si256(codes.as_ptr().add(at).cast());
+                let entries = _mm256_loadu_si256(table.as_ptr().add(at).cast());
+                let high = _mm256_and_si256(_mm256_srli_epi16::<4>(code), low_half);
+                let picks = [_mm256_and_si256(code, low_half), high];
+                for n in 0..2 {
+                    found[n] = _mm256_add_epi8(found[n], _mm256_shuffle_epi8(entries, picks[n]));
+                }
+            }
             for n in 0..2 {
-                let found = _mm256_shuffle_epi8(entries, picks[n]);
-                both[n] = _mm256_add_epi16(both[n], found);
-                odd[n] = _mm256_add_epi16(odd[n], _mm256_srli_epi16::<8>(found));
+                both[n] = _mm256_add_epi16(both[n], found[n]);
+                odd[n] = _mm256_add_epi16(odd[n], _mm256_srli_epi16::<8>(found[n]));
             }
-            at += 32;
+            at += 128;
         }
         let [a, b] = fold(both[0], odd[0]);
         let [c, d] = fold(both[1], odd[1]);
@@ -194,6 +201,57 @@ fn dot_rows(a: &[u8], b: &[u8]) -> i32 {
     }
     // SAFETY: `Kernels::available` detected the features; `Kernels::dot_rows` checked the lengths.
     unsafe { inner(a, b) }
+}
+
+/// AVX-512 has it as well, as every processor with AVX-512 has AVX2.
+pub(super) fn at_most(values: &[f32; BLOCK], limit: f32) -> u32 {
+    #[target_feature(enable = "avx2")]
+    unsafe fn inner(values: &[f32; BLOCK], limit: f32) -> u32 {
+        let mut bits = 0;
+        for n in 0..4 {
+            // SAFETY: features by the attribute; eight of 32 floats are read at a multiple of 8.
+            unsafe {
+                let eight = _mm256_loadu_ps(values.as_ptr().add(8 * n));
+                let marks = _mm256_cmp_ps::<_CMP_LE_OQ>(eight, _mm256_set1_ps(limit));
+                bits |= (_mm256_movemask_ps(marks) as u32) << (8 * n);
+            }
+        }
+        bits
+    }
+    // SAFETY: `Kernels::available` detected the features.
+    unsafe { inner(values, limit) }
+}
+
+/// AVX-512 has it as well, as every processor with AVX-512 has AVX2.
+pub(super) fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
+    #[target_feature(enable = "avx2")]
+    unsafe fn inner(row: &[u8], high: &[i8]) -> i32 {
+        // SAFETY: features by the attribute; `high` is twice as long as `row`, whole lines of it, so
+        // every load of 32 bytes lies inside. A 16-bit lane adds two pairs of products of 15 and 127
+        // before it is made wider.
+        unsafe {
+            let low_half = _mm256_set1_epi8(15);
+            let ones = _mm256_set1_epi16(1);
+            let mut sums = _mm256_setzero_si256();
+            let mut at = 0;
+            while at < row.len() {
+                let bytes = _mm256_loadu_si256(row.as_ptr().add(at).cast());
+                let first = _mm256_loadu_si256(high.as_ptr().add(2 * at).cast());
+                let second = _mm256_loadu_si256(high.as_ptr().add(2 * at + 32).cast());
+                let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), low_half);
+                let pairs = _mm256_add_epi16(
+                    _mm256_maddubs_epi16(_mm256_and_si256(bytes, low_half), first),
+                    _mm256_maddubs_epi16(upper, second),
+                );
+                sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));
+                at += 32;
+            }
+            lanes(sums).into_iter().sum()
+        }
+    }
+    // SAFETY: `Kernels::available` detected the features; `Kernels::dot_nibbles` checked lengths, and
+    // `Planes::set` that the planes are whole lines.
+    unsafe { inner(row, &query.high) }
 }
 
 fn lookup(query: &[f32], steps: f32, table: &mut [u8]) {

@@ -1,13 +1,15 @@
 //! AVX-512F: sixteen lanes in one register, tails by a masked load.
 
 use std::arch::x86_64::{
-    __m512, _mm256_add_ps, _mm256_castpd_ps, _mm512_castps_pd, _mm512_castps512_ps256,
-    _mm512_extractf64x4_pd, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps,
-    _mm512_setzero_ps, _mm512_sub_ps,
+    __m512, _mm_loadu_si128, _mm256_add_ps, _mm256_castpd_ps, _mm256_loadu_si256, _mm512_castps_pd,
+    _mm512_castps512_ps256, _mm512_castsi512_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_extractf64x4_pd, _mm512_fmadd_ps,
+    _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_sub_ps,
 };
 
 use super::avx2::sum8;
 use super::avx512_codes::CODES;
+use super::element::{Bf16, F16};
 use super::generic::{Lanes, kernels};
 
 /// Whether this processor has all that the kernels of this instruction set need.
@@ -33,6 +35,31 @@ impl Lanes for Avx512 {
     unsafe fn load(at: *const f32) -> Self {
         // SAFETY: the caller promises sixteen readable floats; the load needs no alignment.
         unsafe { Self(_mm512_loadu_ps(at)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(at: *const F16) -> Self {
+        // SAFETY: the caller has AVX-512F and promises sixteen readable halves.
+        unsafe { Self(_mm512_cvtph_ps(_mm256_loadu_si256(at.cast()))) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(at: *const Bf16) -> Self {
+        // SAFETY: the caller has AVX-512F and promises sixteen readable elements of two bytes.
+        unsafe {
+            let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(at.cast()));
+            Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(at: *const i8) -> Self {
+        // SAFETY: the caller has AVX-512F and promises sixteen readable bytes.
+        unsafe {
+            Self(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(
+                at.cast(),
+            ))))
+        }
     }
 
     #[inline(always)]

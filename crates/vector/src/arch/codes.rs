@@ -23,10 +23,14 @@ pub struct Line(pub [u8; 64]);
 /// Neighbours of one vertex, and codes of one block.
 pub const BLOCK: usize = 32;
 
+/// The greatest entry of a table. Four of them fit a byte, and those of 4,096 dimensions 16 bits; the
+/// rounding to so few steps adds a thousandth to the error of an estimate.
+pub const ENTRY_MAX: u8 = 63;
+
 /// The codes of 32 neighbours with their factors, and where the estimate starts.
 #[derive(Clone, Copy, Debug)]
 pub struct Codes<'a> {
-    /// `4 * dim` bytes, see the module's picture; `dim` is a multiple of 16.
+    /// `4 * dim` bytes, see the module's picture; `dim` is a multiple of 64.
     pub bytes: &'a [u8],
     /// What a neighbour adds, as half-precision bits.
     pub add: &'a [u16; BLOCK],
@@ -53,6 +57,10 @@ pub struct Planes {
     pub(super) low: Vec<i8>,
     /// `128 * sum(wide)`: rows are bytes above 128, and the byte kernels multiply them as they lie.
     pub(super) excess: i64,
+    /// `sum(high)`.
+    high_sum: i64,
+    /// `sum(low^2)`.
+    low_squared: i64,
 }
 
 impl Planes {
@@ -71,7 +79,17 @@ impl Planes {
         self.low.resize(values.len(), 0);
         let most = (kernels.codes.split)(values, inverse, self);
         assert!(most <= Self::MAX, "components of 15 bits");
-        self.excess = 128 * self.wide.iter().map(|&wide| i64::from(wide)).sum::<i64>();
+        let low_sum = self.low.iter().map(|&low| i32::from(low)).sum::<i32>();
+        let low_squared = self.low.iter().map(|&low| i32::from(low) * i32::from(low));
+        self.low_squared = i64::from(low_squared.sum::<i32>());
+        self.high_sum = i64::from(self.high.iter().map(|&high| i32::from(high)).sum::<i32>());
+        self.excess = 128 * (128 * self.high_sum + i64::from(low_sum));
+    }
+
+    /// The sum of the squares of what the high plane leaves out, in steps.
+    #[must_use]
+    pub fn low_squared(&self) -> f32 {
+        self.low_squared as f32
     }
 
     /// Components.
@@ -102,7 +120,10 @@ pub(super) struct CodeKernels {
     pub(super) estimate: Estimate,
     pub(super) dot_planes: fn(&[u8], &Planes) -> i64,
     pub(super) dot_rows: fn(&[u8], &[u8]) -> i32,
+    /// The sum of `nibble * high`.
+    pub(super) dot_nibbles: fn(&[u8], &Planes) -> i32,
     pub(super) edge: Edge,
+    pub(super) at_most: fn(&[f32; BLOCK], f32) -> u32,
     pub(super) hadamard: fn(&mut [f32]),
     pub(super) lookup: fn(&[f32], f32, &mut [u8]),
     pub(super) split: fn(&[f32], f32, &mut Planes) -> i16,
@@ -114,10 +135,10 @@ impl Kernels {
     /// both products fused into their additions. Bit `n` of the answer is set where estimate `n` is
     /// below the bound.
     ///
-    /// The sum of a group's greatest entries must not pass 65,535.
+    /// Entries are at most [`ENTRY_MAX`]: sums of those that are greater may be wrong.
     ///
     /// # Panics
-    /// When codes and table differ in length or are not whole lines.
+    /// When codes and table differ in length, or the dimension is no multiple of 64.
     #[inline]
     pub fn estimate(
         &self,
@@ -127,7 +148,7 @@ impl Kernels {
         out: &mut [f32; BLOCK],
     ) -> u32 {
         assert_eq!(codes.bytes.len(), table.bytes.len(), "one dimension");
-        assert!(codes.bytes.len().is_multiple_of(64), "whole lines");
+        assert!(codes.bytes.len().is_multiple_of(256), "fours of lines");
         (self.codes.estimate)(codes, table, range, out)
     }
 
@@ -154,6 +175,19 @@ impl Kernels {
         (self.codes.dot_rows)(a, b)
     }
 
+    /// Twice the sum of `(nibble - 7.5) * high`, exact: a row of four bits a component and the high
+    /// plane of a query. In each 32 bytes of `row`, byte `i` holds component `i` in its low half and
+    /// component `i + 32` in its high one.
+    ///
+    /// # Panics
+    /// When the row is not half as long as the query.
+    #[inline]
+    #[must_use]
+    pub fn dot_nibbles(&self, row: &[u8], query: &Planes) -> i64 {
+        assert_eq!(2 * row.len(), query.dim(), "vectors of one length");
+        2 * i64::from((self.codes.dot_nibbles)(row, query)) - 15 * query.high_sum
+    }
+
     /// Signs and sums of `row - vertex`, each in bytes above 128 in steps of its own: bit `i % 16` of
     /// `signs[i / 16]` is set where the difference is not negative.
     ///
@@ -169,6 +203,13 @@ impl Kernels {
         assert_eq!(vertex.len(), row.len(), "vectors of one length");
         assert_eq!(signs.len() * 16, row.len(), "a sign a component");
         (self.codes.edge)(vertex, vertex_step, row, row_step, signs)
+    }
+
+    /// Bit `n` is set where value `n` is at most `limit`.
+    #[inline]
+    #[must_use]
+    pub fn at_most(&self, values: &[f32; BLOCK], limit: f32) -> u32 {
+        (self.codes.at_most)(values, limit)
     }
 
     /// The Hadamard transform in place, not scaled.

@@ -1,16 +1,21 @@
 //! The algorithm every instruction set shares, over a tiny trait of sixteen lanes.
 
+use super::element::{Bf16, Element, F16};
+
 /// Lanes of one accumulator, on every instruction set.
 pub(super) const LANES: usize = 16;
 
 /// Sixteen `f32` lanes.
 ///
 /// # Safety
-/// Callers of every method must run on a processor with the implementor's instructions. `load`
-/// needs sixteen readable floats at `at`, `load_tail` needs `count < 16` of them.
+/// Callers of every method must run on a processor with the implementor's instructions. Loads need
+/// sixteen readable elements at `at`, `load_tail` needs `count < 16` of them.
 pub(super) trait Lanes: Copy {
     unsafe fn zero() -> Self;
     unsafe fn load(at: *const f32) -> Self;
+    unsafe fn load_f16(at: *const F16) -> Self;
+    unsafe fn load_bf16(at: *const Bf16) -> Self;
+    unsafe fn load_i8(at: *const i8) -> Self;
     /// The first `count` floats, then zeros.
     unsafe fn load_tail(at: *const f32, count: usize) -> Self;
     /// `self - other`.
@@ -21,41 +26,89 @@ pub(super) trait Lanes: Copy {
     unsafe fn sum(self) -> f32;
 }
 
-/// One query against `N` rows, `L2` choosing the distance over the product.
+/// An element that lanes can be loaded from.
+///
+/// # Safety
+/// As for [`Lanes`].
+pub(super) trait Load: Element {
+    unsafe fn load<V: Lanes>(at: *const Self) -> V;
+
+    /// The first `count < 16` elements, then zeros.
+    #[inline(always)]
+    unsafe fn load_tail<V: Lanes>(at: *const Self, count: usize) -> V {
+        let mut lanes = [Self::default(); LANES];
+        // SAFETY: the caller promises `count < 16` readable elements, which fit the local array; the
+        // array has the sixteen elements that `load` reads.
+        unsafe {
+            std::ptr::copy_nonoverlapping(at, lanes.as_mut_ptr(), count);
+            Self::load(lanes.as_ptr())
+        }
+    }
+}
+
+/// Writes [`Load`] for an element type by a method of the lanes.
+macro_rules! load {
+    ($element:ty, $method:ident) => {
+        impl Load for $element {
+            #[inline(always)]
+            unsafe fn load<V: Lanes>(at: *const Self) -> V {
+                // SAFETY: passed on from the caller.
+                unsafe { V::$method(at) }
+            }
+        }
+    };
+}
+
+load!(F16, load_f16);
+load!(Bf16, load_bf16);
+load!(i8, load_i8);
+
+impl Load for f32 {
+    #[inline(always)]
+    unsafe fn load<V: Lanes>(at: *const Self) -> V {
+        // SAFETY: passed on from the caller.
+        unsafe { V::load(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_tail<V: Lanes>(at: *const Self, count: usize) -> V {
+        // SAFETY: passed on from the caller.
+        unsafe { V::load_tail(at, count) }
+    }
+}
+
+/// One query against `N` rows, `L2` choosing the distance over the product. Sums wait for each other
+/// within a row, not between rows.
 ///
 /// # Safety
 /// The processor has the instructions of `V`, and all slices have one length.
 #[inline(always)]
-pub(super) unsafe fn many<V: Lanes, const N: usize, const L2: bool>(
+pub(super) unsafe fn many<V: Lanes, E: Load, const N: usize, const L2: bool>(
     query: &[f32],
-    rows: [&[f32]; N],
+    rows: [&[E]; N],
 ) -> [f32; N] {
     let len = query.len();
     let whole = len - len % LANES;
     // SAFETY: the caller has the instructions. Whole blocks end at `whole <= len`, and the tail
-    // reads `len - whole < 16` floats from `whole`; all rows are as long as the query.
+    // reads `len - whole < 16` elements from `whole`; all rows are as long as the query.
     unsafe {
         let mut acc = [V::zero(); N];
         let mut at = 0;
         while at < whole {
             let q = V::load(query.as_ptr().add(at));
             for n in 0..N {
-                acc[n] = step::<V, L2>(q, V::load(rows[n].as_ptr().add(at)), acc[n]);
+                acc[n] = step::<V, L2>(q, E::load(rows[n].as_ptr().add(at)), acc[n]);
             }
             at += LANES;
         }
         if whole < len {
             let q = V::load_tail(query.as_ptr().add(whole), len - whole);
             for n in 0..N {
-                let row = V::load_tail(rows[n].as_ptr().add(whole), len - whole);
+                let row = E::load_tail(rows[n].as_ptr().add(whole), len - whole);
                 acc[n] = step::<V, L2>(q, row, acc[n]);
             }
         }
-        let mut sums = [0.0; N];
-        for n in 0..N {
-            sums[n] = acc[n].sum();
-        }
-        sums
+        acc.map(|acc| acc.sum())
     }
 }
 
@@ -74,53 +127,48 @@ unsafe fn step<V: Lanes, const L2: bool>(query: V, row: V, acc: V) -> V {
     }
 }
 
-/// Writes the four kernels of an instruction set around [`many`]. `features` is the attribute that
-/// lets the compiler use the instructions inside.
+/// Writes the kernels of an instruction set around [`many`]. `features` is the attribute that lets the
+/// compiler use the instructions inside.
 macro_rules! kernels {
     ($name:literal, $lanes:ty, #[$($features:tt)*]) => {
         /// The kernels of this instruction set. Put in the list of available ones only where the
         /// processor has the instructions, which is what makes the calls inside sound.
-        pub(super) const KERNELS: super::Kernels =
-            super::Kernels { name: $name, dot, l2_squared, dot4, l2_squared4, codes: CODES };
+        pub(super) const KERNELS: super::Kernels = super::Kernels {
+            name: $name,
+            f32: pairs(),
+            others: super::element::ElementKernels { f16: pairs(), bf16: pairs(), i8: pairs() },
+            codes: CODES,
+        };
 
-        fn dot(a: &[f32], b: &[f32]) -> f32 {
-            #[$($features)*]
-            unsafe fn inner(a: &[f32], b: &[f32]) -> f32 {
-                // SAFETY: features by the attribute, lengths by the caller.
-                unsafe { super::generic::many::<$lanes, 1, false>(a, [b])[0] }
+        const fn pairs<E: super::generic::Load>() -> super::element::Pairs<E> {
+            super::element::Pairs {
+                dot: one::<E, false>,
+                l2_squared: one::<E, true>,
+                dot4: many::<E, 4, false>,
+                l2_squared4: many::<E, 4, true>,
             }
-            // SAFETY: `Kernels::available` detected the features; `Kernels::dot` checked lengths.
-            unsafe { inner(a, b) }
         }
 
-        fn l2_squared(a: &[f32], b: &[f32]) -> f32 {
-            #[$($features)*]
-            unsafe fn inner(a: &[f32], b: &[f32]) -> f32 {
-                // SAFETY: features by the attribute, lengths by the caller.
-                unsafe { super::generic::many::<$lanes, 1, true>(a, [b])[0] }
-            }
-            // SAFETY: as for `dot`.
-            unsafe { inner(a, b) }
+        fn one<E: super::generic::Load, const L2: bool>(query: &[f32], row: &[E]) -> f32 {
+            many::<E, 1, L2>(query, [row])[0]
         }
 
-        fn dot4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+        #[inline(always)]
+        fn many<E: super::generic::Load, const N: usize, const L2: bool>(
+            query: &[f32],
+            rows: [&[E]; N],
+        ) -> [f32; N] {
             #[$($features)*]
-            unsafe fn inner(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+            unsafe fn inner<E: super::generic::Load, const N: usize, const L2: bool>(
+                query: &[f32],
+                rows: [&[E]; N],
+            ) -> [f32; N] {
                 // SAFETY: features by the attribute, lengths by the caller.
-                unsafe { super::generic::many::<$lanes, 4, false>(query, rows) }
+                unsafe { super::generic::many::<$lanes, E, N, L2>(query, rows) }
             }
-            // SAFETY: as for `dot`.
-            unsafe { inner(query, rows) }
-        }
-
-        fn l2_squared4(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
-            #[$($features)*]
-            unsafe fn inner(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
-                // SAFETY: features by the attribute, lengths by the caller.
-                unsafe { super::generic::many::<$lanes, 4, true>(query, rows) }
-            }
-            // SAFETY: as for `dot`.
-            unsafe { inner(query, rows) }
+            // SAFETY: `Kernels::available` detected the features; the methods of `Kernels` checked
+            // lengths.
+            unsafe { inner::<E, N, L2>(query, rows) }
         }
     };
 }

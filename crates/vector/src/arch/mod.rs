@@ -3,8 +3,7 @@
 //! All of them run the same algorithm (`generic`) over sixteen lanes: lane `i` adds the products of
 //! components `i, i + 16, i + 32, ..` with fused multiply-add, the last block is padded with zeros,
 //! and the lanes are folded in halves (16, 8, 4, 2, 1). The order of additions is therefore the same
-//! everywhere, and so are the bits of the result: scalar, AVX2, AVX-512 and NEON agree exactly, and
-//! a row scores the same alone or among four.
+//! everywhere, and so are the bits of the result: scalar, AVX2, AVX-512 and NEON agree exactly.
 //!
 //! ```text
 //! a: [ a0 .. a15 | a16 .. a31 | a32 .. 0 0 ]      acc[i] = fma(a[i + 16 j], b[i + 16 j], acc[i])
@@ -25,32 +24,34 @@ mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_codes;
 mod codes;
+mod element;
 mod generic;
 #[cfg(target_arch = "aarch64")]
 mod neon;
+#[cfg(target_arch = "aarch64")]
+mod neon_codes;
 mod portable;
 mod scalar;
 
 use std::sync::OnceLock;
 
+use crate::Metric;
+
 use codes::CodeKernels;
 pub(crate) use codes::prefetch_lines;
-pub use codes::{BLOCK, Codes, Line, Planes, Range, Table};
+pub use codes::{BLOCK, Codes, ENTRY_MAX, Line, Planes, Range, Table};
+pub use element::{Bf16, Element, F16};
+use element::{ElementKernels, Pairs};
 pub use portable::{EdgeSums, Spread};
 pub(crate) use portable::{half, nearest};
-
-type One = fn(&[f32], &[f32]) -> f32;
-type Four = fn(&[f32], [&[f32]; 4]) -> [f32; 4];
 
 /// The kernels of one instruction set. All slices of a call must have one length.
 #[derive(Clone, Copy)]
 pub struct Kernels {
     /// `avx512`, `avx2`, `neon` or `scalar`.
     pub name: &'static str,
-    dot: One,
-    l2_squared: One,
-    dot4: Four,
-    l2_squared4: Four,
+    f32: Pairs<f32>,
+    others: ElementKernels,
     codes: CodeKernels,
 }
 
@@ -88,7 +89,7 @@ impl Kernels {
     #[must_use]
     pub fn dot(&self, a: &[f32], b: &[f32]) -> f32 {
         assert_eq!(a.len(), b.len(), "vectors of one length");
-        (self.dot)(a, b)
+        (self.f32.dot)(a, b)
     }
 
     /// The squared Euclidean distance.
@@ -98,44 +99,50 @@ impl Kernels {
     #[must_use]
     pub fn l2_squared(&self, a: &[f32], b: &[f32]) -> f32 {
         assert_eq!(a.len(), b.len(), "vectors of one length");
-        (self.l2_squared)(a, b)
+        (self.f32.l2_squared)(a, b)
     }
 
-    /// The inner products of one query and four rows, bit for bit those of [`dot`](Self::dot). For rows
-    /// scattered over memory, whose waits then overlap; rows in order are faster one by one.
+    /// The score of a row of any element type under a metric: the squared distance, or for `Ip` and
+    /// `Cosine` the inner product.
     ///
     /// # Panics
     /// When the lengths differ.
+    #[inline]
     #[must_use]
-    pub fn dot4(&self, query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+    pub fn score<E: Element>(&self, metric: Metric, query: &[f32], row: &[E]) -> f32 {
+        assert_eq!(query.len(), row.len(), "vectors of one length");
+        let pairs = E::pairs(self);
+        match metric {
+            Metric::L2 => (pairs.l2_squared)(query, row),
+            Metric::Ip | Metric::Cosine => (pairs.dot)(query, row),
+        }
+    }
+
+    /// The scores of four rows, bit for bit those of [`score`](Self::score).
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    #[inline]
+    #[must_use]
+    pub fn score4<E: Element>(&self, metric: Metric, query: &[f32], rows: [&[E]; 4]) -> [f32; 4] {
         assert!(
             rows.iter().all(|row| row.len() == query.len()),
             "vectors of one length"
         );
-        (self.dot4)(query, rows)
-    }
-
-    /// The squared distances of one query and four rows, bit for bit those of
-    /// [`l2_squared`](Self::l2_squared).
-    ///
-    /// # Panics
-    /// When the lengths differ.
-    #[must_use]
-    pub fn l2_squared4(&self, query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
-        assert!(
-            rows.iter().all(|row| row.len() == query.len()),
-            "vectors of one length"
-        );
-        (self.l2_squared4)(query, rows)
+        let pairs = E::pairs(self);
+        match metric {
+            Metric::L2 => (pairs.l2_squared4)(query, rows),
+            Metric::Ip | Metric::Cosine => (pairs.dot4)(query, rows),
+        }
     }
 }
 
-/// Asks for the first lines of a row that is compared soon; the processor guesses the rest. Without
-/// it a scan reads at three quarters of the memory's speed, with it at all of it (`benches/scan.rs`).
+/// Asks for a row that is compared soon, as far as 24 lines. Without it a scan of four rows at a time
+/// reads at three quarters of the memory's speed, with it at nearly all of it (`benches/scan.rs`).
 #[inline]
-pub(crate) fn prefetch(row: &[f32]) {
+pub(crate) fn prefetch<E: Element>(row: &[E]) {
     #[cfg(target_arch = "x86_64")]
-    for line in row.chunks(16).take(4) {
+    for line in zerocopy::IntoBytes::as_bytes(row).chunks(64).take(24) {
         // SAFETY: a prefetch never faults, and the address is inside a live slice.
         unsafe {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};

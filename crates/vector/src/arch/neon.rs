@@ -4,10 +4,26 @@ use std::arch::aarch64::{
     float32x4_t, vaddq_f32, vdupq_n_f32, vfmaq_f32, vgetq_lane_f32, vld1q_f32, vsubq_f32,
 };
 
+use super::element::{Bf16, Element, F16};
 use super::generic::{LANES, Lanes, kernels};
+use super::neon_codes::CODES;
 
 #[derive(Clone, Copy)]
 struct Neon([float32x4_t; 4]);
+
+impl Neon {
+    /// # Safety
+    /// Sixteen elements at `at` can be read.
+    #[inline(always)]
+    unsafe fn of<E: Element>(at: *const E) -> Self {
+        // SAFETY: the caller promises sixteen readable elements; arrays align as what they hold. The
+        // array of values has the sixteen floats that `load` reads.
+        unsafe {
+            let values = at.cast::<[E; LANES]>().read().map(Element::value);
+            Self::load(values.as_ptr())
+        }
+    }
+}
 
 impl Lanes for Neon {
     #[inline(always)]
@@ -27,6 +43,24 @@ impl Lanes for Neon {
                 vld1q_f32(at.add(12)),
             ])
         }
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(at: *const F16) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Self::of(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(at: *const Bf16) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Self::of(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(at: *const i8) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Self::of(at) }
     }
 
     #[inline(always)]
@@ -71,7 +105,3 @@ impl Lanes for Neon {
 }
 
 kernels!("neon", Neon, #[inline]);
-
-/// The loops of the twin, which the compiler turns into NEON; the lookup has no kernel of its own
-/// here yet.
-const CODES: super::codes::CodeKernels = super::scalar::CODES;

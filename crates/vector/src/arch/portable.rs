@@ -194,6 +194,30 @@ pub(super) fn dot_wide(row: &[u8], wide: &[i16]) -> i64 {
     sum
 }
 
+/// Which values are at most `limit`.
+#[inline(always)]
+pub(super) fn at_most(values: &[f32; 32], limit: f32) -> u32 {
+    let bits = values
+        .iter()
+        .enumerate()
+        .map(|(n, &value)| u32::from(value <= limit) << n);
+    bits.fold(0, |all, bit| all | bit)
+}
+
+/// The sum of `nibble * high`, with component `i` of 64 in the low half of byte `i` or the high half of
+/// byte `i - 32`. Exact: 4,096 products of 15 and 127 fit.
+#[inline(always)]
+pub(super) fn dot_nibbles(row: &[u8], high: &[i8]) -> i32 {
+    let mut sum = 0;
+    for (bytes, high) in row.chunks_exact(32).zip(high.chunks_exact(64)) {
+        for i in 0..32 {
+            sum += i32::from(bytes[i] & 15) * i32::from(high[i]);
+            sum += i32::from(bytes[i] >> 4) * i32::from(high[i + 32]);
+        }
+    }
+    sum
+}
+
 /// Sums of the table's entries that 32 codes pick: group `g` of dimensions is bytes `16 g..16 g +
 /// 16`, where byte `n` holds the entry of code `n` in its low half and of code `n + 16` in its high.
 #[inline(always)]

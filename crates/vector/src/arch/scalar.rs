@@ -1,11 +1,23 @@
 //! The twin without intrinsics: the oracle of the tests, and the kernels of any other processor.
 
 use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, finish};
+use super::element::{Bf16, Element, F16};
 use super::generic::{LANES, Lanes, kernels};
 use super::portable;
 
 #[derive(Clone, Copy)]
 struct Scalar([f32; LANES]);
+
+impl Scalar {
+    /// # Safety
+    /// Sixteen elements at `at` can be read.
+    #[inline(always)]
+    unsafe fn of<E: Element>(at: *const E) -> Self {
+        // SAFETY: the caller promises sixteen readable elements; arrays align as what they hold.
+        let elements = unsafe { at.cast::<[E; LANES]>().read() };
+        Self(elements.map(Element::value))
+    }
+}
 
 impl Lanes for Scalar {
     #[inline(always)]
@@ -17,6 +29,24 @@ impl Lanes for Scalar {
     unsafe fn load(at: *const f32) -> Self {
         // SAFETY: the caller promises sixteen readable floats; arrays of floats align as floats.
         Self(unsafe { at.cast::<[f32; LANES]>().read() })
+    }
+
+    #[inline(always)]
+    unsafe fn load_f16(at: *const F16) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Self::of(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(at: *const Bf16) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Self::of(at) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(at: *const i8) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe { Self::of(at) }
     }
 
     #[inline(always)]
@@ -59,7 +89,9 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     estimate,
     dot_planes,
     dot_rows: portable::dot_rows,
+    dot_nibbles,
     edge: portable::edge,
+    at_most: portable::at_most,
     hadamard: portable::hadamard,
     lookup: portable::lookup,
     split: portable::split,
@@ -78,4 +110,8 @@ fn estimate(
 
 fn dot_planes(row: &[u8], query: &Planes) -> i64 {
     portable::dot_wide(row, &query.wide)
+}
+
+fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
+    portable::dot_nibbles(row, &query.high)
 }

@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::{Kernels, scalar};
+use super::{Bf16, Element, F16, Kernels, scalar};
+use crate::Metric;
 
 fn any_float() -> impl Strategy<Value = f32> {
     prop_oneof![
@@ -27,12 +28,35 @@ fn close(got: f32, want: f64, scale: f64) -> bool {
     (f64::from(got) - want).abs() <= 1e-5 * scale + 1e-36
 }
 
+/// Every element type scores as its values do in the twin.
+fn check_element<E: Element>(
+    kernels: &Kernels,
+    query: &[f32],
+    row: &[f32],
+    narrow: impl Fn(f32) -> E,
+) {
+    let row: Vec<E> = row.iter().map(|&value| narrow(value)).collect();
+    let values: Vec<f32> = row.iter().map(|element| element.value()).collect();
+    for metric in [Metric::L2, Metric::Ip, Metric::Cosine] {
+        let want = scalar::KERNELS.score(metric, query, &values);
+        let got = kernels.score(metric, query, &row);
+        assert_eq!(got.to_bits(), want.to_bits(), "{}", kernels.name);
+        let zeros = vec![E::default(); row.len()];
+        let [a, b, c, d] = kernels.score4(metric, query, [&row, &zeros, &row, &row]);
+        assert_eq!(
+            [a, c, d].map(f32::to_bits),
+            [want.to_bits(); 3],
+            "{}",
+            kernels.name
+        );
+        assert_eq!(b.to_bits(), kernels.score(metric, query, &zeros).to_bits());
+    }
+}
+
 fn check_all(query: &[f32], rows: &[f32]) {
     let dim = query.len();
     let row = |n: usize| &rows[n * dim..(n + 1) * dim];
     for kernels in Kernels::available() {
-        let dot4 = kernels.dot4(query, [row(0), row(1), row(2), row(3)]);
-        let l2_4 = kernels.l2_squared4(query, [row(0), row(1), row(2), row(3)]);
         for n in 0..4 {
             let dot = scalar::KERNELS.dot(query, row(n));
             let l2 = scalar::KERNELS.l2_squared(query, row(n));
@@ -43,8 +67,10 @@ fn check_all(query: &[f32], rows: &[f32]) {
                 kernels.name
             );
             assert_eq!(kernels.l2_squared(query, row(n)).to_bits(), l2.to_bits());
-            assert_eq!(dot4[n].to_bits(), dot.to_bits(), "{} row {n}", kernels.name);
-            assert_eq!(l2_4[n].to_bits(), l2.to_bits(), "{} row {n}", kernels.name);
+            check_element(&kernels, query, row(n), |value| value);
+            check_element(&kernels, query, row(n), F16::nearest);
+            check_element(&kernels, query, row(n), Bf16::nearest);
+            check_element(&kernels, query, row(n), |value| (value * 128.0) as i8);
             let pairs = || {
                 query
                     .iter()
@@ -89,4 +115,19 @@ fn every_length_and_tail_up_to_the_limit() {
 #[should_panic(expected = "vectors of one length")]
 fn lengths_are_checked_before_any_pointer() {
     let _ = Kernels::get().dot(&[1.0; 16], &[1.0; 15]);
+}
+
+proptest! {
+    #[test]
+    fn narrow_elements_are_the_nearest(value in any::<f32>()) {
+        prop_assume!(!value.is_nan());
+        let narrow = Bf16::nearest(value);
+        let clamped = f64::from(value.clamp(-f32::MAX, f32::MAX));
+        let error = (f64::from(narrow.value()) - clamped).abs();
+        prop_assert!(narrow.value().is_finite());
+        for other in [narrow.0.wrapping_sub(1), narrow.0.wrapping_add(1)] {
+            let other = f64::from(Bf16(other).value());
+            prop_assert!(!other.is_finite() || error <= (other - clamped).abs(), "{}", value);
+        }
+    }
 }

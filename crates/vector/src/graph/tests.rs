@@ -260,7 +260,7 @@ fn given_rows_are_all_compared() {
 #[test]
 fn rows_leave_and_others_come_and_nothing_is_rebuilt() {
     let dim = 64;
-    let mut rng = Rng::new(8);
+    let mut rng = Rng::new(9);
     let all = clustered(&mut rng, 6_200, dim);
     let (queries, rows) = all.split_at(200 * dim);
     let (first, later) = rows.split_at(4_000 * dim);

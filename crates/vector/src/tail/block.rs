@@ -15,12 +15,16 @@
 
 use zerocopy::IntoBytes;
 
-use crate::arch::{BLOCK, Codes, Kernels, Line, Range, Table, half};
-use crate::code::{Query, to_half, write_signs};
+use crate::arch::{BLOCK, Codes, Kernels, Line, Range, Table, half, prefetch_lines};
+use crate::code::{NibbleScale, Query, encode_nibbles, to_half, write_signs};
+use crate::graph::Frame;
 
-/// Standard deviations between an estimate and its bound: a normal error is greater once in ten
-/// million.
-const DEVIATIONS: f32 = 5.2;
+/// Standard deviations between an estimate and its bound: a normal error is greater once in twenty
+/// million, and there are two of them, of one bit and of four bits a component.
+const DEVIATIONS: f32 = 5.35;
+/// Vectors of fewer components have no directions to be turned to at random: their errors are taken for
+/// the greatest there are.
+const DIM_SPREAD: usize = 64;
 /// Beyond it a row has no bound; a half holds little more.
 const FACTOR_MAX: f32 = 60_000.0;
 
@@ -34,8 +38,13 @@ pub(super) struct Block {
     pub slots: [u32; BLOCK],
     /// The greatest `sqrt(1 - x^2)`.
     slant: f32,
+    /// The greatest `(1 - x^2) / x^2`.
+    tilt: f32,
     /// Not less than the greatest `|r|`.
     length: f32,
+    /// Half a byte a component of each row, one row after the other.
+    nibbles: Vec<Line>,
+    scales: [NibbleScale; BLOCK],
     /// Rows whose factors no half holds: they may be at any distance.
     unbounded: u32,
 }
@@ -43,30 +52,42 @@ pub(super) struct Block {
 /// A query for bounds.
 pub(super) struct Asked<'a> {
     table: Table<'a>,
+    query: &'a Query,
     norm: f32,
     length: f32,
-    /// Deviation of the product with a row of `slant` and factor 1.
-    spread: f32,
-    /// Variance of what the table rounds.
+    /// Square of the deviations to allow for of a component of a random vector of length 1.
+    turned: f32,
+    /// Square of those to allow for of the products with the table.
     rounded: f32,
+    /// What seven bits leave out of the query, squared.
+    left_out: f32,
     /// Error of the distance that is made from a score.
     score: f32,
 }
 
 impl<'a> Asked<'a> {
-    /// `score` is the error of distances that are made from scores.
-    pub fn new(query: &'a Query, score: f32) -> Self {
-        let (table, length) = (query.table(), query.norm().sqrt());
-        let dim = (table.bytes.len() / 4) as f32;
+    /// A query that `frame` prepared.
+    pub fn new(query: &'a Query, frame: &Frame) -> Self {
+        let (table, dim) = (query.table(), frame.padded() as f32);
+        let deviations = DEVIATIONS * DEVIATIONS;
+        // What is rotated from few components is not turned anywhere, but may lie as it likes.
+        let is_spread = frame.dim() >= DIM_SPREAD;
         Self {
             table,
+            query,
             norm: query.norm(),
-            length,
-            spread: 2.0 * length / (dim - 1.0).sqrt(),
+            length: query.norm().sqrt(),
+            // Twice, as two such errors may add up.
+            turned: if is_spread {
+                deviations / (dim - 1.0)
+            } else {
+                2.0
+            },
             // Within half a step of the truth, so of at most this variance in effect (Hoeffding's
             // lemma), in each of the groups of four.
-            rounded: table.slope * table.slope * dim / 16.0,
-            score,
+            rounded: deviations * table.slope * table.slope * dim / 16.0,
+            left_out: query.left_out(),
+            score: frame.distance_error(),
         }
     }
 }
@@ -80,7 +101,10 @@ impl Block {
             mul: [0; BLOCK],
             slots: [0; BLOCK],
             slant: 0.0,
+            tilt: 0.0,
             length: 0.0,
+            nibbles: vec![Line([0; 64]); padded / 4],
+            scales: [NibbleScale::default(); BLOCK],
             unbounded: 0,
         }
     }
@@ -105,6 +129,9 @@ impl Block {
             return;
         }
         (self.add[place], self.mul[place]) = (half_below(squared), to_half(mul));
+        let bytes = values.len() / 2;
+        let nibbles = &mut self.nibbles.as_mut_bytes()[place * bytes..(place + 1) * bytes];
+        self.scales[place] = encode_nibbles(kernels, values, nibbles);
         let share = if squared > 0.0 {
             l1 * l1 / (squared * dim)
         } else {
@@ -112,6 +139,7 @@ impl Block {
         };
         // A little more than it is, for what the sums rounded.
         self.slant = self.slant.max((1.0 - share).max(0.0).sqrt() + 1e-3);
+        self.tilt = self.tilt.max((1.0 - share) / share * 1.01 + 1e-3);
         self.length = self.length.max(squared.sqrt() * 1.001);
     }
 
@@ -123,13 +151,8 @@ impl Block {
         (limit, ahead): (f32, &[u8]),
         out: &mut [f32; BLOCK],
     ) -> u32 {
-        let spread = asked.spread * self.slant;
-        let deviation = (spread * spread + asked.rounded).sqrt();
-        let reach = asked.length + self.length;
-        // Floats are rounded by 2^-24 each time, factors by 2^-11 or 2^-25, whichever is more.
-        let rounded = reach * reach / 262_144.0 + asked.length / 4_194_304.0 + asked.score;
         let range = Range {
-            base: asked.norm - rounded,
+            base: self.base(asked),
             bound: limit,
             ahead,
         };
@@ -138,7 +161,7 @@ impl Block {
             return u32::MAX;
         }
         let table = Table {
-            offset: asked.table.offset - DEVIATIONS * deviation - asked.length / 512.0,
+            offset: asked.table.offset - self.margin(asked),
             ..asked.table
         };
         let codes = Codes {
@@ -153,6 +176,107 @@ impl Block {
             unbounded &= unbounded - 1;
         }
         below | self.unbounded
+    }
+
+    /// Whether the row at `place`, whose bound is this, may be as near as `limit` when one looks closer:
+    /// only what of the query is orthogonal to the row turns into error, and of a query near the row
+    /// that is little.
+    #[inline]
+    pub fn may_pass(&self, asked: &Asked<'_>, place: usize, bound: f32, limit: f32) -> bool {
+        let (add, mul) = (half(self.add[place]), half(self.mul[place]));
+        let base = self.base(asked) + add;
+        let margin = self.margin(asked) - asked.length / 512.0;
+        let product = Product {
+            estimate: (base - bound - mul * margin) / 2.0,
+            // The factor was rounded down.
+            most: asked.norm * (add * 1.001 + 1e-7),
+            turned: asked.turned * self.tilt,
+            rounded: mul * mul * asked.rounded / 4.0,
+        };
+        bound == f32::NEG_INFINITY || product.may_reach((base - limit) / 2.0)
+    }
+
+    /// Asks for what [`closest`](Self::closest) needs.
+    #[inline]
+    pub fn prefetch(&self, place: usize) {
+        prefetch_lines(self.nibbles(place));
+        prefetch_lines(self.scales[place].as_bytes());
+    }
+
+    /// The bound of the row at `place` by four bits a component, if it does not pass `limit`.
+    #[inline]
+    pub fn closest(
+        &self,
+        kernels: &Kernels,
+        asked: &Asked<'_>,
+        place: usize,
+        limit: f32,
+    ) -> Option<f32> {
+        if self.unbounded >> place & 1 == 1 {
+            return Some(f32::NEG_INFINITY);
+        }
+        let scale = &self.scales[place];
+        let product = Product {
+            estimate: scale.mul * asked.query.levels_product(kernels, self.nibbles(place)),
+            most: asked.norm * scale.squared,
+            turned: asked.turned * (scale.growth - 1.0),
+            rounded: asked.turned * asked.left_out * scale.squared * scale.growth,
+        };
+        let base = self.base(asked) + scale.squared;
+        let may_pass = product.may_reach((base - limit) / 2.0);
+        may_pass.then(|| base - 2.0 * product.greatest())
+    }
+
+    fn nibbles(&self, place: usize) -> &[u8] {
+        let bytes = self.codes().len() / 8;
+        &self.nibbles.as_bytes()[place * bytes..(place + 1) * bytes]
+    }
+
+    /// What is taken off an estimate for each unit of a row's factor.
+    #[inline]
+    fn margin(&self, asked: &Asked<'_>) -> f32 {
+        let turned = 4.0 * asked.norm * asked.turned * self.slant * self.slant;
+        (turned + asked.rounded).sqrt() + asked.length / 512.0
+    }
+
+    /// The squared length of the query less all that floats and factors round: a float by 2^-24 each
+    /// time, a factor by 2^-11 or 2^-25, whichever is more.
+    #[inline]
+    fn base(&self, asked: &Asked<'_>) -> f32 {
+        let reach = asked.length + self.length;
+        let rounded = reach * reach / 262_144.0 + asked.length / 4_194_304.0 + asked.score;
+        asked.norm - rounded
+    }
+}
+
+/// What is known of `<q, r>`.
+struct Product {
+    estimate: f32,
+    /// `|q|^2 |r|^2`.
+    most: f32,
+    /// Square of the deviations to allow for, of a `q` of length 1 that is orthogonal to an `r` of
+    /// length 1.
+    turned: f32,
+    /// The same for what rounding the query does.
+    rounded: f32,
+}
+
+impl Product {
+    /// Whether the truth may be as great as `p`. It would then be `p` less the estimate off, with a
+    /// part of `q` orthogonal to `r` of which `sqrt(most - p^2)` is left.
+    #[inline]
+    fn may_reach(&self, p: f32) -> bool {
+        let off = p - self.estimate;
+        off <= 0.0 || off * off <= self.turned * (self.most - p * p).max(0.0) + self.rounded
+    }
+
+    /// The greatest that it may reach.
+    #[inline]
+    fn greatest(&self) -> f32 {
+        let (limit, turned) = (self.most.sqrt(), self.turned);
+        let e = self.estimate.clamp(-limit, limit);
+        let squared = turned * (self.most * (1.0 + turned) - e * e) + self.rounded * (1.0 + turned);
+        ((e + squared.max(0.0).sqrt()) / (1.0 + turned)).min(limit)
     }
 }
 

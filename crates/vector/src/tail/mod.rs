@@ -26,7 +26,7 @@ use crate::graph::{Frame, FrameScratch, distance, found};
 use block::{Asked, Block};
 
 /// Whole rows compared between two looks at the k-th distance so far.
-const ROWS_AT_ONCE: usize = 16;
+const ROWS_AT_ONCE: usize = 8;
 
 /// Rows in the order in which they came.
 pub struct Tail {
@@ -48,7 +48,8 @@ pub struct TailScratch {
     bounds: Vec<f32>,
     /// Bound and place as one number, see `found`.
     seeds: Vec<u64>,
-    rest: Vec<u32>,
+    /// Bound and place.
+    rest: Vec<(f32, u32)>,
     scan: Scratch,
     /// Whole rows that the last search compared.
     pub compared: usize,
@@ -83,7 +84,7 @@ impl Tail {
     /// Bytes of all codes; the rows themselves are the owner's.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.blocks.len() * (size_of::<Block>() + self.frame.padded() * 4)
+        self.blocks.len() * (size_of::<Block>() + self.frame.padded() * 20)
     }
 
     /// Takes a row behind all others. `slot` is what searches call it. Under `Cosine` it has unit
@@ -139,38 +140,55 @@ impl Tail {
             return Vec::new();
         }
         self.bounds(k, &visible, scratch);
-        let TailScratch {
-            bounds,
-            seeds,
-            rest,
-            scan,
-            compared,
-            ..
-        } = scratch;
-        let mut scan = Scan::new(self.frame.metric(), query, k, scan);
-        scan.slots(seeds.iter().map(|&seed| self.slot(seed as u32)), &row);
-        for &seed in &*seeds {
-            bounds[seed as u32 as usize] = f32::INFINITY;
-        }
-        *compared = seeds.len();
-        let limit = |scan: &Scan<'_>| match scan.worst() {
-            // The least of both where one is no number.
-            Some(score) => self.frame.distance(score).min(f32::MAX),
-            // Fewer visible rows than asked for: all of them were seeds.
-            None => f32::NEG_INFINITY,
+        let mut scan = Scan::new(self.frame.metric(), query, k, &mut scratch.scan);
+        let seeds = scratch.seeds.iter().map(|&seed| self.slot(seed as u32));
+        scan.slots(seeds, &row);
+        scratch.compared = scratch.seeds.len();
+        // Fewer visible rows than asked for were all seeds.
+        let Some(worst) = scan.worst() else {
+            return scan.finish();
         };
-        at_most(bounds, limit(&scan), rest);
-        for places in rest.chunks(ROWS_AT_ONCE) {
-            let worst = limit(&scan);
-            let places = places
-                .iter()
-                .filter(|&&place| bounds[place as usize] <= worst);
-            let slots = places
-                .map(|&place| self.slot(place))
-                .filter(|&slot| visible(slot));
-            scan.slots(slots.inspect(|_| *compared += 1), &row);
+        for &seed in &scratch.seeds {
+            scratch.bounds[seed as u32 as usize] = f32::INFINITY;
+        }
+        // The greatest number stands for what is none.
+        let limit = self.frame.distance(worst).min(f32::MAX);
+        self.narrow(limit, &scratch.query, &scratch.bounds, &mut scratch.rest);
+        for rest in scratch.rest.chunks(ROWS_AT_ONCE) {
+            let worst = scan
+                .worst()
+                .map_or(limit, |worst| self.frame.distance(worst));
+            let rest = rest.iter().filter(|&&(bound, _)| bound <= worst.min(limit));
+            let slots = rest.map(|&(_, place)| self.slot(place));
+            let seen = slots.filter(|&slot| visible(slot));
+            scan.slots(seen.inspect(|_| scratch.compared += 1), &row);
         }
         scan.finish()
+    }
+
+    /// Collects the rows that may be as near as `limit` when one looks closer, lowest bound first.
+    fn narrow(&self, limit: f32, query: &Query, bounds: &[f32], rest: &mut Vec<(f32, u32)>) {
+        rest.clear();
+        let asked = Asked::new(query, &self.frame);
+        let blocks = self.blocks.iter().zip(bounds.as_chunks::<BLOCK>().0);
+        for (n, (block, bounds)) in blocks.enumerate() {
+            let mut near = self.kernels.at_most(bounds, limit);
+            while near != 0 {
+                let at = near.trailing_zeros() as usize;
+                near &= near - 1;
+                if block.may_pass(&asked, at, bounds[at], limit) {
+                    block.prefetch(at);
+                    rest.push((bounds[at], (n * BLOCK + at) as u32));
+                }
+            }
+        }
+        rest.retain_mut(|(bound, place)| {
+            let (block, at) = (*place as usize / BLOCK, *place as usize % BLOCK);
+            let closest = self.blocks[block].closest(self.kernels, &asked, at, limit);
+            *bound = closest.unwrap_or(f32::INFINITY);
+            closest.is_some()
+        });
+        rest.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     }
 
     #[inline]
@@ -186,7 +204,7 @@ impl Tail {
             seeds,
             ..
         } = scratch;
-        let asked = Asked::new(query, self.frame.distance_error());
+        let asked = Asked::new(query, &self.frame);
         bounds.resize(self.blocks.len() * BLOCK, 0.0);
         let mut lowest = BinaryHeap::from(std::mem::take(seeds));
         lowest.clear();
@@ -222,20 +240,6 @@ impl Tail {
         bounds[..start].fill(f32::INFINITY);
         bounds[end..].fill(f32::INFINITY);
         (u32::MAX << start) & (u32::MAX >> (BLOCK - end))
-    }
-}
-
-/// Writes the places of bounds that do not pass `limit`.
-fn at_most(bounds: &[f32], limit: f32, places: &mut Vec<u32>) {
-    places.clear();
-    for (n, some) in bounds.as_chunks::<16>().0.iter().enumerate() {
-        if some
-            .iter()
-            .fold(false, |any, &bound| any | (bound <= limit))
-        {
-            let at = (0..16).filter(|&i| some[i] <= limit);
-            places.extend(at.map(|i| (16 * n + i) as u32));
-        }
     }
 }
 

@@ -97,7 +97,7 @@ fn rows_far_outside_the_sample_are_found() {
 #[test]
 fn bounds_hold_and_are_tight() {
     let mut rng = Rng::new(6);
-    for dim in [2, 64, 100, 384, 1000, 4096] {
+    for dim in [2, 3, 20, 63, 64, 66, 100, 384, 1000, 4096] {
         let rows = normal(&mut rng, dim * 320);
         let (queries, seeds) = if dim > 1000 { (2, 2) } else { (16, 8) };
         let deviations: Vec<f64> = (0..seeds)
@@ -134,10 +134,18 @@ fn deviations(dim: usize, rows: &[f32], queries: &[f32], seed: u64) -> Vec<f64> 
         tail.frame.query(tail.kernels, query, prepared, frame);
         let length = prepared.norm().sqrt();
         tail.bounds(1, &|_| true, &mut scratch);
-        for (row, bound) in rows.chunks_exact(dim).zip(&scratch.bounds) {
+        let asked = Asked::new(&scratch.query, &tail.frame);
+        for (n, (row, bound)) in rows.chunks_exact(dim).zip(&scratch.bounds).enumerate() {
             let distance = tail.frame.distance(tail.kernels.l2_squared(query, row));
             let inside = tail.frame.bring(tail.kernels, row, &mut scratch.frame);
             let row_length = tail.kernels.dot(inside, inside).sqrt();
+            let (block, at) = (&tail.blocks[n / BLOCK], n % BLOCK);
+            assert!(block.may_pass(&asked, at, *bound, distance), "{dim}");
+            let closest = block.closest(tail.kernels, &asked, at, distance);
+            assert!(
+                closest.is_some_and(|bound| bound <= distance),
+                "{dim}: {closest:?} {distance}"
+            );
             // sqrt(pi / 2 - 1), as in the test of estimates.
             let spread = 2.0 * 0.755 * length * row_length / (inside.len() as f32).sqrt();
             deviations.push(f64::from((distance - bound) / spread));
