@@ -10,7 +10,7 @@ use crate::codec::{read_batch, write_batch};
 use crate::commit::Committer;
 use crate::disk::{Disk, FsDisk};
 use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
-use crate::state::{State, check, check_query, prepare};
+use crate::state::{State, check, check_filter, check_query, prepare};
 use crate::text::analyse;
 use crate::{
     Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
@@ -206,7 +206,7 @@ impl Collection {
     /// the earlier arrival. Exact.
     ///
     /// # Errors
-    /// `Query` for a vector that does not fit, `Ahead` for an entry not applied yet.
+    /// `Query` for a vector or filter that does not fit, `Ahead` for an entry not applied yet.
     pub fn search_dense(
         &self,
         vector: &[f32],
@@ -216,6 +216,7 @@ impl Collection {
     ) -> Result<Vec<Scored>, Error> {
         let Settings { dim, metric, .. } = self.settings;
         check_query(vector, dim, metric).map_err(Error::Query)?;
+        check_asked(filter)?;
         let mut query = vector.to_vec();
         if metric == Metric::Cosine {
             normalise(&mut query).map_err(|e| Error::Query(e.into()))?;
@@ -229,7 +230,7 @@ impl Collection {
     /// earlier arrival. Statistics are those of the texts visible as of the instant.
     ///
     /// # Errors
-    /// `Query` for a text over 1 MiB, `Ahead` for an entry not applied yet.
+    /// `Query` for a text over 1 MiB or a filter that makes no sense, `Ahead` for an entry not applied yet.
     pub fn search_text(
         &self,
         query: &str,
@@ -260,6 +261,7 @@ impl Collection {
                 limit,
             }));
         }
+        check_asked(filter)?;
         let terms = analyse(query);
         let state = self.read_as_of(as_of)?;
         let hits = state.best_texts(&terms, k, bm25, as_of, filter);
@@ -285,10 +287,10 @@ impl Collection {
     }
 
     /// Visible points that pass, in byte order of their ids, after the id `after`, at most `limit`.
-    /// Costs what an indexed condition of the filter finds, or else a look at every id on the way.
+    /// Costs what the filter finds when that is little, or else a look at every id on the way.
     ///
     /// # Errors
-    /// `Ahead` for an entry not applied yet.
+    /// `Query` for a filter that makes no sense, `Ahead` for an entry not applied yet.
     pub fn scroll(
         &self,
         filter: Option<&Filter>,
@@ -296,6 +298,7 @@ impl Collection {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Found>, Error> {
+        check_asked(filter)?;
         let state = self.read_as_of(as_of)?;
         let slots = state.scroll(filter, as_of, after, limit);
         Ok(slots.into_iter().map(|slot| found(&state, slot)).collect())
@@ -444,6 +447,10 @@ fn check_settings(settings: &Settings, body: &[u8]) -> Result<(), Error> {
     };
     let wanted = format!("{} dimensions and {:?}", settings.dim, settings.metric);
     Err(Error::Settings { found, wanted })
+}
+
+fn check_asked(filter: Option<&Filter>) -> Result<(), Error> {
+    filter.map_or(Ok(()), check_filter).map_err(Error::Query)
 }
 
 fn refused(index: usize, op: &Op, source: Refusal) -> Error {

@@ -29,7 +29,9 @@ mod commit;
 pub mod disk;
 mod error;
 mod filter;
+mod geo;
 pub mod log;
+pub mod payload;
 mod point;
 mod state;
 mod text;
@@ -39,10 +41,11 @@ pub use commit::{Ack, SyncPolicy};
 pub use disk::{Disk, FsDisk, MemDisk};
 pub use error::{Error, Refusal};
 pub use filter::{Condition, Filter};
+pub use geo::{Place, Shape};
 pub use log::Log;
 pub use point::{
-    BATCH_BYTES_LIMIT, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT, PAYLOAD_DEPTH_LIMIT, Payload,
-    Point, TEXT_BYTES_LIMIT, Value,
+    BATCH_BYTES_LIMIT, FILTER_DEPTH_LIMIT, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT,
+    PAYLOAD_DEPTH_LIMIT, Payload, Point, TEXT_BYTES_LIMIT, Value,
 };
 pub use state::{AsOf, Version};
 pub use text::Bm25;

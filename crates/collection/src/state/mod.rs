@@ -5,7 +5,6 @@
 
 mod arena;
 mod bits;
-mod payload_index;
 mod prepared;
 mod versions;
 
@@ -16,14 +15,14 @@ use vector::flat::Scan;
 use vector::{Hit, Metric};
 
 use crate::codec::write_payload;
+use crate::payload::{PayloadIndex, Rows};
 use crate::text::{Bm25, Terms, TextIndex, TextScratch};
 use crate::{Condition, Filter, Point};
 use arena::Arena;
-use payload_index::PayloadIndex;
 use versions::Versions;
 
 pub(crate) use bits::Bits;
-pub(crate) use prepared::{Change, check, check_query, prepare};
+pub(crate) use prepared::{Change, check, check_filter, check_query, prepare};
 pub use versions::Version;
 
 /// The instant a question is about.
@@ -108,7 +107,7 @@ impl State {
                     let slot = self.versions.upsert(seq, Arc::clone(&point));
                     self.arena.push(&vector);
                     self.text.push(&terms);
-                    self.payload.push(slot, &point.payload);
+                    self.payload.push(slot, &point.payload, point.event_at);
                 }
                 Change::Delete { id, known_at } => self.versions.delete(seq, &id, known_at),
                 Change::DeleteWhere { filter, known_at } => {
@@ -187,7 +186,7 @@ impl State {
         limit: usize,
     ) -> Vec<u32> {
         if let Some(filter) = filter
-            && self.candidates(filter).is_some()
+            && self.is_rare(filter, as_of, limit)
         {
             let id = |slot: &u32| self.point(*slot).id.as_str();
             let mut slots = self.matching(as_of, filter);
@@ -202,6 +201,15 @@ impl State {
             .filter(|&slot| filter.is_none_or(|filter| filter.matches(self.point(slot))))
             .take(limit)
             .collect()
+    }
+
+    /// Whether sorting all that pass takes less than going through the ids until `limit` were found.
+    fn is_rare(&self, filter: &Filter, as_of: &AsOf, limit: usize) -> bool {
+        let seen = Seen { state: self, as_of };
+        let all = self.versions.len() as u64;
+        let passing = self.payload.estimate(filter, &seen, all);
+        let looks = (limit as u64).saturating_mul(all) / passing.likely.max(1);
+        passing.high <= looks
     }
 
     /// How many points are visible.
@@ -228,49 +236,12 @@ impl State {
         self.versions.history(id)
     }
 
-    /// The visible slots that pass, ascending. Starts from the rarest indexed condition where there
-    /// is one, so that a selective filter costs what it finds.
+    /// The visible slots that pass, ascending.
     fn matching(&self, as_of: &AsOf, filter: &Filter) -> Vec<u32> {
-        let passes = |slot: u32, skip: Option<usize>| {
-            let must = filter.must.iter().enumerate();
-            must.filter(|(at, _)| Some(*at) != skip)
-                .all(|(_, c)| self.holds(c, slot))
-                && !filter.must_not.iter().any(|c| self.holds(c, slot))
-        };
-        if let Some((chosen, mut slots)) = self.candidates(filter) {
-            let visible = |slot: u32| self.versions.is_visible(slot, as_of);
-            slots.retain(|&slot| visible(slot) && passes(slot, Some(chosen)));
-            return slots;
-        }
-        let mut scratch = Bits::default();
-        let visible = self.versions.visible(as_of, &mut scratch);
-        visible.iter().filter(|&slot| passes(slot, None)).collect()
-    }
-
-    fn candidates(&self, filter: &Filter) -> Option<(usize, Vec<u32>)> {
-        let must = || filter.must.iter().enumerate();
-        let counts = must().filter_map(|(at, condition)| match condition {
-            Condition::Any { field, values } => Some((self.payload.any_count(field, values)?, at)),
-            _ => None,
-        });
-        if let Some((_, at)) = counts.min()
-            && let Condition::Any { field, values } = &filter.must[at]
-        {
-            return Some((at, self.payload.any(field, values)?));
-        }
-        must().find_map(|(at, condition)| match condition {
-            Condition::Id(prefix) => Some((at, self.versions.with_prefix(prefix))),
-            _ => None,
-        })
-    }
-
-    fn holds(&self, condition: &Condition, slot: u32) -> bool {
-        if let Condition::EventAt { gte, lte } = condition {
-            // From the column, without touching the point.
-            let at = self.versions.event_at(slot);
-            return gte.is_none_or(|gte| at >= gte) && lte.is_none_or(|lte| at <= lte);
-        }
-        condition.holds(self.point(slot))
+        let seen = Seen { state: self, as_of };
+        let selected = self.payload.select(filter, &seen);
+        let slots = selected.iter();
+        slots.filter(|&slot| seen.is_visible(slot)).collect()
     }
 
     /// A number that is equal for equal states: every version, interval, tombstone and float. The
@@ -292,6 +263,31 @@ impl State {
                 .for_each(|value| hash.word(u64::from(value.to_bits())));
         }
         hash.0
+    }
+}
+
+/// The versions as of an instant, as the payload index asks for them.
+struct Seen<'a> {
+    state: &'a State,
+    as_of: &'a AsOf,
+}
+
+impl Rows for Seen<'_> {
+    fn is_visible(&self, slot: u32) -> bool {
+        self.state.versions.is_visible(slot, self.as_of)
+    }
+
+    fn holds(&self, condition: &Condition, slot: u32) -> bool {
+        if let Condition::EventAt { gte, lte } = condition {
+            // From the column, without touching the point.
+            let at = self.state.versions.event_at(slot);
+            return gte.is_none_or(|gte| at >= gte) && lte.is_none_or(|lte| at <= lte);
+        }
+        condition.holds(self.state.point(slot))
+    }
+
+    fn with_prefix(&self, prefix: &str) -> Box<dyn Iterator<Item = u32> + '_> {
+        self.state.versions.with_prefix(prefix)
     }
 }
 

@@ -216,18 +216,17 @@ impl Versions {
             .map(|(_, owner)| *owner)
     }
 
-    /// All slots of ids that start with `prefix`, ascending.
-    pub(super) fn with_prefix(&self, prefix: &str) -> Vec<u32> {
+    /// All slots of ids that start with `prefix`, in order of ids.
+    pub(super) fn with_prefix(&self, prefix: &str) -> Box<dyn Iterator<Item = u32> + '_> {
         let from = self
             .ids
             .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+        let prefix: Box<str> = prefix.into();
         let owners = from
-            .take_while(|(id, _)| id.starts_with(prefix))
+            .take_while(move |(id, _)| id.starts_with(&*prefix))
             .map(|(_, owner)| *owner);
         let turns = owners.flat_map(|owner| &self.turns[owner as usize]);
-        let mut slots: Vec<u32> = turns.filter_map(|turn| turn.slot).collect();
-        slots.sort_unstable();
-        slots
+        Box::new(turns.filter_map(|turn| turn.slot))
     }
 
     /// The history of `id`, earliest knowledge first.
