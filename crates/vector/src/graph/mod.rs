@@ -158,12 +158,31 @@ impl Graph {
         visible: impl Fn(u32) -> bool,
         scratch: &mut WalkScratch,
     ) -> Vec<Hit> {
+        self.search_bounded(query, k, (ef, usize::MAX), visible, scratch)
+            .expect("no walk visits so many")
+    }
+
+    /// As [`search`](Self::search) with at most `max_visits` visits; `None` when they did not
+    /// suffice. Where the visible rows lie elsewhere than the query, a walk passes through many
+    /// others before it is there, and only walking tells.
+    ///
+    /// # Panics
+    /// When the query has not the graph's dimension.
+    #[must_use]
+    pub fn search_bounded(
+        &self,
+        query: &[f32],
+        k: usize,
+        (ef, max_visits): (usize, usize),
+        visible: impl Fn(u32) -> bool,
+        scratch: &mut WalkScratch,
+    ) -> Option<Vec<Hit>> {
         let mut prepared = std::mem::take(&mut scratch.query);
         self.frame
             .query(self.kernels, query, &mut prepared, &mut scratch.frame);
-        self.walk(&prepared, ef.max(k), &visible, scratch);
+        let is_done = self.walk(&prepared, (ef.max(k), max_visits), &visible, scratch);
         scratch.query = prepared;
-        self.hits(k, scratch)
+        is_done.then(|| self.hits(k, scratch))
     }
 
     /// The `k` nearest that lie in `scratch.found`.

@@ -227,6 +227,28 @@ fn filters_are_part_of_the_walk() {
 }
 
 #[test]
+fn a_walk_gives_up_after_so_many_visits() {
+    let mut rng = Rng::new(5);
+    let (dim, rows) = (24, clustered(&mut rng, 2_000, 24));
+    let twin = Twin::new(Metric::L2, dim, &rows, &Alone);
+    let mut scratch = WalkScratch::default();
+    let query = &rows[..dim];
+    // What is nearest cannot be seen, so the walk has to pass through it.
+    let visible = |slot: u32| slot % 50 == 7;
+    let found = twin.graph.search(query, 5, 20, visible, &mut scratch);
+    let visits = scratch.visits;
+    assert!(visits > 40);
+    let bounded = |max_visits, scratch: &mut WalkScratch| {
+        let effort = (20, max_visits);
+        twin.graph
+            .search_bounded(query, 5, effort, visible, scratch)
+    };
+    assert_eq!(bounded(visits, &mut scratch), Some(found));
+    assert_eq!(bounded(visits - 1, &mut scratch), None);
+    assert_eq!(scratch.visits, visits - 1);
+}
+
+#[test]
 fn given_rows_are_all_compared() {
     let dim = 48;
     let all = clustered(&mut Rng::new(22), 1_020, dim);

@@ -71,15 +71,16 @@ impl WalkScratch {
 }
 
 impl Graph {
-    /// Visits vertices near `query` until none of the `ef` nearest visible ones seen is unvisited.
-    /// Those of them that are visible and not deleted lie in `scratch.found`.
+    /// Visits vertices near `query` until none of the `ef` nearest visible ones seen is unvisited, or
+    /// until `max_visits`: says whether it came to its end. Those that are visible and not deleted
+    /// lie in `scratch.found`.
     pub(super) fn walk(
         &self,
         query: &Query,
-        ef: usize,
+        (ef, max_visits): (usize, usize),
         visible: &impl Fn(u32) -> bool,
         scratch: &mut WalkScratch,
-    ) {
+    ) -> bool {
         scratch.begin(self.slots(), ef);
         let visible = &|slot| !self.deleted.has(slot) && visible(slot);
         for (estimate, slot) in self.pivots.nearest(self.kernels, query) {
@@ -92,10 +93,14 @@ impl Graph {
             prefetch_lines(self.arena.bytes(slot));
         }
         while let Some(slot) = current {
+            if scratch.visits >= max_visits {
+                return false;
+            }
             let next = scratch.beam.next();
             self.visit(slot, next, query, visible, scratch);
             current = next.or_else(|| scratch.beam.next());
         }
+        true
     }
 
     /// Visits `slot` while the slot of `next` is on its way.
