@@ -32,6 +32,7 @@ mod filter;
 mod geo;
 pub mod log;
 pub mod payload;
+pub mod plan;
 mod point;
 mod state;
 mod text;

@@ -17,9 +17,9 @@ use super::{Damaged, PayloadIndex, Rows};
 use crate::{Condition, Filter, Shape, Value};
 
 /// What looking at a point costs, in slots taken out of an index one by one.
-const LOOK: u64 = 30;
+pub(super) const LOOK: u64 = 30;
 /// A few slots that may hold are looked at on the spot, so that the rest is exact.
-const SPOT: u64 = 64;
+pub(super) const SPOT: u64 = 64;
 
 /// No slot outside it holds, the invisible ones aside.
 struct Upper<'a> {
