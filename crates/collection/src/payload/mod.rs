@@ -12,8 +12,10 @@
 //!
 //! Each is a frozen part, read where its bytes lie, and what came since in memory.
 
+mod bounds;
 mod cells;
 mod column;
+mod effort;
 mod estimate;
 mod field;
 mod freeze;

@@ -4,13 +4,12 @@
 //! have to be looked at; when those left are so few that looking at them costs less than asking the
 //! next index, they are looked at.
 
-use std::ops::Bound;
-
 use roaring::{MultiOps, RoaringBitmap};
 
+use super::bounds::{Between, times};
 use super::cells::{Lies, Square, cover};
 use super::field::{Field, whole_key};
-use super::key::{Entry, Number, after_texts, is_long, key, text_key};
+use super::key::{Number, is_long, key};
 use super::keys::Gather;
 use super::set::{Set, gathered};
 use super::{Damaged, PayloadIndex, Rows};
@@ -377,50 +376,4 @@ fn with_maybe<'a>(
     let holds = |slot: &u32| rows.is_visible(*slot) && rows.holds(condition, *slot);
     set.extend(maybe.iter().filter(holds));
     Upper::made(set)
-}
-
-/// The entries of the column of times between two instants.
-pub(super) fn times(gte: Option<u64>, lte: Option<u64>) -> std::ops::RangeInclusive<Entry> {
-    (gte.unwrap_or(0), 0)..=(lte.unwrap_or(u64::MAX), u64::MAX)
-}
-
-/// What the bounds of a range mean.
-pub(super) enum Between {
-    /// No bound: any value.
-    Anything,
-    /// Bounds of kinds that do not compare.
-    Nothing,
-    Numbers(std::ops::RangeInclusive<Entry>),
-    Texts(Box<[u8]>, Bound<Box<[u8]>>),
-}
-
-impl Between {
-    pub(super) fn of((gte, lte): (Option<&Value>, Option<&Value>)) -> Self {
-        let is_text = |value: Option<&Value>| matches!(value, None | Some(Value::Str(_)));
-        if gte.is_none() && lte.is_none() {
-            return Self::Anything;
-        }
-        if is_text(gte) && is_text(lte) {
-            let text = |value: &Value| match value {
-                Value::Str(text) => text_key(text),
-                _ => text_key(""),
-            };
-            let from = gte.map_or_else(|| text_key(""), text);
-            let to = lte.map_or_else(
-                || Bound::Excluded(after_texts()),
-                |v| Bound::Included(text(v)),
-            );
-            return Self::Texts(from, to);
-        }
-        let number = |value: Option<&Value>, open: Entry, bound: fn(Number) -> Entry| match value {
-            None => Some(open),
-            Some(value) => Number::of(value).map(bound),
-        };
-        let from = number(gte, (0, 0), Number::first);
-        let to = number(lte, (u64::MAX, u64::MAX), Number::last);
-        match (from, to) {
-            (Some(from), Some(to)) => Self::Numbers(from..=to),
-            _ => Self::Nothing,
-        }
-    }
 }
