@@ -8,6 +8,8 @@ use super::Known;
 pub struct Costs {
     /// Comparing a row at a slot that is not in cache.
     pub row_ns: f64,
+    /// Comparing a row by its sketch.
+    pub sketch_ns: f64,
     /// Visiting a vertex: its row, and its neighbours' codes.
     pub visit_ns: f64,
     /// Looking at a point: its payload, through its pointers.
@@ -17,6 +19,10 @@ pub struct Costs {
     /// Making 64 slots of a set ready for a walk.
     pub word_ns: f64,
 }
+
+/// Rows that sketches do not rule out: of real texts, so many for each answer and of those that pass.
+const READ_PER_ANSWER: f64 = 6.0;
+const READ_SHARE: f64 = 0.01;
 
 /// A walk as expected.
 pub(super) struct Expected {
@@ -33,6 +39,7 @@ impl Costs {
         let dim = dim as f64;
         Self {
             row_ns: 40.0 + 0.1 * dim,
+            sketch_ns: 6.0 + 0.02 * dim,
             visit_ns: 180.0 + 1.0 * dim,
             look_ns: 300.0,
             slot_ns: 3.0,
@@ -60,6 +67,16 @@ impl Costs {
             visits,
             looks: (known.k as f64 / share).min(visits),
         }
+    }
+
+    /// Comparing all that passes.
+    pub(super) fn among_ns(&self, known: &Known) -> f64 {
+        let passing = known.passing.likely as f64;
+        if !known.has_sketch {
+            return passing * self.row_ns;
+        }
+        let read = passing.min(READ_PER_ANSWER * known.k as f64 + READ_SHARE * passing);
+        passing * self.sketch_ns + read * self.row_ns
     }
 
     /// Making a set over so many rows ready.

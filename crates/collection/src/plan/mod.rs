@@ -55,6 +55,8 @@ pub struct Known {
     pub k: usize,
     /// Beam that gives the recall wanted without a filter.
     pub ef: usize,
+    /// Whether rows have sketches, by which they are compared first.
+    pub has_sketch: bool,
     /// What it takes to select, in slots taken out of an index; nothing when it was done.
     pub select_slots: u64,
 }
@@ -63,7 +65,7 @@ pub struct Known {
 #[must_use]
 pub fn plan(known: &Known, costs: &Costs) -> Plan {
     let select_ns = known.select_slots as f64 * costs.slot_ns;
-    let among_ns = known.passing.likely as f64 * costs.row_ns;
+    let among_ns = costs.among_ns(known);
     let share = (known.passing.likely as f64 / known.rows.max(1) as f64).clamp(0.0, 1.0);
     let enough = known
         .k

@@ -1,7 +1,7 @@
 //! Doing what was planned.
 
 use vector::Hit;
-use vector::graph::{Graph, WalkScratch};
+use vector::graph::{Graph, Sketch, WalkScratch};
 
 use super::dense::Dense;
 use super::explain::{Explain, Part, Watch};
@@ -63,9 +63,10 @@ pub struct Ask<'a> {
 }
 
 /// The `k` nearest of a graph's rows that are visible and pass, nearest first: as many as there are,
-/// if fewer. `Hit::slot` is the graph's. `now` gives ns of any clock, for the explanation only.
+/// if fewer. `Hit::slot` is the graph's. With sketches of its rows, what passes is compared by them
+/// first. `now` gives ns of any clock, for the explanation only.
 pub fn search<R: Rows, S: Slots>(
-    graph: &Graph,
+    (graph, sketch): (&Graph, Option<&Sketch>),
     slots: &S,
     (index, rows): (&PayloadIndex, &R),
     ask: &Ask<'_>,
@@ -80,10 +81,12 @@ pub fn search<R: Rows, S: Slots>(
         passing: estimate,
         k: ask.k,
         ef: ask.ef,
+        has_sketch: sketch.is_some(),
         select_slots: index.select_slots(ask.filter, rows),
     };
     let mut run = Run {
         graph,
+        sketch,
         slots,
         rows,
         ask,
@@ -144,6 +147,7 @@ pub fn search<R: Rows, S: Slots>(
 
 struct Run<'a, R, S> {
     graph: &'a Graph,
+    sketch: Option<&'a Sketch>,
     slots: &'a S,
     rows: &'a R,
     ask: &'a Ask<'a>,
@@ -201,14 +205,20 @@ impl<R: Rows, S: Slots> Run<'_, R, S> {
         let slots = visible.filter_map(|version| self.slots.slot(version));
         let slots = slots.inspect(|_| compared += 1);
         let walk = &mut self.scratch.walk;
-        let hits = self.graph.search_among(vector, k, slots, walk);
+        let hits = match self.sketch {
+            Some(sketch) => self
+                .graph
+                .search_among_sketched(vector, k, slots, sketch, walk),
+            None => self.graph.search_among(vector, k, slots, walk),
+        };
+        let read = self.sketch.map(|_| walk.visits as u64);
         let ns = watch.step("compare");
         self.explain.parts.push(Part {
             name: "graph",
             rows: self.graph.len() as u64,
             candidates: compared,
-            distances: compared,
-            estimates: 0,
+            distances: read.unwrap_or(compared),
+            estimates: read.map_or(0, |_| compared),
             ns,
         });
         hits

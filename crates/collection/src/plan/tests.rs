@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use stdx::Rng;
 use vector::Metric;
-use vector::graph::{Alone, Frame, Graph, Settings};
+use vector::graph::{Alone, Frame, Graph, Settings, Sketch};
 
 use super::*;
 use crate::payload::{Estimate, PayloadIndex, Rows};
@@ -95,6 +95,16 @@ impl World {
 
     /// Searches, checks that what comes back may, and says which share of the nearest it is.
     fn check(&self, query: &[f32], k: usize, filter: &Filter) -> (f64, Explain) {
+        self.check_with(None, query, k, filter)
+    }
+
+    fn check_with(
+        &self,
+        sketch: Option<&Sketch>,
+        query: &[f32],
+        k: usize,
+        filter: &Filter,
+    ) -> (f64, Explain) {
         let visible = (0..COUNT).filter(|&slot| self.is_visible(slot));
         let ask = Ask {
             vector: query,
@@ -110,7 +120,7 @@ impl World {
             clock.get()
         };
         let (hits, explain) = search(
-            &self.graph,
+            (&self.graph, sketch),
             &Same,
             (&self.index, self),
             &ask,
@@ -185,6 +195,30 @@ fn finds_the_nearest_of_what_passes() {
 }
 
 #[test]
+fn sketches_save_most_of_the_reading() {
+    let mut world = World::new();
+    let sketch = Sketch::of(&world.graph);
+    let (mut sum, mut read) = (0.0, 0);
+    for n in 0..20 {
+        let query = world.query(n);
+        let filter = must(below("percent", 10));
+        let (recall, explain) = world.check_with(Some(&sketch), &query, 10, &filter);
+        sum += recall;
+        assert_eq!(explain.plan, Plan::Among);
+        let [part] = explain.parts[..] else {
+            panic!("one part: {explain:?}");
+        };
+        assert_eq!(
+            (part.estimates, part.candidates > 400),
+            (part.candidates, true)
+        );
+        read += part.distances;
+    }
+    assert!(sum / 20.0 > 0.98, "{sum}");
+    assert!(read < 20 * 250, "{read}");
+}
+
+#[test]
 fn a_walk_away_from_what_passes_is_given_up() {
     let mut world = World::new();
     let regions = |range: std::ops::Range<i64>| Condition::Any {
@@ -238,12 +272,20 @@ proptest! {
         share in 0.0f64..=1.0,
         k in 1usize..200,
         ef in 1usize..500,
+        has_sketch in any::<bool>(),
         select_slots in prop_oneof![Just(0), 0u64..10_000_000],
     ) {
         let passing = Estimate::exactly((rows as f64 * share) as u64);
-        let known = Known { rows, passing, k, ef, select_slots };
+        let known = Known {
+            rows,
+            passing,
+            k,
+            ef,
+            has_sketch,
+            select_slots,
+        };
         let costs = Costs::of_dim(384);
-        let among_ns = passing.likely as f64 * costs.row_ns;
+        let among_ns = costs.among_ns(&known);
         match plan(&known, &costs) {
             Plan::Among => {
                 let visits = ef.max(k + k.div_ceil(2)) as f64 / share.max(1e-9);
