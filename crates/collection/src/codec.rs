@@ -3,7 +3,10 @@
 //! The reader trusts nothing: any bytes give ops or an error, never a panic, and no length is
 //! believed before the bytes are there.
 
-use crate::{Condition, Filter, Op, PAYLOAD_DEPTH_LIMIT, Payload, Point, Value};
+use crate::{
+    Condition, FILTER_DEPTH_LIMIT, Filter, Op, PAYLOAD_DEPTH_LIMIT, Payload, Place, Point, Shape,
+    Value,
+};
 
 const OP_UPSERT: u8 = 1;
 const OP_DELETE: u8 = 2;
@@ -14,11 +17,21 @@ const VALUE_INT: u8 = 2;
 const VALUE_FLOAT: u8 = 3;
 const VALUE_BOOL: u8 = 4;
 const VALUE_LIST: u8 = 5;
+const VALUE_GEO: u8 = 6;
 
 const CONDITION_ANY: u8 = 1;
 const CONDITION_RANGE: u8 = 2;
 const CONDITION_EVENT_AT: u8 = 3;
 const CONDITION_ID: u8 = 4;
+const CONDITION_GEO: u8 = 5;
+const CONDITION_EXISTS: u8 = 6;
+const CONDITION_COUNT: u8 = 7;
+const CONDITION_AT_LEAST: u8 = 8;
+const CONDITION_FILTER: u8 = 9;
+
+const SHAPE_CIRCLE: u8 = 1;
+const SHAPE_BOX: u8 = 2;
+const SHAPE_POLYGON: u8 = 3;
 
 /// Bytes that are not ops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,8 +57,7 @@ pub(crate) fn write_batch(ops: &[Op], out: &mut Vec<u8>) {
             }
             Op::DeleteWhere { filter, known_at } => {
                 out.push(OP_DELETE_WHERE);
-                write_conditions(&filter.must, out);
-                write_conditions(&filter.must_not, out);
+                write_filter(filter, out);
                 out.extend(known_at.to_le_bytes());
             }
         }
@@ -94,6 +106,7 @@ fn value_size(value: &Value) -> usize {
         Value::Str(text) => 4 + text.len(),
         Value::Int(_) | Value::Float(_) => 8,
         Value::Bool(_) => 1,
+        Value::Geo(_) => 16,
         Value::List(values) => 4 + values.iter().map(value_size).sum::<usize>(),
     }
 }
@@ -127,12 +140,55 @@ fn write_value(value: &Value, out: &mut Vec<u8>) {
             out.extend(number.to_le_bytes());
         }
         Value::Bool(truth) => out.extend([VALUE_BOOL, u8::from(*truth)]),
+        Value::Geo(place) => {
+            out.push(VALUE_GEO);
+            write_place(*place, out);
+        }
         Value::List(values) => {
             out.push(VALUE_LIST);
             write_len(values.len(), out);
             values.iter().for_each(|value| write_value(value, out));
         }
     }
+}
+
+fn write_place(place: Place, out: &mut Vec<u8>) {
+    write_floats(&[place.lat, place.lon], out);
+}
+
+fn write_floats(floats: &[f64], out: &mut Vec<u8>) {
+    floats
+        .iter()
+        .for_each(|float| out.extend(float.to_le_bytes()));
+}
+
+fn write_shape(shape: &Shape, out: &mut Vec<u8>) {
+    match shape {
+        Shape::Circle { centre, radius_m } => {
+            out.push(SHAPE_CIRCLE);
+            write_place(*centre, out);
+            write_floats(&[*radius_m], out);
+        }
+        Shape::Box {
+            south,
+            west,
+            north,
+            east,
+        } => {
+            out.push(SHAPE_BOX);
+            write_floats(&[*south, *west, *north, *east], out);
+        }
+        Shape::Polygon(ring) => {
+            out.push(SHAPE_POLYGON);
+            write_len(ring.len(), out);
+            ring.iter().for_each(|corner| write_place(*corner, out));
+        }
+    }
+}
+
+fn write_filter(filter: &Filter, out: &mut Vec<u8>) {
+    write_conditions(&filter.must, out);
+    write_conditions(&filter.must_not, out);
 }
 
 fn write_conditions(conditions: &[Condition], out: &mut Vec<u8>) {
@@ -159,6 +215,34 @@ fn write_conditions(conditions: &[Condition], out: &mut Vec<u8>) {
             Condition::Id(prefix) => {
                 out.push(CONDITION_ID);
                 write_str(prefix, out);
+            }
+            Condition::Geo { field, shape } => {
+                out.push(CONDITION_GEO);
+                write_str(field, out);
+                write_shape(shape, out);
+            }
+            Condition::Exists { field } => {
+                out.push(CONDITION_EXISTS);
+                write_str(field, out);
+            }
+            Condition::Count { field, gte, lte } => {
+                out.push(CONDITION_COUNT);
+                write_str(field, out);
+                write_option(gte.as_ref(), out, |count, out| {
+                    out.extend(count.to_le_bytes())
+                });
+                write_option(lte.as_ref(), out, |count, out| {
+                    out.extend(count.to_le_bytes())
+                });
+            }
+            Condition::AtLeast { count, of } => {
+                out.push(CONDITION_AT_LEAST);
+                write_len(*count, out);
+                write_conditions(of, out);
+            }
+            Condition::Filter(filter) => {
+                out.push(CONDITION_FILTER);
+                write_filter(filter, out);
             }
         }
     }
@@ -256,14 +340,10 @@ impl<'a> Reader<'a> {
                 id: self.str()?,
                 known_at: self.u64()?,
             }),
-            OP_DELETE_WHERE => {
-                let must = self.many(Self::condition)?;
-                let must_not = self.many(Self::condition)?;
-                Ok(Op::DeleteWhere {
-                    filter: Filter { must, must_not },
-                    known_at: self.u64()?,
-                })
-            }
+            OP_DELETE_WHERE => Ok(Op::DeleteWhere {
+                filter: self.filter(FILTER_DEPTH_LIMIT)?,
+                known_at: self.u64()?,
+            }),
             _ => Err(self.fault("unknown op")),
         }
     }
@@ -301,14 +381,56 @@ impl<'a> Reader<'a> {
             VALUE_INT => Value::Int(i64::from_le_bytes(self.array()?)),
             VALUE_FLOAT => Value::Float(f64::from_le_bytes(self.array()?)),
             VALUE_BOOL => Value::Bool(self.u8()? != 0),
+            VALUE_GEO => Value::Geo(self.place()?),
             VALUE_LIST if depth > 0 => Value::List(self.many(|reader| reader.value(depth - 1))?),
             VALUE_LIST => return Err(self.fault("lists nest too deep")),
             _ => return Err(self.fault("unknown type of value")),
         })
     }
 
-    fn condition(&mut self) -> Result<Condition, Malformed> {
+    fn f64(&mut self) -> Result<f64, Malformed> {
+        self.array().map(f64::from_le_bytes)
+    }
+
+    fn place(&mut self) -> Result<Place, Malformed> {
+        Ok(Place {
+            lat: self.f64()?,
+            lon: self.f64()?,
+        })
+    }
+
+    fn shape(&mut self) -> Result<Shape, Malformed> {
+        Ok(match self.u8()? {
+            SHAPE_CIRCLE => Shape::Circle {
+                centre: self.place()?,
+                radius_m: self.f64()?,
+            },
+            SHAPE_BOX => Shape::Box {
+                south: self.f64()?,
+                west: self.f64()?,
+                north: self.f64()?,
+                east: self.f64()?,
+            },
+            SHAPE_POLYGON => Shape::Polygon(self.many(Self::place)?),
+            _ => return Err(self.fault("unknown shape")),
+        })
+    }
+
+    fn filter(&mut self, depth: usize) -> Result<Filter, Malformed> {
+        Ok(Filter {
+            must: self.conditions(depth)?,
+            must_not: self.conditions(depth)?,
+        })
+    }
+
+    fn conditions(&mut self, depth: usize) -> Result<Vec<Condition>, Malformed> {
+        self.many(|reader| reader.condition(depth))
+    }
+
+    fn condition(&mut self, depth: usize) -> Result<Condition, Malformed> {
         let value = |reader: &mut Self| reader.value(PAYLOAD_DEPTH_LIMIT);
+        let inner = depth.checked_sub(1);
+        let inner = inner.ok_or(self.fault("conditions nest too deep"))?;
         Ok(match self.u8()? {
             CONDITION_ANY => Condition::Any {
                 field: self.str()?,
@@ -324,6 +446,21 @@ impl<'a> Reader<'a> {
                 lte: self.option(Self::u64)?,
             },
             CONDITION_ID => Condition::Id(self.str()?),
+            CONDITION_GEO => Condition::Geo {
+                field: self.str()?,
+                shape: self.shape()?,
+            },
+            CONDITION_EXISTS => Condition::Exists { field: self.str()? },
+            CONDITION_COUNT => Condition::Count {
+                field: self.str()?,
+                gte: self.option(Self::u64)?,
+                lte: self.option(Self::u64)?,
+            },
+            CONDITION_AT_LEAST => Condition::AtLeast {
+                count: self.len()?,
+                of: self.conditions(inner)?,
+            },
+            CONDITION_FILTER => Condition::Filter(self.filter(inner)?),
             _ => return Err(self.fault("unknown condition")),
         })
     }
@@ -335,12 +472,31 @@ mod tests {
 
     use super::*;
 
+    fn place() -> impl Strategy<Value = Place> {
+        (-90f64..90.0, -180f64..180.0).prop_map(|(lat, lon)| Place { lat, lon })
+    }
+
+    fn shape() -> impl Strategy<Value = Shape> {
+        let corners = prop::collection::vec(place(), 3..5);
+        prop_oneof![
+            (place(), 0f64..1e7).prop_map(|(centre, radius_m)| Shape::Circle { centre, radius_m }),
+            (place(), place()).prop_map(|(a, b)| Shape::Box {
+                south: a.lat,
+                west: a.lon,
+                north: b.lat,
+                east: b.lon,
+            }),
+            corners.prop_map(Shape::Polygon),
+        ]
+    }
+
     fn value() -> impl Strategy<Value = Value> {
         let plain = prop_oneof![
             ".{0,8}".prop_map(Value::Str),
             any::<i64>().prop_map(Value::Int),
             (-1e9f64..1e9).prop_map(Value::Float),
             any::<bool>().prop_map(Value::Bool),
+            place().prop_map(Value::Geo),
         ];
         plain.prop_recursive(3, 8, 3, |inner| {
             prop::collection::vec(inner, 0..3).prop_map(Value::List)
@@ -349,7 +505,7 @@ mod tests {
 
     fn condition() -> impl Strategy<Value = Condition> {
         let at = || prop::option::of(any::<u64>());
-        prop_oneof![
+        let plain = prop_oneof![
             (".{0,4}", prop::collection::vec(value(), 0..3))
                 .prop_map(|(field, values)| Condition::Any { field, values }),
             (
@@ -360,7 +516,22 @@ mod tests {
                 .prop_map(|(field, gte, lte)| Condition::Range { field, gte, lte }),
             (at(), at()).prop_map(|(gte, lte)| Condition::EventAt { gte, lte }),
             ".{0,4}".prop_map(Condition::Id),
-        ]
+            (".{0,4}", shape()).prop_map(|(field, shape)| Condition::Geo { field, shape }),
+            ".{0,4}".prop_map(|field| Condition::Exists { field }),
+            (".{0,4}", at(), at()).prop_map(|(field, gte, lte)| Condition::Count {
+                field,
+                gte,
+                lte
+            }),
+        ];
+        plain.prop_recursive(3, 8, 3, |inner| {
+            let many = || prop::collection::vec(inner.clone(), 0..3);
+            prop_oneof![
+                (0usize..4, many()).prop_map(|(count, of)| Condition::AtLeast { count, of }),
+                (many(), many())
+                    .prop_map(|(must, must_not)| Condition::Filter(Filter { must, must_not })),
+            ]
+        })
     }
 
     fn op() -> impl Strategy<Value = Op> {
@@ -430,6 +601,12 @@ mod tests {
         assert_eq!(
             read_batch(&bytes).expect_err("deep").what,
             "lists nest too deep"
+        );
+        let mut bytes = vec![1, 0, 0, 0, OP_DELETE_WHERE, 1, 0, 0, 0];
+        bytes.extend([CONDITION_FILTER, 1, 0, 0, 0].repeat(100_000));
+        assert_eq!(
+            read_batch(&bytes).expect_err("deep").what,
+            "conditions nest too deep"
         );
     }
 }

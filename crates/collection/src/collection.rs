@@ -11,7 +11,8 @@ use crate::commit::Committer;
 use crate::dense::{Ask, Dense, Effort, RecallEstimate, nearest};
 use crate::disk::Disk;
 use crate::log::LogReader;
-use crate::state::{State, check, check_query, prepare};
+use crate::plan::Explain;
+use crate::state::{State, check, check_filter, check_query, prepare};
 use crate::text::analyse;
 use crate::{
     Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
@@ -58,6 +59,21 @@ pub struct Scored {
     pub point: Arc<Point>,
     /// The entry that made it.
     pub seq_from: u64,
+}
+
+/// A dense question.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// To what the nearest are asked.
+    pub vector: &'a [f32],
+    /// How many.
+    pub k: usize,
+    /// When.
+    pub as_of: &'a AsOf,
+    /// Which.
+    pub filter: Option<&'a Filter>,
+    /// How hard to look.
+    pub effort: Effort,
 }
 
 /// A point as it stood.
@@ -161,7 +177,7 @@ impl Collection {
     /// the earlier arrival. A walk of a graph where there are thousands of points, else a look at all.
     ///
     /// # Errors
-    /// `Query` for a vector that does not fit, `Ahead` for an entry not applied yet.
+    /// `Query` for a vector or filter that does not fit, `Ahead` for an entry not applied yet.
     pub fn search_dense(
         &self,
         vector: &[f32],
@@ -184,22 +200,44 @@ impl Collection {
         filter: Option<&Filter>,
         effort: Effort,
     ) -> Result<Vec<Scored>, Error> {
-        let Settings { dim, metric, .. } = self.settings;
-        check_query(vector, dim, metric).map_err(Error::Query)?;
-        let mut query = vector.to_vec();
-        if metric == Metric::Cosine {
-            normalise(&mut query).map_err(|e| Error::Query(e.into()))?;
-        }
-        let state = self.read_as_of(as_of)?;
-        let ask = Ask {
-            query: &query,
+        let ask = Wanted {
+            vector,
             k,
-            as_of: &state.plain(as_of),
+            as_of,
             filter,
             effort,
         };
-        let hits = nearest(&self.dense, &state, &ask);
-        Ok(scored(&state, &hits))
+        Ok(self.explain_dense(&ask, &|| 0)?.0)
+    }
+
+    /// Answers and tells how: the plan, what was searched, how much of it, and how long each step took by the clock that
+    /// `now` reads, ns.
+    ///
+    /// # Errors
+    /// As `search_dense`.
+    pub fn explain_dense(
+        &self,
+        wanted: &Wanted<'_>,
+        now: &dyn Fn() -> u64,
+    ) -> Result<(Vec<Scored>, Explain), Error> {
+        let Settings { dim, metric, .. } = self.settings;
+        check_query(wanted.vector, dim, metric).map_err(Error::Query)?;
+        check_asked(wanted.filter)?;
+        let mut query = wanted.vector.to_vec();
+        if metric == Metric::Cosine {
+            normalise(&mut query).map_err(|e| Error::Query(e.into()))?;
+        }
+        let state = self.read_as_of(wanted.as_of)?;
+        let ask = Ask {
+            query: &query,
+            k: wanted.k,
+            as_of: &state.plain(wanted.as_of),
+            filter: wanted.filter,
+            effort: wanted.effort,
+            now,
+        };
+        let (hits, explain) = nearest(&self.dense, &state, &ask);
+        Ok((scored(&state, &hits), explain))
     }
 
     /// How much of the truth dense searches find, measured on those that are asked.
@@ -220,7 +258,7 @@ impl Collection {
     /// earlier arrival. Statistics are those of the texts visible as of the instant.
     ///
     /// # Errors
-    /// `Query` for a text over 1 MiB, `Ahead` for an entry not applied yet.
+    /// `Query` for a text over 1 MiB or a filter that makes no sense, `Ahead` for an entry not applied yet.
     pub fn search_text(
         &self,
         query: &str,
@@ -251,6 +289,7 @@ impl Collection {
                 limit,
             }));
         }
+        check_asked(filter)?;
         let terms = analyse(query);
         let state = self.read_as_of(as_of)?;
         let hits = state.best_texts(&terms, k, bm25, &state.plain(as_of), filter);
@@ -276,10 +315,10 @@ impl Collection {
     }
 
     /// Visible points that pass, in byte order of their ids, after the id `after`, at most `limit`.
-    /// Costs what an indexed condition of the filter finds, or else a look at every id on the way.
+    /// Costs what the filter finds when that is little, or else a look at every id on the way.
     ///
     /// # Errors
-    /// `Ahead` for an entry not applied yet.
+    /// `Query` for a filter that makes no sense, `Ahead` for an entry not applied yet.
     pub fn scroll(
         &self,
         filter: Option<&Filter>,
@@ -287,6 +326,7 @@ impl Collection {
         after: Option<&str>,
         limit: usize,
     ) -> Result<Vec<Found>, Error> {
+        check_asked(filter)?;
         let state = self.read_as_of(as_of)?;
         let slots = state.scroll(filter, &state.plain(as_of), after, limit);
         Ok(slots.into_iter().map(|slot| found(&state, slot)).collect())
@@ -466,6 +506,10 @@ impl Drop for Collection {
             let _ = self.committer.sync();
         }
     }
+}
+
+fn check_asked(filter: Option<&Filter>) -> Result<(), Error> {
+    filter.map_or(Ok(()), check_filter).map_err(Error::Query)
 }
 
 fn refused(index: usize, op: &Op, source: Refusal) -> Error {

@@ -174,6 +174,21 @@ pub enum Refusal {
     /// `known_at` is the instant that means "never superseded".
     #[error("known_at must be below 18446744073709551615 ns")]
     EndOfTime,
+    /// A place or a shape is not on the Earth.
+    #[error(
+        "field {field:?} is not on the Earth: latitudes are -90 to 90, longitudes -180 to 180, a \
+         radius is at least 0, a ring has at least 3 corners"
+    )]
+    NotOnEarth {
+        /// Name of the field.
+        field: String,
+    },
+    /// Conditions lie too deep in conditions.
+    #[error("the filter nests conditions deeper than {limit}")]
+    FilterTooDeep {
+        /// [`FILTER_DEPTH_LIMIT`](crate::FILTER_DEPTH_LIMIT).
+        limit: usize,
+    },
     /// Lists lie too deep in lists.
     #[error("field {field:?} nests lists deeper than {limit}")]
     TooDeep {

@@ -2,9 +2,10 @@
 
 use std::cmp::Ordering;
 
-use crate::{Payload, Point, Value};
+use crate::{Payload, Point, Shape, Value};
 
-/// All of `must` hold and none of `must_not` does.
+/// All of `must` hold and none of `must_not` does. What others call "should" is
+/// [`Condition::AtLeast`] among the `must`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
     /// Each has to hold.
@@ -42,6 +43,36 @@ pub enum Condition {
     },
     /// The id starts with this.
     Id(String),
+    /// The field is, or is a list that has, a place inside the shape.
+    Geo {
+        /// Name of the field.
+        field: String,
+        /// Where it may be.
+        shape: Shape,
+    },
+    /// The field has a value. An absent field and an empty list have none.
+    Exists {
+        /// Name of the field.
+        field: String,
+    },
+    /// How many plain values the field has, those of nested lists included; none when it is absent.
+    Count {
+        /// Name of the field.
+        field: String,
+        /// The fewest.
+        gte: Option<u64>,
+        /// The most.
+        lte: Option<u64>,
+    },
+    /// At least `count` of the conditions hold.
+    AtLeast {
+        /// How many.
+        count: usize,
+        /// Of which.
+        of: Vec<Condition>,
+    },
+    /// The filter holds.
+    Filter(Filter),
 }
 
 impl Filter {
@@ -69,22 +100,32 @@ impl Condition {
                     && lte.is_none_or(|lte| point.event_at <= lte)
             }
             Self::Id(prefix) => point.id.starts_with(prefix.as_str()),
+            Self::Geo { field, shape } => some_value(
+                &point.payload,
+                field,
+                |value| matches!(value, Value::Geo(place) if shape.holds(*place)),
+            ),
+            Self::Exists { field } => some_value(&point.payload, field, |_| true),
+            Self::Count { field, gte, lte } => {
+                let mut count = 0;
+                if let Some(value) = point.payload.0.get(field) {
+                    value.each(&mut |_| count += 1);
+                }
+                gte.is_none_or(|gte| count >= gte) && lte.is_none_or(|lte| count <= lte)
+            }
+            Self::AtLeast { count, of } => {
+                let holding = of.iter().filter(|condition| condition.holds(point));
+                holding.take(*count).count() == *count
+            }
+            Self::Filter(filter) => filter.matches(point),
         }
-    }
-}
-
-/// Calls `found` with every plain value of a field, lists opened.
-pub(crate) fn each_value<'p>(value: &'p Value, found: &mut impl FnMut(&'p Value)) {
-    match value {
-        Value::List(values) => values.iter().for_each(|value| each_value(value, found)),
-        plain => found(plain),
     }
 }
 
 fn some_value(payload: &Payload, field: &str, holds: impl Fn(&Value) -> bool) -> bool {
     let mut any = false;
     if let Some(value) = payload.0.get(field) {
-        each_value(value, &mut |value| any |= holds(value));
+        value.each(&mut |value| any |= holds(value));
     }
     any
 }
@@ -98,7 +139,7 @@ fn inside(value: &Value, gte: &Option<Value>, lte: &Option<Value>) -> bool {
     side(gte, Ordering::Greater) && side(lte, Ordering::Less)
 }
 
-fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+pub(crate) fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Str(a), Value::Str(b)) => Some(a.cmp(b)),
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),

@@ -31,23 +31,27 @@ mod dense;
 pub mod disk;
 mod error;
 mod filter;
+mod geo;
 pub mod log;
 mod open;
+pub mod payload;
+pub mod plan;
 mod point;
 mod snapshot;
 mod state;
 mod text;
 
-pub use collection::{Collection, Found, Options, Recovery, Scored, Settings, Stats};
+pub use collection::{Collection, Found, Options, Recovery, Scored, Settings, Stats, Wanted};
 pub use commit::{Ack, SyncPolicy};
 pub use dense::{Effort, RecallEstimate};
 pub use disk::{Disk, FsDisk, MemDisk};
 pub use error::{Error, Refusal};
 pub use filter::{Condition, Filter};
+pub use geo::{Place, Shape};
 pub use log::{Log, LogReader};
 pub use point::{
-    BATCH_BYTES_LIMIT, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT, PAYLOAD_DEPTH_LIMIT, Payload,
-    Point, TEXT_BYTES_LIMIT, Value,
+    BATCH_BYTES_LIMIT, FILTER_DEPTH_LIMIT, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT,
+    PAYLOAD_DEPTH_LIMIT, Payload, Point, TEXT_BYTES_LIMIT, Value,
 };
 pub use snapshot::{Restored, Snapshot, Until, restore};
 pub use state::{AsOf, Version};

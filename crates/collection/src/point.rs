@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Filter;
+use crate::{Filter, Place};
 
 /// Bytes of a point's id, at most.
 pub const ID_BYTES_LIMIT: usize = 512;
@@ -12,6 +12,8 @@ pub const TEXT_BYTES_LIMIT: usize = 1 << 20;
 pub const PAYLOAD_BYTES_LIMIT: usize = 64 << 10;
 /// How deep lists may lie in lists.
 pub const PAYLOAD_DEPTH_LIMIT: usize = 8;
+/// How deep conditions may lie in conditions.
+pub const FILTER_DEPTH_LIMIT: usize = 8;
 /// Bytes of a batch as the log writes it, at most.
 pub const BATCH_BYTES_LIMIT: usize = 16 << 20;
 
@@ -48,8 +50,20 @@ pub enum Value {
     Float(f64),
     /// True or false.
     Bool(bool),
+    /// A place on the Earth.
+    Geo(Place),
     /// Several values; a condition holds when it holds for one of them.
     List(Vec<Value>),
+}
+
+impl Value {
+    /// Calls `found` with every plain value, lists opened.
+    pub(crate) fn each<'v>(&'v self, found: &mut impl FnMut(&'v Self)) {
+        match self {
+            Self::List(values) => values.iter().for_each(|value| value.each(found)),
+            plain => found(plain),
+        }
+    }
 }
 
 impl From<&str> for Value {

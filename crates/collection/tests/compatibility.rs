@@ -6,8 +6,8 @@
 use std::path::{Path, PathBuf};
 
 use collection::{
-    AsOf, Collection, Condition, Filter, FsDisk, MemDisk, Metric, Op, Payload, Point, Settings,
-    SyncPolicy, Value,
+    AsOf, Collection, Condition, Filter, FsDisk, MemDisk, Metric, Op, Payload, Place, Point,
+    Settings, Shape, SyncPolicy, Value,
 };
 
 const SETTINGS: Settings = Settings {
@@ -17,8 +17,39 @@ const SETTINGS: Settings = Settings {
 };
 const FILE: &str = "00000000000000000000.seg";
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/collection/v1")
+fn folder(version: &str) -> PathBuf {
+    let collections = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/collection");
+    collections.join(version)
+}
+
+/// The bytes that were kept of a version, and the collection that they are today.
+fn kept(version: &str, batches: &dyn Fn() -> Vec<Vec<Op>>) -> Collection {
+    let path = folder(version).join(FILE);
+    if std::env::var_os("OUZEL_WRITE_GOLDEN").is_some() && !path.exists() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let disk = FsDisk::open(dir.path()).expect("a disk");
+        let (c, _) = Collection::open_on(disk, SETTINGS).expect("open");
+        for ops in batches() {
+            c.apply(ops).expect("write");
+        }
+        std::fs::create_dir_all(folder(version)).expect("create");
+        std::fs::copy(dir.path().join(FILE), &path).expect("copy");
+    }
+    let bytes = std::fs::read(&path).expect("testdata is part of the repository");
+    let disk = MemDisk::new();
+    disk.put(FILE, bytes.clone());
+    let (c, recovery) = Collection::open_on(disk, SETTINGS).expect("open");
+    let records = batches().len() as u64;
+    assert_eq!((recovery.records, recovery.cut_bytes), (records, 0));
+
+    // The same ops written today are the same bytes: the format did not move.
+    let disk = MemDisk::new();
+    let (today, _) = Collection::open_on(disk.clone(), SETTINGS).expect("open");
+    for ops in batches() {
+        today.apply(ops).expect("write");
+    }
+    assert_eq!(collection::Disk::read(&disk, FILE).expect("read"), bytes);
+    c
 }
 
 fn point(id: &str, known_at: u64, text: &str, payload: Vec<(&str, Value)>) -> Op {
@@ -92,22 +123,7 @@ fn batches() -> Vec<Vec<Op>> {
 
 #[test]
 fn version_1() {
-    let path = folder().join(FILE);
-    if std::env::var_os("OUZEL_WRITE_GOLDEN").is_some() && !path.exists() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let disk = FsDisk::open(dir.path()).expect("a disk");
-        let (c, _) = Collection::open_on(disk, SETTINGS).expect("open");
-        for ops in batches() {
-            c.apply(ops).expect("write");
-        }
-        std::fs::create_dir_all(folder()).expect("create");
-        std::fs::copy(dir.path().join(FILE), &path).expect("copy");
-    }
-    let bytes = std::fs::read(&path).expect("testdata is part of the repository");
-    let disk = MemDisk::new();
-    disk.put(FILE, bytes.clone());
-    let (c, recovery) = Collection::open_on(disk, SETTINGS).expect("open");
-    assert_eq!((recovery.records, recovery.cut_bytes), (5, 0));
+    let c = kept("v1", &batches);
     assert_eq!(
         c.digest().expect("digest"),
         DIGEST,
@@ -135,14 +151,76 @@ fn version_1() {
         .expect("text");
     assert_eq!(hits[0].id, "doc#0");
     assert!((c.vector("doc#0", &AsOf::Now).expect("get").expect("there")[1] - 0.998).abs() < 1e-3);
-
-    // The same ops written today are the same bytes: the format did not move.
-    let disk = MemDisk::new();
-    let (today, _) = Collection::open_on(disk.clone(), SETTINGS).expect("open");
-    for ops in batches() {
-        today.apply(ops).expect("write");
-    }
-    assert_eq!(collection::Disk::read(&disk, FILE).expect("read"), bytes);
 }
 
+/// What came later: places, shapes, and conditions of conditions.
+fn places() -> Vec<Vec<Op>> {
+    let at = |lat, lon| Place { lat, lon };
+    let zurich = at(47.3769, 8.5417);
+    let geo = |shape| Condition::Geo {
+        field: "at".into(),
+        shape,
+    };
+    let around = geo(Shape::Circle {
+        centre: zurich,
+        radius_m: 200_000.0,
+    });
+    let alps = geo(Shape::Box {
+        south: 44.0,
+        west: 5.0,
+        north: 48.0,
+        east: 16.0,
+    });
+    let triangle = geo(Shape::Polygon(vec![
+        at(40.0, 0.0),
+        at(60.0, 0.0),
+        at(50.0, 9.0),
+    ]));
+    let several = Condition::Count {
+        field: "at".into(),
+        gte: Some(2),
+        lte: None,
+    };
+    let exists = Condition::Exists { field: "at".into() };
+    let two_of_them = Condition::AtLeast {
+        count: 2,
+        of: vec![around, alps, triangle],
+    };
+    let filter = Filter {
+        must: vec![two_of_them, exists],
+        must_not: vec![Condition::Filter(Filter {
+            must: vec![several],
+            must_not: vec![],
+        })],
+    };
+    let munich = Value::Geo(at(48.1372, 11.5755));
+    vec![
+        vec![
+            point("zurich", 10, "", vec![("at", Value::Geo(zurich))]),
+            point("bern", 10, "", vec![("at", Value::Geo(at(46.948, 7.4474)))]),
+            point("munich", 10, "", vec![("at", munich.clone())]),
+            point(
+                "both",
+                10,
+                "",
+                vec![("at", Value::List(vec![munich, Value::Geo(zurich)]))],
+            ),
+        ],
+        vec![Op::DeleteWhere {
+            filter,
+            known_at: 20,
+        }],
+    ]
+}
+
+#[test]
+fn version_1_with_places() {
+    let c = kept("v1-places", &places);
+    let page = c.scroll(None, &AsOf::Now, None, 9).expect("scroll");
+    let ids: Vec<&str> = page.iter().map(|found| found.point.id.as_str()).collect();
+    assert_eq!(ids, ["both", "munich"]);
+    assert_eq!(c.digest().expect("digest"), PLACES_DIGEST);
+}
+
+const PLACES_DIGEST: u64 = 4_048_934_148_474_358_333;
 const DIGEST: u64 = 16_377_790_255_981_678_257;

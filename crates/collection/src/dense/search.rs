@@ -8,7 +8,9 @@ use vector::tail::TailScratch;
 use vector::{Hit, Scratch};
 
 use super::{Dense, Linked};
-use crate::state::{Bits, State};
+use crate::payload::Rows;
+use crate::plan::{self, Explain, Part, Plan, PlanScratch, Slots, Step};
+use crate::state::{Seen, State};
 use crate::{AsOf, Filter};
 
 /// How hard a dense search looks.
@@ -31,113 +33,271 @@ pub(crate) struct Ask<'a> {
     pub as_of: &'a AsOf,
     pub filter: Option<&'a Filter>,
     pub effort: Effort,
+    /// ns of any clock, for the explanation.
+    pub now: &'a dyn Fn() -> u64,
 }
 
 /// Answers that the usual beam is meant for.
 const USUAL_K: usize = 10;
 /// What a visit in the graph costs, in scattered reads of a whole row.
 const VISIT_ROWS: f64 = 8.0;
+/// Codes of neighbours that a visit estimates.
+const LINKS: u64 = 32;
+/// Rows of the tail whose payloads are looked at one by one; for more the index is asked.
+const TAIL_LOOKS: u32 = 64;
 
 #[derive(Default)]
 struct Mine {
-    walk: WalkScratch,
+    plan: PlanScratch,
     tail: TailScratch,
     flat: Scratch,
-    passing: Bits,
 }
 
 thread_local! {
     static MINE: RefCell<Mine> = RefCell::default();
 }
 
-/// The `k` nearest visible points that pass, nearest first, ties to the earlier arrival. Scores are those of
-/// whole rows.
-pub(crate) fn nearest(dense: &Dense, state: &State, ask: &Ask<'_>) -> Vec<Hit> {
+/// The `k` nearest visible points that pass, nearest first, ties to the earlier arrival, and how they were found. Scores are
+/// those of whole rows.
+pub(crate) fn nearest(dense: &Dense, state: &State, ask: &Ask<'_>) -> (Vec<Hit>, Explain) {
     MINE.with(|mine| match mine.try_borrow_mut() {
         Ok(mut mine) => search(dense, state, ask, &mut mine),
         Err(_) => search(dense, state, ask, &mut Mine::default()),
     })
 }
 
-fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> Vec<Hit> {
+fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> (Vec<Hit>, Explain) {
     let k = ask.k.min(state.version_count() as usize);
-    let (passing, share) = match ask.filter {
-        Some(filter) => {
-            let slots = state.matching(ask.as_of, filter);
-            let share = slots.len() as f64 / state.version_count().max(1) as f64;
-            (Some(slots), share)
-        }
-        None => (None, state.visible_share(ask.as_of)),
-    };
-    let linked = dense.read();
     let beam = match ask.effort {
         Effort::Exact => None,
         Effort::Usual => Some(dense.watch.beam() * k.max(USUAL_K) / USUAL_K),
         Effort::Beam(beam) => Some(beam.max(k)),
     };
+    let linked = dense.read();
+    let share = state.visible_share(ask.as_of);
     let walk = linked.as_ref().zip(beam);
-    let walk = walk.filter(|(linked, beam)| walk_pays(linked.count, *beam, share));
+    let walk =
+        walk.filter(|(linked, beam)| ask.filter.is_some() || walk_pays(linked.count, *beam, share));
     let Some((linked, beam)) = walk else {
-        let mut scan = Scan::new(state.metric(), ask.query, k, &mut mine.flat);
-        let row = |slot| state.row(slot);
-        match passing {
-            Some(slots) => scan.slots(slots.into_iter(), row),
-            None => state.each_visible(ask.as_of, |slots| scan.slots(slots, row)),
-        }
-        return scan.finish();
+        return exact(state, ask, k, mine);
     };
-    let Mine {
-        walk,
-        tail,
-        flat,
-        passing: bits,
-    } = mine;
-    if let Some(slots) = &passing {
-        bits.fill_from(slots);
-    }
-    let lens = state.lens(ask.as_of);
-    let passes = |slot: u32| match passing {
-        Some(_) => bits.has(slot),
-        None => lens.has(slot),
+    let seen = state.seen(ask.as_of);
+    let looked = Looked {
+        state,
+        linked,
+        ask,
+        seen: &seen,
+        k,
     };
-    let found = walk_graph(linked, ask, beam, k, &passes, walk);
-    let mut scan = Scan::new(state.metric(), ask.query, k, flat);
+    let (found, mut explain) = match ask.filter {
+        Some(filter) => looked.planned(filter, beam, share, &mut mine.plan),
+        None => looked.walked(beam, &mut mine.plan.walk),
+    };
+    let mut scan = Scan::new(state.metric(), ask.query, k, &mut mine.flat);
     let row = |slot| state.row(slot);
-    scan.slots(found, row);
-    let coded = linked.tail.search(ask.query, k, passes, row, tail);
-    scan.slots(coded.iter().map(|hit| hit.slot), row);
-    let rest = linked.coded()..state.version_count() as u32;
-    scan.slots(rest.filter(|&slot| passes(slot)), row);
+    scan.slots(found.into_iter(), row);
+    looked.tail(&mut scan, &mut explain, &mut mine.tail);
     let hits = scan.finish();
     let is_plain = *ask.as_of == AsOf::Now && ask.filter.is_none() && k <= USUAL_K;
     if is_plain && ask.effort == Effort::Usual {
-        let rows = walk.visits * VISIT_ROWS as usize;
+        let rows = mine.plan.walk.visits * VISIT_ROWS as usize;
         (dense.watch).answered(state, ask.query, k, &hits, rows);
     }
-    hits
+    (hits, explain)
 }
 
-/// The versions that a walk finds, some more than `k`, for whole rows to choose from.
-fn walk_graph(
-    linked: &Linked,
-    ask: &Ask<'_>,
-    beam: usize,
+/// Compares all that pass.
+fn exact(state: &State, ask: &Ask<'_>, k: usize, mine: &mut Mine) -> (Vec<Hit>, Explain) {
+    let start = (ask.now)();
+    let mut scan = Scan::new(state.metric(), ask.query, k, &mut mine.flat);
+    let mut compared = 0;
+    let row = |slot| state.row(slot);
+    match ask.filter {
+        Some(filter) => {
+            let slots = state.matching(ask.as_of, filter);
+            compared = slots.len() as u64;
+            scan.slots(slots.into_iter(), row);
+        }
+        None => state.each_visible(ask.as_of, |slots| {
+            scan.slots(slots.inspect(|_| compared += 1), row);
+        }),
+    }
+    let hits = scan.finish();
+    let ns = (ask.now)().saturating_sub(start);
+    let explain = Explain {
+        matched: ask.filter.map(|_| compared),
+        parts: vec![Part {
+            name: "rows",
+            rows: state.version_count(),
+            candidates: compared,
+            distances: compared,
+            estimates: 0,
+            ns,
+        }],
+        steps: vec![Step {
+            name: "compare",
+            ns,
+        }],
+        ..Explain::new(Plan::Among, compared)
+    };
+    (hits, explain)
+}
+
+/// One question and what it looks at.
+struct Looked<'a> {
+    state: &'a State,
+    linked: &'a Linked,
+    ask: &'a Ask<'a>,
+    seen: &'a Seen<'a>,
     k: usize,
-    passes: &impl Fn(u32) -> bool,
-    scratch: &mut WalkScratch,
-) -> impl Iterator<Item = u32> {
-    // A row being linked has no version yet; it is in the tail.
-    let version = |slot: u32| linked.versions.get(slot as usize).copied();
-    let visible =
-        |slot| version(slot).is_some_and(|version| version < linked.count && passes(version));
-    let depth = k + k / 2 + 8;
-    let hits = linked
-        .graph
-        .search(ask.query, depth, beam, visible, scratch);
-    hits.into_iter().filter_map(move |hit| version(hit.slot))
 }
 
-/// Whether a walk is less work than comparing all that pass: it visits about the beam over the share that passes.
+impl Looked<'_> {
+    /// Rows found by their bytes, some more than asked for, for whole rows to choose from.
+    fn depth(&self) -> usize {
+        self.k + self.k / 2 + 8
+    }
+
+    /// The versions that a walk finds.
+    fn walked(&self, beam: usize, scratch: &mut WalkScratch) -> (Vec<u32>, Explain) {
+        let start = (self.ask.now)();
+        let visible = |slot| InGraph(self).is_visible(self.linked.version(slot));
+        let graph = &self.linked.graph;
+        let hits = graph.search(self.ask.query, self.depth(), beam, visible, scratch);
+        let ns = (self.ask.now)().saturating_sub(start);
+        let visits = scratch.visits as u64;
+        let max_visits = usize::MAX;
+        let explain = Explain {
+            parts: vec![Part {
+                name: "graph",
+                rows: graph.len() as u64,
+                candidates: hits.len() as u64,
+                distances: visits,
+                estimates: visits * LINKS,
+                ns,
+            }],
+            steps: vec![Step { name: "walk", ns }],
+            ..Explain::new(
+                Plan::Walk {
+                    ef: beam,
+                    max_visits,
+                },
+                self.state.version_count(),
+            )
+        };
+        (self.versions(&hits), explain)
+    }
+
+    /// The versions of the graph that pass, by the plan that is cheapest.
+    fn planned(
+        &self,
+        filter: &Filter,
+        beam: usize,
+        share: f64,
+        scratch: &mut PlanScratch,
+    ) -> (Vec<u32>, Explain) {
+        let ask = plan::Ask {
+            vector: self.ask.query,
+            k: self.depth(),
+            ef: beam,
+            filter,
+            visible: (share * self.state.version_count() as f64).ceil() as u64,
+        };
+        let Linked { graph, .. } = self.linked;
+        let index = (self.state.payload(), &InGraph(self));
+        let (hits, explain) = plan::search(
+            (graph, None),
+            self.linked,
+            index,
+            &ask,
+            self.ask.now,
+            scratch,
+        );
+        (self.versions(&hits), explain)
+    }
+
+    fn versions(&self, hits: &[Hit]) -> Vec<u32> {
+        let versions = hits.iter().map(|hit| self.linked.version(hit.slot));
+        versions.collect()
+    }
+
+    /// Compares what the graph does not have.
+    fn tail(&self, scan: &mut Scan<'_>, explain: &mut Explain, scratch: &mut TailScratch) {
+        let start = (self.ask.now)();
+        let (from, coded) = (self.linked.count, self.linked.coded());
+        let head = self.state.version_count() as u32;
+        if from == head {
+            return;
+        }
+        let row = |slot| self.state.row(slot);
+        let mut compared = 0;
+        let mut look = |passes: &dyn Fn(u32) -> bool| {
+            let tail = &self.linked.tail;
+            let hits = tail.search(self.ask.query, self.k, passes, row, scratch);
+            scan.slots(hits.iter().map(|hit| hit.slot), row);
+            let rest = (coded..head).filter(|&slot| passes(slot));
+            scan.slots(rest.inspect(|_| compared += 1), row);
+        };
+        let seen = self.seen;
+        match self.ask.filter {
+            None => look(&|slot| seen.is_visible(slot)),
+            Some(filter) if head - from <= TAIL_LOOKS => {
+                look(&|slot| seen.is_visible(slot) && plan::passes(filter, seen, slot));
+            }
+            Some(filter) => {
+                let set = self.state.payload().select(filter, seen);
+                look(&|slot| set.contains(slot) && seen.is_visible(slot));
+            }
+        }
+        let ns = (self.ask.now)().saturating_sub(start);
+        explain.parts.push(Part {
+            name: "tail",
+            rows: u64::from(head - from),
+            candidates: u64::from(head - from),
+            distances: compared + scratch.compared as u64,
+            estimates: u64::from(coded - from),
+            ns,
+        });
+        explain.steps.push(Step { name: "tail", ns });
+    }
+}
+
+/// The versions that are in the graph, as of the instant asked.
+struct InGraph<'a>(&'a Looked<'a>);
+
+impl Rows for InGraph<'_> {
+    #[inline]
+    fn is_visible(&self, slot: u32) -> bool {
+        // A row being linked has no version yet; it is in the tail.
+        slot < self.0.linked.count && self.0.seen.is_visible(slot)
+    }
+
+    fn holds(&self, condition: &crate::Condition, slot: u32) -> bool {
+        self.0.seen.holds(condition, slot)
+    }
+
+    fn with_prefix(&self, prefix: &str) -> Box<dyn Iterator<Item = u32> + '_> {
+        self.0.seen.with_prefix(prefix)
+    }
+}
+
+impl Slots for Linked {
+    #[inline]
+    fn version(&self, slot: u32) -> u32 {
+        self.versions
+            .get(slot as usize)
+            .copied()
+            .unwrap_or(u32::MAX)
+    }
+
+    #[inline]
+    fn slot(&self, version: u32) -> Option<u32> {
+        // Rows are linked in the order of their versions, and none leaves.
+        (version < self.count).then_some(version)
+    }
+}
+
+/// Whether a walk is less work than comparing all that is visible: it visits about the beam over the share that is.
 fn walk_pays(linked: u32, beam: usize, share: f64) -> bool {
     let visits = beam as f64 / share.max(1e-9);
     visits * VISIT_ROWS < f64::from(linked) * share

@@ -10,13 +10,13 @@ use super::arena::Arena;
 use super::bits::Bits;
 use super::column::Column;
 use super::ids::Ids;
-use super::payload_index::PayloadIndex;
 use super::points::{self, Block, Points};
 use super::turns::Turns;
 use super::versions::{InOrder, Versions};
 use super::{BLOCK_SLOTS, State};
 use crate::Error;
 use crate::checkpoint::{Sections, Writer};
+use crate::payload::PayloadIndex;
 use crate::text::{TextIndex, analyse};
 
 const HEAD: u32 = 1;
@@ -34,6 +34,8 @@ const TURNS: u32 = 11;
 const ROWS: u32 = 12;
 const POINT_ENDS: u32 = 13;
 const POINTS: u32 = 14;
+/// Read where it lies and when it is asked for.
+const PAYLOAD: u32 = 200;
 
 /// What the tables begin with.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -127,6 +129,10 @@ impl State {
         let (ends, turns) = versions.turns.freeze();
         file.section(TURN_ENDS, &ends)?;
         file.section(TURNS, &turns)?;
+        // Without it the index is made again from the points.
+        if let Ok(payload) = self.payload.freeze() {
+            file.section(PAYLOAD, &payload)?;
+        }
         let rest = self.whole_blocks() * BLOCK_SLOTS..versions.len();
         self.freeze_slots(rest.start as u32..rest.end as u32, file)
     }
@@ -185,7 +191,7 @@ impl State {
             },
             arena: arena.ok_or_else(|| misfit("rows"))?,
             text: TextIndex::default(),
-            payload: PayloadIndex::default(),
+            payload: thaw_payload(tables)?,
             text_bytes: head.text_bytes.get(),
             entry_crc: head.entry_crc.get(),
         };
@@ -201,7 +207,9 @@ impl State {
         for slot in 0..self.versions.len() as u32 {
             let point = self.point(slot);
             self.text.push(&analyse(&point.text));
-            self.payload.push(slot, &point.payload);
+            if slot >= self.payload.len() {
+                self.payload.push(slot, &point.payload, point.event_at);
+            }
         }
     }
 
@@ -221,6 +229,14 @@ impl State {
 
 /// Memory on its way out.
 pub(crate) type Old = (Vec<Box<[f32]>>, Vec<Arc<crate::Point>>);
+
+fn thaw_payload(tables: &Sections) -> Result<PayloadIndex, Error> {
+    let Some(bytes) = tables.all(PAYLOAD).next() else {
+        return Ok(PayloadIndex::default());
+    };
+    let misfit = |error: crate::payload::BadIndex| tables.corrupt(0, &error.to_string());
+    PayloadIndex::open(bytes).map_err(misfit)
+}
 
 fn thaw_versions(tables: &Sections, head: &Head) -> Result<Versions, Error> {
     let misfit = |what: &str| tables.corrupt(0, &format!("{what} do not fit"));

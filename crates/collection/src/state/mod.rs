@@ -8,7 +8,6 @@ mod bits;
 mod column;
 mod freeze;
 mod ids;
-mod payload_index;
 mod points;
 mod prepared;
 mod turns;
@@ -20,15 +19,15 @@ use std::sync::Arc;
 use vector::{Hit, Metric};
 
 use crate::codec::write_payload;
+use crate::payload::{PayloadIndex, Rows};
 use crate::text::{Bm25, Terms, TextIndex, TextScratch};
 use crate::{Condition, Filter, Point};
 use arena::Arena;
-use payload_index::PayloadIndex;
 use versions::Versions;
 
 pub(crate) use bits::Bits;
 pub(crate) use freeze::Blocks;
-pub(crate) use prepared::{Change, check, check_query, prepare};
+pub(crate) use prepared::{Change, check, check_filter, check_query, prepare};
 pub(crate) use versions::Lens;
 pub use versions::Version;
 
@@ -138,7 +137,7 @@ impl State {
                     let slot = self.versions.upsert(seq, Arc::clone(&point));
                     self.arena.push(&vector);
                     self.text.push(&terms);
-                    self.payload.push(slot, &point.payload);
+                    self.payload.push(slot, &point.payload, point.event_at);
                 }
                 Change::Delete { id, known_at } => self.versions.delete(seq, &id, known_at),
                 Change::DeleteWhere { filter, known_at } => {
@@ -237,7 +236,7 @@ impl State {
         limit: usize,
     ) -> Vec<u32> {
         if let Some(filter) = filter
-            && self.candidates(filter).is_some()
+            && self.is_rare(filter, as_of, limit)
         {
             let slots = self.matching(as_of, filter).into_iter();
             let mut named: Vec<(Arc<Point>, u32)> = slots
@@ -254,6 +253,15 @@ impl State {
             .filter(|&slot| filter.is_none_or(|filter| filter.matches(&self.point(slot))))
             .take(limit)
             .collect()
+    }
+
+    /// Whether sorting all that pass takes less than going through the ids until `limit` were found.
+    fn is_rare(&self, filter: &Filter, as_of: &AsOf, limit: usize) -> bool {
+        let seen = self.seen(as_of);
+        let all = self.versions.len() as u64;
+        let passing = self.payload.estimate(filter, &seen, all);
+        let looks = (limit as u64).saturating_mul(all) / passing.likely.max(1);
+        passing.high <= looks
     }
 
     /// How many points are visible.
@@ -280,49 +288,25 @@ impl State {
         self.versions.history(id)
     }
 
-    /// The visible slots that pass, ascending. Starts from the rarest indexed condition where there
-    /// is one, so that a selective filter costs what it finds.
+    /// The visible slots that pass, ascending.
     pub(crate) fn matching(&self, as_of: &AsOf, filter: &Filter) -> Vec<u32> {
-        let passes = |slot: u32, skip: Option<usize>| {
-            let must = filter.must.iter().enumerate();
-            must.filter(|(at, _)| Some(*at) != skip)
-                .all(|(_, c)| self.holds(c, slot))
-                && !filter.must_not.iter().any(|c| self.holds(c, slot))
-        };
-        if let Some((chosen, mut slots)) = self.candidates(filter) {
-            let lens = self.versions.lens(as_of);
-            slots.retain(|&slot| lens.has(slot) && passes(slot, Some(chosen)));
-            return slots;
-        }
-        let mut scratch = Bits::default();
-        let visible = self.versions.visible(as_of, &mut scratch);
-        visible.iter().filter(|&slot| passes(slot, None)).collect()
+        let seen = self.seen(as_of);
+        let selected = self.payload.select(filter, &seen);
+        let slots = selected.iter();
+        slots.filter(|&slot| seen.is_visible(slot)).collect()
     }
 
-    fn candidates(&self, filter: &Filter) -> Option<(usize, Vec<u32>)> {
-        let must = || filter.must.iter().enumerate();
-        let counts = must().filter_map(|(at, condition)| match condition {
-            Condition::Any { field, values } => Some((self.payload.any_count(field, values)?, at)),
-            _ => None,
-        });
-        if let Some((_, at)) = counts.min()
-            && let Condition::Any { field, values } = &filter.must[at]
-        {
-            return Some((at, self.payload.any(field, values)?));
+    /// The versions as of an instant, as the payload index asks for them.
+    pub(crate) fn seen(&self, as_of: &AsOf) -> Seen<'_> {
+        Seen {
+            state: self,
+            lens: self.lens(as_of),
         }
-        must().find_map(|(at, condition)| match condition {
-            Condition::Id(prefix) => Some((at, self.versions.with_prefix(prefix))),
-            _ => None,
-        })
     }
 
-    fn holds(&self, condition: &Condition, slot: u32) -> bool {
-        if let Condition::EventAt { gte, lte } = condition {
-            // From the column, without touching the point.
-            let at = self.versions.event_at(slot);
-            return gte.is_none_or(|gte| at >= gte) && lte.is_none_or(|lte| at <= lte);
-        }
-        condition.holds(&self.point(slot))
+    /// Who has what in its payload.
+    pub(crate) fn payload(&self) -> &PayloadIndex {
+        &self.payload
     }
 
     /// A number that is equal for equal states: every version, interval, tombstone and float. The
@@ -344,6 +328,32 @@ impl State {
                 .for_each(|value| hash.word(u64::from(value.to_bits())));
         }
         hash.0
+    }
+}
+
+/// The versions as of an instant, as the payload index asks for them.
+pub(crate) struct Seen<'a> {
+    state: &'a State,
+    lens: Lens<'a>,
+}
+
+impl Rows for Seen<'_> {
+    #[inline]
+    fn is_visible(&self, slot: u32) -> bool {
+        self.lens.has(slot)
+    }
+
+    fn holds(&self, condition: &Condition, slot: u32) -> bool {
+        if let Condition::EventAt { gte, lte } = condition {
+            // From the column, without touching the point.
+            let at = self.state.versions.event_at(slot);
+            return gte.is_none_or(|gte| at >= gte) && lte.is_none_or(|lte| at <= lte);
+        }
+        condition.holds(&self.state.point(slot))
+    }
+
+    fn with_prefix(&self, prefix: &str) -> Box<dyn Iterator<Item = u32> + '_> {
+        self.state.versions.with_prefix(prefix)
     }
 }
 

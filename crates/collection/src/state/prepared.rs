@@ -7,8 +7,8 @@ use vector::{Metric, check as check_vector, normalise};
 use crate::codec::payload_size;
 use crate::text::{Terms, analyse};
 use crate::{
-    Filter, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT, PAYLOAD_DEPTH_LIMIT, Point, Refusal,
-    TEXT_BYTES_LIMIT, Value,
+    Condition, FILTER_DEPTH_LIMIT, Filter, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT,
+    PAYLOAD_DEPTH_LIMIT, Point, Refusal, TEXT_BYTES_LIMIT, Value,
 };
 
 /// An op that was checked, with its text read and its vector made ready: applying it cannot fail.
@@ -111,30 +111,52 @@ fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), Refus
     }
 }
 
-fn check_filter(filter: &Filter) -> Result<(), Refusal> {
-    use crate::Condition::{Any, Range};
-    for condition in filter.must.iter().chain(&filter.must_not) {
-        match condition {
-            Any { field, values } => {
-                values
-                    .iter()
-                    .try_for_each(|v| check_value(field, v, PAYLOAD_DEPTH_LIMIT))?;
-            }
-            Range { field, gte, lte } => {
-                let bounds = gte.iter().chain(lte);
-                bounds
-                    .into_iter()
-                    .try_for_each(|v| check_value(field, v, PAYLOAD_DEPTH_LIMIT))?;
-            }
-            _ => {}
-        }
+/// Whether a filter may be asked or stored.
+pub(crate) fn check_filter(filter: &Filter) -> Result<(), Refusal> {
+    check_conditions(&filter.must, FILTER_DEPTH_LIMIT)?;
+    check_conditions(&filter.must_not, FILTER_DEPTH_LIMIT)
+}
+
+fn check_conditions(conditions: &[Condition], depth: usize) -> Result<(), Refusal> {
+    if depth == 0 && !conditions.is_empty() {
+        return Err(Refusal::FilterTooDeep {
+            limit: FILTER_DEPTH_LIMIT,
+        });
     }
-    Ok(())
+    conditions
+        .iter()
+        .try_for_each(|condition| check_condition(condition, depth))
+}
+
+fn check_condition(condition: &Condition, depth: usize) -> Result<(), Refusal> {
+    let value = |field, value| check_value(field, value, PAYLOAD_DEPTH_LIMIT);
+    match condition {
+        Condition::Any { field, values } => values.iter().try_for_each(|v| value(field, v)),
+        Condition::Range { field, gte, lte } => {
+            gte.iter().chain(lte).try_for_each(|v| value(field, v))
+        }
+        Condition::Geo { field, shape } if !shape.is_on_earth() => Err(Refusal::NotOnEarth {
+            field: field.clone(),
+        }),
+        Condition::AtLeast { of, .. } => check_conditions(of, depth - 1),
+        Condition::Filter(filter) => {
+            check_conditions(&filter.must, depth - 1)?;
+            check_conditions(&filter.must_not, depth - 1)
+        }
+        Condition::EventAt { .. }
+        | Condition::Id(_)
+        | Condition::Geo { .. }
+        | Condition::Exists { .. }
+        | Condition::Count { .. } => Ok(()),
+    }
 }
 
 fn check_value(field: &str, value: &Value, depth: usize) -> Result<(), Refusal> {
     match value {
         Value::Float(number) if !number.is_finite() => Err(Refusal::NotFinite {
+            field: field.to_owned(),
+        }),
+        Value::Geo(place) if !place.is_on_earth() => Err(Refusal::NotOnEarth {
             field: field.to_owned(),
         }),
         Value::List(_) if depth == 0 => Err(Refusal::TooDeep {

@@ -283,14 +283,13 @@ impl Versions {
         self.ids.from(from).map(|(_, owner)| owner)
     }
 
-    /// All slots of ids that start with `prefix`, ascending.
-    pub(super) fn with_prefix(&self, prefix: &str) -> Vec<u32> {
+    /// All slots of ids that start with `prefix`, in order of ids.
+    pub(super) fn with_prefix(&self, prefix: &str) -> Box<dyn Iterator<Item = u32> + '_> {
         let from = self.ids.from(Bound::Included(prefix));
         let owners = from.take_while(|(id, _)| id.starts_with(prefix));
-        let turns = owners.flat_map(|(_, owner)| self.turns.of(owner));
-        let mut slots: Vec<u32> = turns.filter_map(|turn| turn.slot()).collect();
-        slots.sort_unstable();
-        slots
+        let owners: Vec<u32> = owners.map(|(_, owner)| owner).collect();
+        let turns = owners.into_iter().flat_map(|owner| self.turns.of(owner));
+        Box::new(turns.filter_map(|turn| turn.slot()))
     }
 
     /// The history of `id`, earliest knowledge first.

@@ -28,7 +28,17 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     lookup,
     split,
     spread,
+    weigh,
 };
+
+fn weigh(bits: &[u64], planes: &[u64]) -> u32 {
+    #[target_feature(enable = "avx2,popcnt")]
+    fn inner(bits: &[u64], planes: &[u64]) -> u32 {
+        super::portable::weigh(bits, planes)
+    }
+    // SAFETY: these kernels are listed only where `super::avx2::is_here`, which asks for both.
+    unsafe { inner(bits, planes) }
+}
 
 fn estimate(
     codes: &Codes<'_>,

@@ -128,6 +128,7 @@ pub(super) struct CodeKernels {
     pub(super) lookup: fn(&[f32], f32, &mut [u8]),
     pub(super) split: fn(&[f32], f32, &mut Planes) -> i16,
     pub(super) spread: fn(&[f32]) -> Spread,
+    pub(super) weigh: fn(&[u64], &[u64]) -> u32,
 }
 
 impl Kernels {
@@ -229,6 +230,18 @@ impl Kernels {
     pub fn spread(&self, values: &[f32]) -> Spread {
         assert!(values.len().is_multiple_of(64), "whole lines");
         (self.codes.spread)(values)
+    }
+
+    /// The sum of levels where bits are set: of each word of bits, `planes` has four words, bit `n` of
+    /// a level in the `n`th.
+    ///
+    /// # Panics
+    /// When there are not four planes a word.
+    #[inline]
+    #[must_use]
+    pub fn weigh(&self, bits: &[u64], planes: &[u64]) -> u32 {
+        assert_eq!(bits.len() * 4, planes.len(), "four planes a word");
+        (self.codes.weigh)(bits, planes)
     }
 
     /// The table of `query` in steps of `1 / steps`, 16 bytes for each four components.

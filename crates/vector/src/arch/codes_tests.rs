@@ -231,3 +231,22 @@ fn halves_are_read_exactly() {
         assert_eq!(portable::half(bits).to_bits(), value.to_bits(), "{bits:#x}");
     }
 }
+
+proptest! {
+    #[test]
+    fn levels_are_weighed_bit_by_bit(
+        words in prop::collection::vec((any::<u64>(), any::<[u64; 4]>()), 0..40),
+    ) {
+        let bits: Vec<u64> = words.iter().map(|(bits, _)| *bits).collect();
+        let planes: Vec<u64> = words.iter().flat_map(|(_, planes)| *planes).collect();
+        let mut want = 0;
+        for (bits, planes) in &words {
+            for at in (0..64).filter(|at| bits >> at & 1 == 1) {
+                want += (0..4).map(|n| (planes[n] >> at & 1) << n).sum::<u64>();
+            }
+        }
+        for kernels in Kernels::available() {
+            prop_assert_eq!(u64::from(kernels.weigh(&bits, &planes)), want, "{}", kernels.name);
+        }
+    }
+}

@@ -232,6 +232,18 @@ pub(super) fn sums32(codes: &[u8], table: &[u8]) -> [u32; 32] {
     sums
 }
 
+/// The sum of levels where bits are set; of each word of bits, `planes` has four words.
+#[inline(always)]
+pub(super) fn weigh(bits: &[u64], planes: &[u64]) -> u32 {
+    let mut sums = [0u32; 4];
+    for (bits, planes) in bits.iter().zip(planes.chunks_exact(4)) {
+        for n in 0..4 {
+            sums[n] += (bits & planes[n]).count_ones();
+        }
+    }
+    sums[0] + 2 * sums[1] + 4 * sums[2] + 8 * sums[3]
+}
+
 /// A half-precision number as `f32`; exact.
 #[inline(always)]
 pub(crate) fn half(bits: u16) -> f32 {

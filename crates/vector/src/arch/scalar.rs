@@ -96,6 +96,7 @@ pub(super) const CODES: CodeKernels = CodeKernels {
     lookup: portable::lookup,
     split: portable::split,
     spread: portable::spread,
+    weigh: portable::weigh,
 };
 
 fn estimate(

@@ -91,7 +91,8 @@ impl Graph {
     fn stale_around(&self, slot: u32, scratch: &mut WalkScratch) -> Vec<u32> {
         let mut query = std::mem::take(&mut scratch.query);
         self.row_as_query(slot, &mut query);
-        self.walk(&query, self.settings.ef_construct, &|_| true, scratch);
+        let effort = (self.settings.ef_construct, usize::MAX);
+        self.walk(&query, effort, &|_| true, scratch);
         scratch.query = query;
         self.stale(scratch)
     }

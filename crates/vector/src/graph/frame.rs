@@ -27,6 +27,13 @@ pub struct FrameScratch {
     values: Vec<f32>,
 }
 
+impl FrameScratch {
+    /// The vector that was brought in last.
+    pub(super) fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
 impl Frame {
     /// The frame that suits `sample` (`[n, dim]`, row-major). More rows make a better centre; a few
     /// thousand are plenty, and none give the origin.

@@ -163,7 +163,8 @@ impl Graph {
         batch: &[u32],
         scratch: &mut WalkScratch,
     ) -> Vec<Neighbour> {
-        self.walk(query, self.settings.ef_construct, &|_| true, scratch);
+        let effort = (self.settings.ef_construct, usize::MAX);
+        self.walk(query, effort, &|_| true, scratch);
         let own = self.arena.row(slot);
         for &other in batch.iter().filter(|&&other| other != slot) {
             let distance = row_distance(self.kernels, own, self.arena.row(other));

@@ -26,6 +26,7 @@ mod marks;
 mod piece;
 mod pivots;
 mod shared;
+mod sketch;
 mod store;
 mod team;
 mod walk;
@@ -44,6 +45,7 @@ use marks::Marks;
 pub use piece::Piece;
 use pivots::Pivots;
 pub use shared::Shared;
+pub use sketch::Sketch;
 pub use store::BadGraph;
 pub use team::{Alone, Team};
 pub use walk::WalkScratch;
@@ -162,12 +164,31 @@ impl Graph {
         visible: impl Fn(u32) -> bool,
         scratch: &mut WalkScratch,
     ) -> Vec<Hit> {
+        self.search_bounded(query, k, (ef, usize::MAX), visible, scratch)
+            .expect("no walk visits so many")
+    }
+
+    /// As [`search`](Self::search) with at most `max_visits` visits; `None` when they did not
+    /// suffice. Where the visible rows lie elsewhere than the query, a walk passes through many
+    /// others before it is there, and only walking tells.
+    ///
+    /// # Panics
+    /// When the query has not the graph's dimension.
+    #[must_use]
+    pub fn search_bounded(
+        &self,
+        query: &[f32],
+        k: usize,
+        (ef, max_visits): (usize, usize),
+        visible: impl Fn(u32) -> bool,
+        scratch: &mut WalkScratch,
+    ) -> Option<Vec<Hit>> {
         let mut prepared = std::mem::take(&mut scratch.query);
         self.frame
             .query(self.kernels, query, &mut prepared, &mut scratch.frame);
-        self.walk(&prepared, ef.max(k), &visible, scratch);
+        let is_done = self.walk(&prepared, (ef.max(k), max_visits), &visible, scratch);
         scratch.query = prepared;
-        self.hits(k, scratch)
+        is_done.then(|| self.hits(k, scratch))
     }
 
     /// The `k` nearest that lie in `scratch.found`.

@@ -227,6 +227,76 @@ fn filters_are_part_of_the_walk() {
 }
 
 #[test]
+fn sketches_tell_which_rows_to_read() {
+    for (metric, dim) in [(Metric::L2, 24), (Metric::Cosine, 130), (Metric::L2, 384)] {
+        let mut rng = Rng::new(9);
+        let mut rows = clustered(&mut rng, 3_000, dim);
+        if metric == Metric::Cosine {
+            for row in rows.chunks_mut(dim) {
+                crate::normalise(row).expect("no row of zeros");
+            }
+        }
+        let mut twin = Twin::new(metric, dim, &rows[..2_900 * dim], &Alone);
+        let mut sketch = Sketch::of(&twin.graph);
+        let gone: Vec<u32> = (0..2_900).step_by(7).collect();
+        twin.delete(&gone, &Alone);
+        let slots = twin.graph.insert(&rows[2_900 * dim..], &Alone);
+        slots
+            .iter()
+            .for_each(|&slot| sketch.take(&twin.graph, slot));
+        let mut scratch = WalkScratch::default();
+        let (mut found, mut read) = (0, 0);
+        for query in rows.chunks(dim).step_by(60) {
+            let among = || (0..twin.graph.slots() as u32).filter(|slot| slot % 3 != 1);
+            let exact = twin.graph.search_among(query, 10, among(), &mut scratch);
+            let hits = twin
+                .graph
+                .search_among_sketched(query, 10, among(), &sketch, &mut scratch);
+            assert_eq!(hits.len(), 10);
+            found += exact.iter().filter(|hit| hits.contains(hit)).count();
+            read += scratch.visits;
+        }
+        assert!(found >= 490, "{metric:?} {dim}: {found} of 500");
+        let most = if dim < 64 { 1_000 } else { 600 };
+        assert!(read < 50 * most, "{metric:?} {dim}: {read} rows read");
+        let few = twin.graph.search_among_sketched(
+            &rows[..dim],
+            10,
+            [1, 2, 7, 8].into_iter(),
+            &sketch,
+            &mut scratch,
+        );
+        assert_eq!(few.len(), 3, "one of them is deleted");
+        let none = twin
+            .graph
+            .search_among_sketched(&rows[..dim], 0, 0..50, &sketch, &mut scratch);
+        assert!(none.is_empty());
+    }
+}
+
+#[test]
+fn a_walk_gives_up_after_so_many_visits() {
+    let mut rng = Rng::new(5);
+    let (dim, rows) = (24, clustered(&mut rng, 2_000, 24));
+    let twin = Twin::new(Metric::L2, dim, &rows, &Alone);
+    let mut scratch = WalkScratch::default();
+    let query = &rows[..dim];
+    // What is nearest cannot be seen, so the walk has to pass through it.
+    let visible = |slot: u32| slot % 50 == 7;
+    let found = twin.graph.search(query, 5, 20, visible, &mut scratch);
+    let visits = scratch.visits;
+    assert!(visits > 40);
+    let bounded = |max_visits, scratch: &mut WalkScratch| {
+        let effort = (20, max_visits);
+        twin.graph
+            .search_bounded(query, 5, effort, visible, scratch)
+    };
+    assert_eq!(bounded(visits, &mut scratch), Some(found));
+    assert_eq!(bounded(visits - 1, &mut scratch), None);
+    assert_eq!(scratch.visits, visits - 1);
+}
+
+#[test]
 fn given_rows_are_all_compared() {
     let dim = 48;
     let all = clustered(&mut Rng::new(22), 1_020, dim);

@@ -10,6 +10,7 @@ use crate::code::Query;
 use super::Graph;
 use super::beam::{self, Beam};
 use super::frame::FrameScratch;
+use super::sketch::PlanedQuery;
 
 /// Memory that a thread keeps between walks.
 #[derive(Clone, Debug, Default)]
@@ -22,10 +23,13 @@ pub struct WalkScratch {
     pub(super) found: Vec<u64>,
     /// Visited vertices that do not count.
     pub(super) passed: Vec<u32>,
+    /// Rows by the least they may be away, with the same halves.
+    pub(super) bounds: Vec<u64>,
+    pub(super) planed: PlanedQuery,
     pub(super) query: Query,
     pub(super) frame: FrameScratch,
     pub(super) rerank: Scratch,
-    /// Vertices visited by the last walk.
+    /// Vertices visited by the last walk, or rows read by the last search among sketched ones.
     pub visits: usize,
 }
 
@@ -71,15 +75,16 @@ impl WalkScratch {
 }
 
 impl Graph {
-    /// Visits vertices near `query` until none of the `ef` nearest visible ones seen is unvisited.
-    /// Those of them that are visible and not deleted lie in `scratch.found`.
+    /// Visits vertices near `query` until none of the `ef` nearest visible ones seen is unvisited, or
+    /// until `max_visits`: says whether it came to its end. Those that are visible and not deleted
+    /// lie in `scratch.found`.
     pub(super) fn walk(
         &self,
         query: &Query,
-        ef: usize,
+        (ef, max_visits): (usize, usize),
         visible: &impl Fn(u32) -> bool,
         scratch: &mut WalkScratch,
-    ) {
+    ) -> bool {
         scratch.begin(self.slots(), ef);
         let visible = &|slot| !self.deleted.has(slot) && visible(slot);
         for (estimate, slot) in self.pivots.nearest(self.kernels, query) {
@@ -92,10 +97,14 @@ impl Graph {
             prefetch_lines(self.arena.bytes(slot));
         }
         while let Some(slot) = current {
+            if scratch.visits >= max_visits {
+                return false;
+            }
             let next = scratch.beam.next();
             self.visit(slot, next, query, visible, scratch);
             current = next.or_else(|| scratch.beam.next());
         }
+        true
     }
 
     /// Visits `slot` while the slot of `next` is on its way.
