@@ -258,7 +258,8 @@ fn power_may_go_at_any_step_of_a_checkpoint() {
     let (twin, _) = self::open(&log_only(&watched.disk), NEVER);
     let images = watched.images.lock().expect("images").clone();
     assert!(images.len() > 100);
-    for (step, image) in images.iter().enumerate() {
+    // Steps follow each other by a few bytes: one in three, and all of those around a rename.
+    for (step, image) in images.iter().enumerate().filter(|(step, _)| step % 3 == 0 || step + 24 > images.len()) {
         let (again, _) = self::open(image, NEVER);
         let (plain, _) = self::open(&log_only(image), NEVER);
         let digests = (
@@ -266,7 +267,7 @@ fn power_may_go_at_any_step_of_a_checkpoint() {
             plain.digest().expect("digest"),
         );
         assert_eq!(digests.0, digests.1, "step {step}");
-        if again.head_seq() == twin.head_seq() && step % 8 == 0 {
+        if again.head_seq() == twin.head_seq() && step % 24 == 0 {
             assert_same(&again, &twin);
         }
     }
@@ -308,7 +309,7 @@ fn flipped_bits_are_found_and_change_no_answer() {
     let (twin, _) = open(&log_only(&disk), NEVER);
     let names = disk.list().expect("names");
     let mut found = [0; 3];
-    for round in 0..60 {
+    for round in 0..45 {
         let damaged = disk.crash(|_, unsynced| unsynced);
         let kinds = [".tables", ".blocks", "graph"];
         let kind = kinds[round % 3];
