@@ -67,7 +67,7 @@ pub fn row_distance(kernels: &Kernels, a: (&[u8], RowScale), b: (&[u8], RowScale
 }
 
 /// The two factors of an edge, as half-precision bits (see the module).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Factors {
     /// `|r|^2 + 2 f <v, s>`.
     pub add: u16,
@@ -193,6 +193,20 @@ impl Query {
     pub fn distance(&self, kernels: &Kernels, row: &[u8], scale: RowScale) -> f32 {
         let product = kernels.dot_planes(row, &self.planes) as f32 * (self.step * scale.step);
         (self.norm + scale.norm - 2.0 * product).max(0.0)
+    }
+
+    /// The components in steps of [`step`](Self::step).
+    #[inline]
+    #[must_use]
+    pub fn planes(&self) -> &Planes {
+        &self.planes
+    }
+
+    /// Worth of one step of the planes.
+    #[inline]
+    #[must_use]
+    pub fn step(&self) -> f32 {
+        self.step
     }
 
     /// `|q|^2`.

@@ -8,7 +8,7 @@ const HIDDEN: u64 = 2;
 
 /// The order of floats as the order of integers.
 #[inline(always)]
-pub(super) fn key(distance: f32) -> u32 {
+pub(crate) fn key(distance: f32) -> u32 {
     let bits = distance.to_bits();
     if bits >> 31 == 1 {
         !bits
@@ -19,7 +19,7 @@ pub(super) fn key(distance: f32) -> u32 {
 
 /// The float of a key.
 #[inline(always)]
-pub(super) fn distance(key: u32) -> f32 {
+pub(crate) fn distance(key: u32) -> f32 {
     f32::from_bits(if key >> 31 == 1 {
         key & 0x7fff_ffff
     } else {
@@ -29,7 +29,7 @@ pub(super) fn distance(key: u32) -> f32 {
 
 /// A visited vertex as one number that orders by distance, then slot.
 #[inline(always)]
-pub(super) fn found(distance: f32, slot: u32) -> u64 {
+pub(crate) fn found(distance: f32, slot: u32) -> u64 {
     u64::from(key(distance)) << 32 | u64::from(slot)
 }
 

@@ -17,7 +17,7 @@
 
 mod among;
 mod arena;
-mod beam;
+pub(crate) mod beam;
 mod delete;
 mod frame;
 mod insert;
@@ -36,11 +36,13 @@ use crate::{Hit, Metric};
 use arena::Arena;
 pub use delete::delete;
 pub use frame::Frame;
+pub(crate) use frame::FrameScratch;
 pub use insert::insert;
 use marks::Marks;
 use pivots::Pivots;
 pub use shared::Shared;
 pub use store::BadGraph;
+pub(crate) use team::map;
 pub use team::{Alone, Team};
 pub use walk::WalkScratch;
 
