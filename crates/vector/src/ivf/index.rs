@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::Settings;
 use super::block::{Blocks, Sketch};
 use super::centroids::{Centroids, CentroidsView, NearestScratch, sketch};
 use super::fine::{FineScratch, FineShape, encode};
 use super::kmeans;
 use super::search::{self, Effort, Found, List, Lists, SearchScratch};
+use super::{Settings, Tuning};
 use crate::arch::Kernels;
 use crate::code::Query;
 use crate::graph::{Frame, FrameScratch, Team, map};
@@ -29,6 +29,8 @@ pub struct Index {
     pub(super) lists: Vec<Rows>,
     /// The list of each slot.
     pub(super) homes: BTreeMap<u32, u32>,
+    /// What searches were measured to need.
+    pub(super) tuning: Option<Tuning>,
     pub(super) kernels: &'static Kernels,
 }
 
@@ -125,6 +127,7 @@ impl Index {
             settings,
             centroids,
             homes: BTreeMap::new(),
+            tuning: None,
             kernels,
         }
     }
@@ -185,13 +188,13 @@ impl Index {
                 Place::default,
                 |n, scratch| self.place(row(chunk[n]), scratch),
             );
-            let mut touched = Vec::new();
+            let mut grown = Vec::new();
             for (&slot, (list, coded)) in chunk.iter().zip(placed) {
-                touched.extend(self.take(slot));
+                self.take(slot);
                 self.put(slot, list, &coded);
-                touched.push(list);
+                grown.push(list);
             }
-            self.keep_up(touched, &row);
+            self.split_long(grown, &row);
         }
     }
 
@@ -201,8 +204,8 @@ impl Index {
     /// # Panics
     /// When a row has not the index's dimension.
     pub fn delete<'r>(&mut self, slots: &[u32], row: impl Fn(u32) -> &'r [f32] + Sync) {
-        let touched = slots.iter().filter_map(|&slot| self.take(slot)).collect();
-        self.keep_up(touched, &row);
+        let shrunk = slots.iter().filter_map(|&slot| self.take(slot)).collect();
+        self.merge_short(shrunk, &row);
     }
 
     /// The `k` nearest visible rows, nearest first, with scores of their fine codes. Under `Cosine` the

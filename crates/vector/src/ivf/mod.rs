@@ -21,11 +21,13 @@ mod index;
 mod kmeans;
 mod search;
 mod segment;
+mod tuning;
 mod upkeep;
 
 pub use index::Index;
 pub use search::{Counts, Effort, Found, SearchScratch};
 pub use segment::{BadIvf, Segment};
+pub use tuning::Tuning;
 
 /// Bits a component that a fine code may have.
 pub const WIDTHS: [usize; 3] = [4, 6, 8];

@@ -278,7 +278,6 @@ impl Probe<'_> {
                 below &= below - 1;
                 let (row, slot) = (n * BLOCK + at, block.slot(at));
                 if visible(slot) {
-                    prefetch_lines(self.high(list, row));
                     queue.push(Candidate {
                         lower: out[at],
                         row: row as u32,
@@ -289,9 +288,14 @@ impl Probe<'_> {
         }
         self.counts.lists += 1;
         self.counts.rows += list.rows;
+        let mut asked = queue.len();
         if range.bound == f32::INFINITY {
-            // The nearest first, so that the bound falls at once.
+            // The nearest first: after a few of them the bound has fallen below the others.
             queue.sort_unstable_by_key(|candidate| found(candidate.lower, candidate.slot));
+            asked = asked.min(2 * self.best.k);
+        }
+        for candidate in &queue[..asked] {
+            prefetch_lines(self.high(list, candidate.row as usize));
         }
     }
 

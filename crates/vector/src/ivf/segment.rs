@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use super::Settings;
 use super::block::{Blocks, block_bytes};
 use super::centroids::{Centroids, CentroidsView};
 use super::fine::FineShape;
 use super::index::{Index, Rows};
 use super::search::{self, Effort, Found, List, Lists, SearchScratch};
+use super::{Settings, Tuning};
 use crate::arch::{BLOCK, Kernels};
 use crate::graph::Frame;
 use crate::{DIM_MAX, Metric};
@@ -45,6 +45,7 @@ pub struct Segment<B> {
     frame: Frame,
     settings: Settings,
     parts: Parts,
+    tuning: Option<Tuning>,
     kernels: &'static Kernels,
 }
 
@@ -156,8 +157,8 @@ impl Index {
             parts.lists as u32,
             u32::try_from(parts.rows).expect("slots have 32 bits"),
             parts.blocks as u32,
-            0,
-            0,
+            self.tuning.map_or(0, |tuning| tuning.probes as u32),
+            self.tuning.map_or(0, |tuning| tuning.recall.to_bits()),
             0,
         ];
         let mut head = MAGIC.to_vec();
@@ -193,6 +194,7 @@ impl Index {
             centroids: Centroids::of(segment.centroids()),
             lists: Vec::with_capacity(segment.parts.lists),
             homes: std::collections::BTreeMap::new(),
+            tuning: segment.tuning,
             kernels: segment.kernels,
         };
         for n in 0..segment.parts.lists as u32 {
@@ -260,6 +262,7 @@ impl<B: AsRef<[u8]>> Segment<B> {
             frame: Frame::restored(metric, centre, unit, seed),
             settings,
             parts,
+            tuning: tuning(all),
             bytes,
             kernels: Kernels::get(),
         })
@@ -287,6 +290,12 @@ impl<B: AsRef<[u8]>> Segment<B> {
     #[must_use]
     pub fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// What searches were measured to need before the bytes were written.
+    #[must_use]
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.tuning
     }
 
     /// The bytes that every search reads: those that want to be in memory.
@@ -386,6 +395,11 @@ impl<B: AsRef<[u8]>> Lists for Segment<B> {
             },
         }
     }
+}
+
+fn tuning(all: &[u8]) -> Option<Tuning> {
+    let (probes, recall) = (word(all, 52) as usize, f32::from_bits(word(all, 56)));
+    (probes > 0).then_some(Tuning { probes, recall })
 }
 
 /// Lists follow each other without a gap.

@@ -241,6 +241,36 @@ fn nothing_and_little() {
 }
 
 #[test]
+fn what_a_search_needs_is_measured_and_kept() {
+    let world = World::new(4, 64, 4_000, 0.0);
+    let slots: Vec<u32> = (0..4_000).collect();
+    let frame = Frame::new(Metric::L2, 64, &world.rows, 9);
+    let wide = |target| Settings::chosen(&frame, 50, &world.rows, target, &Alone).bits;
+    assert_eq!((wide(0.2), wide(0.9999)), (4, 8));
+    assert!(WIDTHS.contains(&wide(0.95)));
+    let mut index = world.index(settings(50, 8), &slots, &Alone);
+    let row = |slot| world.row(slot);
+    assert_eq!(index.tuning(), None);
+    let (low, high) = (index.tune(0.7, row, &Alone), index.tune(0.95, row, &Two));
+    assert!(
+        low.probes < high.probes && high.probes < index.lists(),
+        "{low:?} {high:?}"
+    );
+    assert!(low.recall >= 0.7 && high.recall >= 0.95);
+    let recall = world.recall(&index, &slots, high.effort());
+    assert!(
+        (recall - f64::from(high.recall)).abs() < 0.04,
+        "{recall} {high:?}"
+    );
+    assert_eq!(
+        Segment::open(index.to_bytes()).unwrap().tuning(),
+        Some(high)
+    );
+    let most = index.tune(2.0, row, &Alone);
+    assert_eq!(most.probes, index.lists());
+}
+
+#[test]
 fn drifting_rows_are_found_as_by_a_fresh_build() {
     let world = World::new(6, 64, 12_000, 0.06);
     let half: Vec<u32> = (0..3_000).collect();

@@ -23,25 +23,26 @@ const NEIGHBOURS: usize = 8;
 const ROUNDS: usize = 6;
 
 impl Index {
-    /// Splits and merges what the lists touched call for.
-    pub(super) fn keep_up<'r>(&mut self, touched: Vec<u32>, row: &impl Fn(u32) -> &'r [f32]) {
-        let mut scratch = Place::default();
-        let mut touched = distinct(touched);
-        self.split_all(&mut touched, row, &mut scratch);
+    /// Splits the lists that got too long.
+    pub(super) fn split_long<'r>(&mut self, grown: Vec<u32>, row: &impl Fn(u32) -> &'r [f32]) {
+        self.split_all(&mut distinct(grown), row, &mut Place::default());
+    }
+
+    /// Dissolves the lists that got too short. Not while rows come in: a list may be new.
+    pub(super) fn merge_short<'r>(&mut self, shrunk: Vec<u32>, row: &impl Fn(u32) -> &'r [f32]) {
+        let (mut scratch, mut moved) = (Place::default(), Vec::new());
         // The last list takes the number of one that goes: from the greatest number down, the numbers
         // still to come stay what they were.
-        let mut grown = Vec::new();
-        for list in distinct(touched).into_iter().rev() {
+        for list in distinct(shrunk).into_iter().rev() {
             let rows = self.lists[list as usize].blocks.len();
             if rows < self.settings.least() && self.lists.len() > 1 {
-                self.dissolve(list, row, &mut scratch, &mut grown);
+                self.dissolve(list, row, &mut scratch, &mut moved);
             }
         }
-        let mut grown: Vec<u32> = grown
+        let grown = moved
             .iter()
-            .filter_map(|slot| self.homes.get(slot).copied())
-            .collect();
-        self.split_all(&mut grown, row, &mut scratch);
+            .filter_map(|slot| self.homes.get(slot).copied());
+        self.split_long(grown.collect(), row);
     }
 
     /// Splits what is too long; adds the lists that were touched on the way.
