@@ -1,7 +1,8 @@
-//! Exact search, the graph beside its peers, search as of an instant, search by words, and what an acknowledged write costs.
+//! Exact search, the graph and the lists beside their peers, search as of an instant, search by words, and what an acknowledged write costs.
 
 mod exact;
 mod graph;
+mod ivf;
 mod postings;
 mod store;
 mod texts;
@@ -20,6 +21,10 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     if size.wants("graph") {
         report.scheduled(false);
         graph::run(size, report)?;
+    }
+    if size.wants("ivf") {
+        report.scheduled(false);
+        ivf::run(size, report)?;
     }
     if !size.wants("rest") {
         return Ok(());
