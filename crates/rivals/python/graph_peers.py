@@ -1,7 +1,7 @@
-"""Graph indexes from PyPI, asked line by line so that they and ours take turns.
+"""Indexes from PyPI, asked line by line so that they and ours take turns.
 
 usage: graph_peers.py BASE.npy QUERY.npy METRIC QUERIES      (METRIC: l2, or cosine for rows of unit length)
-Reads `build PEER` and `search PEER EF` lines, answers each with one JSON object. One thread; times are CPU seconds of this
+Reads `build PEER [LISTS]` and `search PEER EF` lines, answers each with one JSON object. One thread; times are CPU seconds of this
 process. Searches return the ids they found, all queries in one call, which is each peer's fastest way in Python.
 """
 
@@ -57,7 +57,41 @@ class Hnswlib:
         return self.index.knn_query(queries, K, num_threads=1)[0]
 
 
-PEERS = {"symphonyqg": SymphonyQG, "symphonyqg8": SymphonyQG8, "hnswlib": Hnswlib}
+class RabitqIvf:
+    """rabitqlib's IVF, 5 bits, lists trained by its own k-means: the power of two below 4 sqrt(n) of them."""
+
+    def __init__(self, base, metric, lists):
+        import rabitqlib
+
+        clusters = self.clusters(len(base), lists)
+        means = rabitqlib.RaBitQKMeans(base.shape[1], clusters, num_threads=1)
+        means.train(base)
+        self.index = rabitqlib.IvfIndex(base.shape[1], len(base), clusters, 5, "l2")
+        self.index.build(base, means.centroids, means.assignments, 1)
+
+    @staticmethod
+    def clusters(count, lists):
+        return 1 << (int(4 * count**0.5).bit_length() - 1)
+
+    def search(self, queries, probes):
+        return self.index.search(queries, K, probes, num_threads=1)[0]
+
+
+class RabitqIvfSame(RabitqIvf):
+    """The same with as many lists as ours."""
+
+    @staticmethod
+    def clusters(count, lists):
+        return lists
+
+
+PEERS = {
+    "symphonyqg": SymphonyQG,
+    "symphonyqg8": SymphonyQG8,
+    "hnswlib": Hnswlib,
+    "rabitq-ivf": RabitqIvf,
+    "rabitq-ivf-same": RabitqIvfSame,
+}
 
 
 def resident():
@@ -75,7 +109,7 @@ def main():
         try:
             if words[0] == "build":
                 before, start = resident(), time.process_time()
-                built[words[1]] = PEERS[words[1]](base, metric)
+                built[words[1]] = PEERS[words[1]](base, metric, *map(int, words[2:]))
                 said = {"seconds": time.process_time() - start, "bytes": (resident() - before) / len(base)}
             else:
                 start = time.process_time()

@@ -124,7 +124,7 @@ pub fn row_distance(kernels: &Kernels, a: (&[u8], RowScale), b: (&[u8], RowScale
 }
 
 /// The two factors of an edge, as half-precision bits (see the module).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Factors {
     /// `|r|^2 + 2 f <v, s>`.
     pub add: u16,
@@ -261,6 +261,20 @@ impl Query {
     #[must_use]
     pub fn left_out(&self) -> f32 {
         self.planes.low_squared() * self.step * self.step
+    }
+
+    /// The components in steps of [`step`](Self::step).
+    #[inline]
+    #[must_use]
+    pub fn planes(&self) -> &Planes {
+        &self.planes
+    }
+
+    /// Worth of one step of the planes.
+    #[inline]
+    #[must_use]
+    pub fn step(&self) -> f32 {
+        self.step
     }
 
     /// `|q|^2`.

@@ -8,6 +8,7 @@ pub mod arch;
 mod code;
 pub mod flat;
 pub mod graph;
+pub mod ivf;
 mod metric;
 mod rotate;
 pub mod tail;

@@ -4,7 +4,7 @@
 //! NAME.gt.npy; a set that is not there is passed over. Every effort is timed in every round, ours and
 //! the peers' by turns; what is compared is the speed at one recall, interpolated between efforts.
 
-mod peers;
+pub(super) mod peers;
 pub mod sets;
 
 use anyhow::Result;
@@ -16,14 +16,14 @@ use crate::report::{Better, Figure, Report};
 use peers::Peers;
 use sets::Set;
 
-const K: usize = 10;
+pub(super) const K: usize = 10;
 const ROUNDS: usize = 5;
 const QUERIES: usize = 2_000;
 /// Beams, of ours and of the peers alike.
 const EFFORTS: [usize; 11] = [10, 14, 20, 28, 40, 60, 90, 140, 220, 300, 400];
 /// Rows found that are ordered again by their whole rows.
 const RERANK: usize = 20;
-const RECALLS: [(f64, &str); 3] = [(0.90, "r90"), (0.95, "r95"), (0.99, "r99")];
+pub(super) const RECALLS: [(f64, &str); 3] = [(0.90, "r90"), (0.95, "r95"), (0.99, "r99")];
 const PEERS: [&str; 3] = ["symphonyqg", "symphonyqg8", "hnswlib"];
 /// Rows that the centre is taken from.
 const SAMPLE: usize = 5_000;
@@ -36,11 +36,12 @@ struct Point {
 }
 
 /// One engine on one set.
-struct Curve {
-    name: String,
+pub(super) struct Curve {
+    pub name: String,
     points: Vec<Point>,
-    build_s: f64,
-    bytes: f64,
+    pub build_s: f64,
+    /// Resident, of a vector.
+    pub bytes: f64,
 }
 
 /// All figures of the sets that are here.
@@ -130,7 +131,7 @@ fn ours(
 }
 
 impl Curve {
-    fn new(name: &str, build_s: f64, bytes: f64) -> Self {
+    pub fn new(name: &str, build_s: f64, bytes: f64) -> Self {
         let points = Vec::new();
         Self {
             name: name.to_owned(),
@@ -140,7 +141,7 @@ impl Curve {
         }
     }
 
-    fn keep(&mut self, round: usize, effort: usize, seconds: f64, recall: f64) {
+    pub fn keep(&mut self, round: usize, effort: usize, seconds: f64, recall: f64) {
         if self.points.len() <= effort {
             self.points.push(Point {
                 recall,
@@ -153,7 +154,7 @@ impl Curve {
     }
 
     /// Queries a second at `recall` in each round; nothing when no effort reaches it.
-    fn speeds(&self, recall: f64, queries: usize) -> Option<Vec<f64>> {
+    pub fn speeds(&self, recall: f64, queries: usize) -> Option<Vec<f64>> {
         let at = self
             .points
             .iter()

@@ -1,7 +1,8 @@
-//! Exact search, the graph beside its peers, search as of an instant, search by words, and what an acknowledged write costs.
+//! Exact search, the graph and the lists beside their peers, search as of an instant, search by words, and what an acknowledged write costs.
 
 mod exact;
 mod graph;
+mod ivf;
 mod live;
 mod postings;
 mod store;
@@ -26,6 +27,10 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     if size.wants("live") {
         report.scheduled(false);
         live::run(size, report)?;
+    }
+    if size.wants("ivf") {
+        report.scheduled(false);
+        ivf::run(size, report)?;
     }
     if size.wants("tail") {
         report

@@ -8,7 +8,7 @@ const HIDDEN: u64 = 2;
 
 /// The order of floats as the order of integers.
 #[inline(always)]
-pub(super) fn key(distance: f32) -> u32 {
+pub(crate) fn key(distance: f32) -> u32 {
     let bits = distance.to_bits();
     if bits >> 31 == 1 {
         !bits

@@ -1,4 +1,4 @@
-//! How a graph sees vectors: moved to the centre of a sample, scaled to about unit length, rotated.
+//! How an index sees vectors: moved to the centre of a sample, scaled to about unit length, rotated.
 //!
 //! All distances inside are squared Euclidean ones in that frame. Moving and rotating keep them;
 //! scaling by a power of two keeps their order and every bit but the exponent, and puts the factors
@@ -9,7 +9,7 @@ use crate::arch::Kernels;
 use crate::code::Query;
 use crate::rotate::Rotation;
 
-/// The frame of one graph.
+/// The frame of one index.
 #[derive(Clone, Debug)]
 pub struct Frame {
     metric: Metric,
@@ -43,7 +43,7 @@ impl Frame {
     /// lengths are no distances.
     #[must_use]
     pub fn new(metric: Metric, dim: usize, sample: &[f32], seed: u64) -> Self {
-        assert!(metric != Metric::Ip, "a graph orders by distance");
+        assert!(metric != Metric::Ip, "an index orders by distance");
         assert!(dim > 0 && sample.len().is_multiple_of(dim), "whole rows");
         let count = (sample.len() / dim).max(1) as f64;
         let mut sums = vec![0.0f64; dim];
@@ -74,7 +74,7 @@ impl Frame {
     }
 
     /// The frame that was written before.
-    pub(super) fn restored(metric: Metric, centre: Vec<f32>, unit: f32, seed: u64) -> Self {
+    pub(crate) fn restored(metric: Metric, centre: Vec<f32>, unit: f32, seed: u64) -> Self {
         Self {
             metric,
             rotation: Rotation::new(centre.len(), seed),
@@ -85,12 +85,12 @@ impl Frame {
     }
 
     /// What is taken from every vector.
-    pub(super) fn centre(&self) -> &[f32] {
+    pub(crate) fn centre(&self) -> &[f32] {
         &self.centre
     }
 
     /// What every vector is multiplied by.
-    pub(super) fn unit(&self) -> f32 {
+    pub(crate) fn unit(&self) -> f32 {
         self.unit
     }
 
@@ -131,7 +131,7 @@ impl Frame {
         assert_eq!(
             vector.len(),
             self.dim(),
-            "a vector of the graph's dimension"
+            "a vector of the index's dimension"
         );
         let values = &mut scratch.values;
         values.clear();
@@ -154,7 +154,7 @@ impl Frame {
     }
 
     /// The score of a squared distance inside.
-    pub(super) fn score(&self, distance: f32) -> f32 {
+    pub(crate) fn score(&self, distance: f32) -> f32 {
         let squared = distance / self.unit / self.unit;
         match self.metric {
             Metric::L2 | Metric::Ip => squared,

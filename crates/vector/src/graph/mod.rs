@@ -17,7 +17,7 @@
 
 mod among;
 mod arena;
-mod beam;
+pub(crate) mod beam;
 mod delete;
 mod frame;
 mod insert;
@@ -47,6 +47,7 @@ use pivots::Pivots;
 pub use shared::Shared;
 pub use sketch::Sketch;
 pub use store::BadGraph;
+pub(crate) use team::map;
 pub use team::{Alone, Team};
 pub use walk::WalkScratch;
 

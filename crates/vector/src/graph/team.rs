@@ -22,7 +22,7 @@ impl Team for Alone {
 const JOB_ITEMS: usize = 8;
 
 /// `work` on each number below `count`, in order, with a scratch that jobs pass on to each other.
-pub(super) fn map<S: Send, T: Send>(
+pub(crate) fn map<S: Send, T: Send>(
     team: &dyn Team,
     count: usize,
     scratches: &Mutex<Vec<S>>,
