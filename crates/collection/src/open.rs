@@ -10,7 +10,7 @@ use crate::checkpoint::{Checkpoint, Keeper, Sections, Work, latest};
 use crate::codec::read_batch;
 use crate::collection::{Options, Recovery, Settings};
 use crate::commit::Committer;
-use crate::dense::{Dense, Linker, open as open_graph};
+use crate::dense::{Dense, Linker, open as open_graph, open_cold};
 use crate::disk::{Disk, FsDisk};
 use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
 use crate::snapshot::check_finished;
@@ -108,17 +108,12 @@ impl Collection {
             apply_entry(&mut state, &settings, entry)
         })?;
         let dense = Arc::new(Dense::default());
-        let graph = match &keeping {
+        let unverified = match &keeping {
             Some(keeping) if settings.metric != Metric::Ip => {
-                open_graph(&*keeping.disk, &state, set_aside)?
+                open_index(&dense, &*keeping.disk, &state, set_aside)?
             }
-            _ => None,
+            _ => Vec::new(),
         };
-        let unverified = graph.map(|graph| {
-            let (linked, file) = graph.split();
-            dense.begin_with(linked);
-            file
-        });
         dense.arrived(state.version_count() as u32);
         let every = keeping
             .as_ref()
@@ -146,6 +141,7 @@ impl Collection {
             committer: Arc::new(committer),
             disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
             keeper,
+            hot_rows: keeping.as_ref().map_or(u64::MAX, |k| k.options.hot_rows),
             syncer: None,
             linker: None,
             watcher: None,
@@ -158,7 +154,7 @@ impl Collection {
     fn start_threads(
         &mut self,
         keeping: Option<Keeping>,
-        unverified: Option<Sections>,
+        unverified: Vec<Sections>,
     ) -> Result<(), Error> {
         let spawn = |name: &str, body: Box<dyn FnOnce() + Send>| {
             let started = Builder::new().name(name.into()).spawn(body);
@@ -178,6 +174,7 @@ impl Collection {
                 disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
                 sync: Box::new(move || committer.sync()),
                 unverified,
+                hot_rows: self.hot_rows,
             };
             self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
             let (dense, state) = (Arc::clone(&self.dense), Arc::clone(&self.state));
@@ -206,6 +203,31 @@ struct Keeping {
     disk: Arc<dyn Disk>,
     options: Options,
     opened: Option<Checkpoint>,
+}
+
+/// Opens graph and cold rows where they fit, and says what of them is not verified yet.
+fn open_index(
+    dense: &Dense,
+    disk: &dyn Disk,
+    state: &State,
+    set_aside: &mut Vec<String>,
+) -> Result<Vec<Sections>, Error> {
+    let graph = open_graph(disk, state, set_aside)?;
+    let cold = open_cold(disk, state, set_aside)?;
+    let Some(graph) = graph else {
+        return Ok(Vec::new());
+    };
+    let (linked, file) = graph.split();
+    let mut unverified = vec![file];
+    let cold = cold.map(|(cold, file)| {
+        unverified.push(file);
+        cold
+    });
+    if dense.begin_with(linked, cold) {
+        return Ok(unverified);
+    }
+    set_aside.push("the graph and the cold rows do not have all rows between them".into());
+    Ok(Vec::new())
 }
 
 fn check_dim(settings: &Settings) -> Result<(), Error> {

@@ -61,7 +61,9 @@ impl Collection {
             reason: "this collection keeps no files".into(),
         })?;
         copy_log(&*self.log_reader(), to, seq)?;
+        let files = self.dense.files();
         let checkpoint = copy_files(&*from, &**to, seq)?;
+        drop(files);
         let digest = checkpoint.state.digest();
         let snapshot = Snapshot { seq, digest };
         write_manifest(&**to, &snapshot)?;

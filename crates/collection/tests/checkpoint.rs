@@ -20,6 +20,7 @@ const SETTINGS: Settings = Settings {
 /// None by themselves.
 const NEVER: Options = Options {
     checkpoint_bytes: u64::MAX,
+    hot_rows: u64::MAX,
 };
 
 fn vector(rng: &mut Rng) -> Vec<f32> {
@@ -164,6 +165,7 @@ fn a_growing_log_makes_checkpoints_by_itself() {
     let (disk, mut rng) = (MemDisk::new(), Rng::new(2));
     let options = Options {
         checkpoint_bytes: 200_000,
+        ..NEVER
     };
     let (c, _) = open(&disk, options);
     write(&c, &mut rng, 80);
@@ -259,7 +261,11 @@ fn power_may_go_at_any_step_of_a_checkpoint() {
     let images = watched.images.lock().expect("images").clone();
     assert!(images.len() > 100);
     // Steps follow each other by a few bytes: one in three, and all of those around a rename.
-    for (step, image) in images.iter().enumerate().filter(|(step, _)| step % 3 == 0 || step + 24 > images.len()) {
+    for (step, image) in images
+        .iter()
+        .enumerate()
+        .filter(|(step, _)| step % 3 == 0 || step + 24 > images.len())
+    {
         let (again, _) = self::open(image, NEVER);
         let (plain, _) = self::open(&log_only(image), NEVER);
         let digests = (

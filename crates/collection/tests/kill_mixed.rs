@@ -24,6 +24,7 @@ const SETTINGS: Settings = Settings {
 /// Several in a life of some tens of milliseconds.
 const OPTIONS: Options = Options {
     checkpoint_bytes: 150_000,
+    hot_rows: u64::MAX,
 };
 const DIR: &str = "OUZEL_TEST_KILL_DIR";
 /// Lives of one folder.

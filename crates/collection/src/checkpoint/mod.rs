@@ -5,6 +5,7 @@
 //! 00000000000000051200.tables   the state as of entry 51,200, but for the blocks, which it names
 //! 0000000000.blocks             rows and points of the slots 0 to 65,535, written once
 //! 0000000016.blocks             those of the next blocks
+//! cold                          lists of the rows that were moved out of the graph
 //! graph                         the graph over the rows that were linked when it was written
 //! ```
 
@@ -25,6 +26,8 @@ const TABLES_SUFFIX: &str = ".tables";
 const BLOCKS_SUFFIX: &str = ".blocks";
 /// Name of the graph's file.
 pub(crate) const GRAPH: &str = "graph";
+/// Name of the cold rows' file.
+pub(crate) const COLD: &str = "cold";
 /// What was found damaged keeps its bytes under this ending, for whoever wants to know what happened.
 const BAD_SUFFIX: &str = ".bad";
 /// Section of the tables: the files of blocks that belong to them.
@@ -210,8 +213,10 @@ pub(crate) fn copy_files(from: &dyn Disk, to: &dyn Disk, seq: u64) -> Result<Che
         let name = blocks_name(file.first.get());
         Sections::open(from, Kind::Blocks, &name)?.copy(to)?;
     }
-    if from.size(GRAPH).is_ok() {
-        Sections::open(from, Kind::Graph, GRAPH)?.copy(to)?;
+    for (kind, name) in [(Kind::Graph, GRAPH), (Kind::Cold, COLD)] {
+        if from.size(name).is_ok() {
+            Sections::open(from, kind, name)?.copy(to)?;
+        }
     }
     tables.copy(to)?;
     open(to, tables.name())

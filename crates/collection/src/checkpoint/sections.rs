@@ -51,6 +51,8 @@ pub(crate) enum Kind {
     Blocks = 2,
     /// The graph.
     Graph = 3,
+    /// Rows that were moved out of it.
+    Cold = 4,
 }
 
 /// A file being written. It has its name only once it is [`published`](Self::publish).

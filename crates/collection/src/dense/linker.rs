@@ -1,15 +1,16 @@
 //! The thread that links what arrived, a batch at a time, and writes the graph out now and then.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use vector::Metric;
-use vector::graph::{Alone, Frame, Graph, Settings, insert};
+use vector::graph::{Alone, Frame, Graph, Settings, delete, insert};
 
-use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, Progress, store};
+use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, NONE, Progress, cold, store};
 use crate::Error;
 use crate::checkpoint::Sections;
 use crate::disk::Disk;
-use crate::state::State;
+use crate::state::{State, WholeRows};
 
 /// What the rotation is made from: any number, but always the same one.
 const SEED: u64 = 0x0075_7a65_6c00;
@@ -18,6 +19,10 @@ const SAVE_ROWS: u32 = 16_384;
 
 /// Rows that get their codes while readers wait; fewer are compared whole.
 const CODED_AT_ONCE: u32 = 16;
+
+/// Rows that are moved out of the graph at once, or a quarter of those that were where that is more: the lists are written anew
+/// each time.
+const COOL_ROWS: u64 = 8_192;
 
 /// What the linker works with.
 pub(crate) struct Linker {
@@ -28,7 +33,9 @@ pub(crate) struct Linker {
     /// Makes durable what was applied.
     pub sync: Box<dyn Fn() -> Result<u64, Error> + Send>,
     /// What was opened and not verified yet.
-    pub unverified: Option<Sections>,
+    pub unverified: Vec<Sections>,
+    /// Rows that the graph may have before some are moved out of it.
+    pub hot_rows: u64,
 }
 
 impl Linker {
@@ -55,6 +62,8 @@ impl Linker {
             if linked - saved >= SAVE_ROWS.max(saved / 4) {
                 self.save(&mut saved);
             }
+            self.warm();
+            self.cool(&mut saved);
         }
         let unsaved = dense.linked_count() - saved;
         if unsaved >= LINK_FROM.max(saved / 16) {
@@ -62,22 +71,37 @@ impl Linker {
         }
     }
 
-    /// A graph that is not what was written is made anew: the rows are all there.
+    /// What is not what was written is made anew: the rows are all there.
     fn verify(&mut self) {
-        let (Some(file), Some(disk)) = (self.unverified.take(), &self.disk) else {
+        let files = std::mem::take(&mut self.unverified);
+        let Some(disk) = &self.disk else {
             return;
         };
-        if store::verify(&file, &**disk).unwrap_or(false) {
+        let is_whole = |file: &Sections| store::verify(file, &**disk).unwrap_or(false);
+        if !files.iter().all(is_whole) {
+            *self.write() = None;
+            let mut progress = self.dense.progress();
+            progress.linked = 0;
+            progress.rebuilt = true;
             return;
         }
-        *self
-            .dense
-            .linked
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = None;
-        let mut progress = self.dense.progress();
-        progress.linked = 0;
-        progress.rebuilt = true;
+        // Rows that were moved after the graph was written are in both.
+        let both: Vec<u32> = match &*self.dense.read() {
+            Some(Linked {
+                cold: Some(cold),
+                slots,
+                ..
+            }) => (0..slots.len() as u32)
+                .filter(|&version| slots[version as usize] != NONE && cold.has(version))
+                .collect(),
+            _ => return,
+        };
+        self.leave_graph(&both);
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Linked>> {
+        let linked = self.dense.linked.write();
+        linked.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn link(&self, from: u32) {
@@ -88,12 +112,9 @@ impl Linker {
         self.code_tail();
         let rows = rows(&self.state, from..from + BATCH_SLOTS);
         let slots = insert(dense, &rows, &Alone);
-        let mut linked = dense.linked.write().unwrap_or_else(PoisonError::into_inner);
-        linked
-            .as_mut()
-            .expect("begun with the first batch")
-            .add(from, &slots);
-        drop(linked);
+        if let Some(linked) = &mut *self.write() {
+            linked.add(from, &slots);
+        }
         dense.progress().linked = from + BATCH_SLOTS;
         dense.changed.notify_all();
     }
@@ -125,6 +146,96 @@ impl Linker {
         }
     }
 
+    /// Moves the rows of the fewest answers out of the graph when it has more than it may.
+    fn cool(&self, saved: &mut u32) {
+        let hot = self.dense.read().as_ref().map_or(0, Linked::hot);
+        let cold = self.dense.cold().0;
+        let over = hot.saturating_sub(self.hot_rows);
+        if over < COOL_ROWS.max(cold / 4) {
+            return;
+        }
+        // A row may only be cold when the graph on disk had it: what opens finds it in one of the two.
+        self.save(saved);
+        let rows = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.whole_rows()
+        };
+        let below = rows.count().min(*saved);
+        let chosen = match &*self.dense.read() {
+            Some(linked) => linked.coldest(over as usize, below),
+            None => return,
+        };
+        let outcome = self.moved(&chosen, &rows);
+        self.dense.progress().failure = outcome.err().map(|error| error.to_string());
+    }
+
+    fn moved(&self, chosen: &[u32], rows: &WholeRows) -> Result<(), Error> {
+        let Some(last) = chosen.iter().max() else {
+            return Ok(());
+        };
+        let bytes = match &*self.dense.read() {
+            Some(linked) => {
+                let frame = linked.graph.frame();
+                cold::grown(linked.cold.as_ref(), frame, chosen, rows)?
+            }
+            None => return Ok(()),
+        };
+        let head = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            store::Head::of(&state, last + 1)
+        };
+        let files = self.dense.files();
+        let cold = cold::written(self.disk.as_deref(), bytes, &head)?;
+        drop(files);
+        let old = match &mut *self.write() {
+            Some(linked) => linked.cold.replace(cold),
+            None => None,
+        };
+        drop(old);
+        self.leave_graph(chosen);
+        Ok(())
+    }
+
+    /// Takes rows that are cold now out of the graph.
+    fn leave_graph(&self, versions: &[u32]) {
+        for versions in versions.chunks(BATCH_SLOTS as usize) {
+            let slots: Vec<u32> = match &*self.dense.read() {
+                Some(linked) => versions.iter().map(|&v| linked.slots[v as usize]).collect(),
+                None => return,
+            };
+            delete(&*self.dense, &slots, &Alone);
+            if let Some(linked) = &mut *self.write() {
+                linked.displace(versions);
+            }
+            self.code_tail();
+        }
+    }
+
+    /// Links cold rows again that answers want.
+    fn warm(&self) {
+        let warm = match &*self.dense.read() {
+            Some(Linked {
+                cold: Some(cold), ..
+            }) => cold.warm(BATCH_SLOTS as usize),
+            _ => return,
+        };
+        if warm.is_empty() {
+            return;
+        }
+        let rows = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            let rows = warm.iter().flat_map(|&version| state.row(version));
+            rows.copied().collect::<Vec<f32>>()
+        };
+        let slots = insert(&*self.dense, &rows, &Alone);
+        if let Some(linked) = &mut *self.write() {
+            linked.place(warm.iter().copied(), &slots);
+            if let Some(cold) = &mut linked.cold {
+                cold.gone(&warm);
+            }
+        }
+    }
+
     /// Writes the graph. Readers go on; what arrives meanwhile waits in the tail.
     fn save(&self, saved: &mut u32) {
         let Some(disk) = &self.disk else {
@@ -135,6 +246,7 @@ impl Linker {
         if *saved == 0 {
             return;
         }
+        let _files = self.dense.files();
         let outcome = (self.sync)().and_then(|_| {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             let head = store::Head::of(&state, *saved);
@@ -189,12 +301,34 @@ fn rows(state: &RwLock<State>, slots: std::ops::Range<u32>) -> Vec<f32> {
 }
 
 impl Linked {
+    /// Rows in the graph.
+    fn hot(&self) -> u64 {
+        self.graph.len() as u64
+    }
+
+    /// `count` versions of the graph below `below` that were in the fewest answers, the earliest first among equals. All
+    /// counts are halved: what was asked long ago counts less.
+    fn coldest(&self, count: usize, below: u32) -> Vec<u32> {
+        let slots = self.versions.iter().zip(&self.answers);
+        let mut all: Vec<(u8, u32)> = slots
+            .filter(|(version, _)| **version < below)
+            .map(|(&version, answers)| (answers.load(Ordering::Relaxed), version))
+            .collect();
+        for answers in &self.answers {
+            answers.store(answers.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
+        }
+        let count = count.min(all.len());
+        if count > 0 && count < all.len() {
+            all.select_nth_unstable(count - 1);
+        }
+        let mut chosen: Vec<u32> = all[..count].iter().map(|&(_, version)| version).collect();
+        chosen.sort_unstable();
+        chosen
+    }
+
     /// The versions from `from` on have these graph slots, in order.
     fn add(&mut self, from: u32, slots: &[u32]) {
-        self.versions.resize(self.graph.slots(), u32::MAX);
-        for (version, &slot) in (from..).zip(slots) {
-            self.versions[slot as usize] = version;
-        }
+        self.place(from.., slots);
         self.count = from + slots.len() as u32;
         // They were coded before they were linked, but for the last few.
         self.tail.remove_front(slots.len().min(self.tail.len()));

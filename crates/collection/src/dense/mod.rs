@@ -10,16 +10,19 @@
 //! come by. The linker takes [`BATCH`] slots at a time, in order, so the graph is a function of the log alone.
 //! A superseded version stays in the graph; whether a version counts is asked inside the walk.
 
+mod cold;
 mod linker;
 mod recall;
 mod search;
 mod store;
 
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use vector::graph::{BATCH, Graph, Shared};
 use vector::tail::Tail;
 
+pub(crate) use cold::{Cold, open as open_cold};
 pub(crate) use linker::Linker;
 pub use recall::RecallEstimate;
 use recall::Watch;
@@ -38,6 +41,10 @@ pub(crate) const LINK_FROM: u32 = 4096;
 pub(crate) struct Dense {
     /// What searches find of the truth.
     pub watch: Watch,
+    /// Fine codes of cold rows that searches read.
+    pub cold_reads: AtomicU64,
+    /// Held while files of graph or cold rows are written, or copied as a pair.
+    pub files: Mutex<()>,
     linked: RwLock<Option<Linked>>,
     progress: Mutex<Progress>,
     changed: Condvar,
@@ -46,28 +53,85 @@ pub(crate) struct Dense {
 /// The graph and whose rows it has.
 pub(crate) struct Linked {
     pub graph: Graph,
-    /// Version slot of each graph slot.
+    /// Version slot of each graph slot; [`NONE`] of one whose row was moved, or is being linked.
     pub versions: Vec<u32>,
-    /// Version slots below this one are in the graph, the others in the tail.
+    /// Graph slot of each version below `count`; [`NONE`] of cold ones.
+    pub slots: Vec<u32>,
+    /// Answers each graph slot was in lately.
+    answers: Vec<AtomicU8>,
+    /// Version slots below this one are in the graph or cold, the others in the tail.
     pub count: u32,
-    /// Codes of the versions behind them, as far as the linker has come.
+    /// Rows that were moved out of the graph.
+    pub cold: Option<Cold>,
+    /// Codes of the versions behind `count`, as far as the linker has come.
     pub tail: Tail,
 }
+
+/// No slot.
+pub(crate) const NONE: u32 = u32::MAX;
 
 impl Linked {
     /// An empty or opened graph with its versions.
     pub fn new(graph: Graph, versions: Vec<u32>, count: u32) -> Self {
+        let mut slots = vec![NONE; count as usize];
+        for (slot, &version) in (0..).zip(&versions) {
+            if let Some(place) = slots.get_mut(version as usize) {
+                *place = slot;
+            }
+        }
         Self {
             tail: Tail::new(graph.frame().clone()),
+            answers: versions.iter().map(|_| AtomicU8::new(0)).collect(),
             graph,
             versions,
+            slots,
             count,
+            cold: None,
         }
     }
 
-    /// Version slots below this one are in the graph or have a code in the tail.
+    /// Version slots below this one are in the graph, cold, or have a code in the tail.
     pub fn coded(&self) -> u32 {
         self.count + self.tail.len() as u32
+    }
+
+    /// These versions have these graph slots.
+    fn place(&mut self, versions: impl Iterator<Item = u32>, slots: &[u32]) {
+        self.versions.resize(self.graph.slots(), NONE);
+        self.answers
+            .resize_with(self.graph.slots(), AtomicU8::default);
+        for (version, &slot) in versions.zip(slots) {
+            self.versions[slot as usize] = version;
+            if self.slots.len() <= version as usize {
+                self.slots.resize(version as usize + 1, NONE);
+            }
+            self.slots[version as usize] = slot;
+            *self.answers[slot as usize].get_mut() = 0;
+        }
+    }
+
+    /// The rows of these versions left the graph.
+    fn displace(&mut self, versions: &[u32]) {
+        for &version in versions {
+            let slot = std::mem::replace(&mut self.slots[version as usize], NONE);
+            if let Some(place) = self.versions.get_mut(slot as usize) {
+                *place = NONE;
+            }
+        }
+    }
+
+    /// These versions were an answer.
+    fn touch(&self, versions: impl Iterator<Item = u32>) {
+        for version in versions {
+            let slot = self.slots.get(version as usize).copied().unwrap_or(NONE);
+            if let Some(count) = self.answers.get(slot as usize) {
+                // Two at once may count as one.
+                let more = count.load(Ordering::Relaxed).saturating_add(1);
+                count.store(more, Ordering::Relaxed);
+            } else if let Some(cold) = self.cold.as_ref().filter(|cold| cold.has(version)) {
+                cold.touch(version);
+            }
+        }
     }
 }
 
@@ -89,10 +153,19 @@ struct Progress {
 }
 
 impl Dense {
-    /// Begins with a graph that was linked before.
-    pub(crate) fn begin_with(&self, linked: Linked) {
+    /// Begins with a graph that was linked before, and the rows that were moved out of it. Says whether they have all rows between
+    /// them; where not, it begins with nothing.
+    pub(crate) fn begin_with(&self, mut linked: Linked, cold: Option<Cold>) -> bool {
+        let is_cold = |version| cold.as_ref().is_some_and(|cold| cold.has(version));
+        let is_there = |(version, slot): (u32, &u32)| *slot != NONE || is_cold(version);
+        let beyond = cold.as_ref().is_some_and(|cold| cold.reaches(linked.count));
+        if beyond || !(0..).zip(&linked.slots).all(is_there) {
+            return false;
+        }
+        linked.cold = cold;
         self.progress().linked = linked.count;
         *self.linked.write().unwrap_or_else(PoisonError::into_inner) = Some(linked);
+        true
     }
 
     /// There are `count` versions now.
@@ -109,12 +182,23 @@ impl Dense {
         self.progress().linked
     }
 
-    /// Bytes of the graph.
+    /// Rows that were moved out of the graph, and how many of their codes searches read.
+    pub(crate) fn cold(&self) -> (u64, u64) {
+        let linked = self.read();
+        let cold = linked.as_ref().and_then(|linked| linked.cold.as_ref());
+        (
+            cold.map_or(0, Cold::len),
+            self.cold_reads.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Bytes of the graph and what lies in memory of the rest.
     pub(crate) fn size_bytes(&self) -> u64 {
         let linked = self.read();
         linked.as_ref().map_or(0, |linked| {
-            (linked.graph.size_bytes() + linked.tail.size_bytes() + linked.versions.len() * 4)
-                as u64
+            let maps = linked.versions.len() * 5 + linked.slots.len() * 4;
+            let cold = linked.cold.as_ref().map_or(0, Cold::resident_bytes);
+            (linked.graph.size_bytes() + linked.tail.size_bytes() + maps + cold) as u64
         })
     }
 
@@ -160,6 +244,11 @@ impl Dense {
     /// What is linked; `None` before the graph begins.
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Option<Linked>> {
         self.linked.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps files of graph and cold rows as they are.
+    pub(crate) fn files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

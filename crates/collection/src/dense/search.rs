@@ -1,13 +1,15 @@
 //! One question to graph and tail.
 
 use std::cell::RefCell;
+use std::sync::atomic::Ordering;
 
 use vector::flat::Scan;
 use vector::graph::WalkScratch;
+use vector::ivf::SearchScratch;
 use vector::tail::TailScratch;
 use vector::{Hit, Scratch};
 
-use super::{Dense, Linked};
+use super::{Dense, Linked, NONE};
 use crate::payload::Rows;
 use crate::plan::{self, Explain, Part, Plan, PlanScratch, Slots, Step};
 use crate::state::{Seen, State};
@@ -50,6 +52,7 @@ const TAIL_LOOKS: u32 = 64;
 struct Mine {
     plan: PlanScratch,
     tail: TailScratch,
+    cold: SearchScratch,
     flat: Scratch,
 }
 
@@ -89,15 +92,18 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> (Vec<
         seen: &seen,
         k,
     };
-    let (found, mut explain) = match ask.filter {
+    let (mut found, mut explain) = match ask.filter {
         Some(filter) => looked.planned(filter, beam, share, &mut mine.plan),
         None => looked.walked(beam, &mut mine.plan.walk),
     };
+    let reads = looked.cold(&mut found, share, &mut explain, &mut mine.cold);
+    dense.cold_reads.fetch_add(reads, Ordering::Relaxed);
     let mut scan = Scan::new(state.metric(), ask.query, k, &mut mine.flat);
     let row = |slot| state.row(slot);
     scan.slots(found.into_iter(), row);
     looked.tail(&mut scan, &mut explain, &mut mine.tail);
     let hits = scan.finish();
+    linked.touch(hits.iter().map(|hit| hit.slot));
     let is_plain = *ask.as_of == AsOf::Now && ask.filter.is_none() && k <= USUAL_K;
     if is_plain && ask.effort == Effort::Usual {
         let rows = mine.plan.walk.visits * VISIT_ROWS as usize;
@@ -221,6 +227,48 @@ impl Looked<'_> {
         versions.collect()
     }
 
+    /// Adds the cold rows that may be among the nearest, and says how many fine codes were read for that.
+    fn cold(
+        &self,
+        found: &mut Vec<u32>,
+        share: f64,
+        explain: &mut Explain,
+        scratch: &mut SearchScratch,
+    ) -> u64 {
+        let Some(cold) = &self.linked.cold else {
+            return 0;
+        };
+        let start = (self.ask.now)();
+        let mut look = |share: f64, passes: &dyn Fn(u32) -> bool| {
+            cold.search(self.ask.query, self.depth(), share, passes, scratch)
+        };
+        let seen = self.seen;
+        let cold_found = match self.ask.filter {
+            None => look(share, &|slot| seen.is_visible(slot)),
+            Some(filter) => {
+                let set = self.state.payload().select(filter, seen);
+                let share = set.len() as f64 / self.state.version_count().max(1) as f64;
+                look(share, &|slot| set.contains(slot) && seen.is_visible(slot))
+            }
+        };
+        found.extend(cold_found.hits.iter().map(|hit| hit.slot));
+        // One that is on its way may be in both.
+        found.sort_unstable();
+        found.dedup();
+        let ns = (self.ask.now)().saturating_sub(start);
+        let counts = cold_found.counts;
+        explain.parts.push(Part {
+            name: "cold",
+            rows: cold.len(),
+            candidates: cold_found.hits.len() as u64,
+            distances: counts.cold_reads as u64,
+            estimates: counts.rows as u64,
+            ns,
+        });
+        explain.steps.push(Step { name: "cold", ns });
+        counts.cold_reads as u64
+    }
+
     /// Compares what the graph does not have.
     fn tail(&self, scan: &mut Scan<'_>, explain: &mut Explain, scratch: &mut TailScratch) {
         let start = (self.ask.now)();
@@ -284,16 +332,13 @@ impl Rows for InGraph<'_> {
 impl Slots for Linked {
     #[inline]
     fn version(&self, slot: u32) -> u32 {
-        self.versions
-            .get(slot as usize)
-            .copied()
-            .unwrap_or(u32::MAX)
+        self.versions.get(slot as usize).copied().unwrap_or(NONE)
     }
 
     #[inline]
     fn slot(&self, version: u32) -> Option<u32> {
-        // Rows are linked in the order of their versions, and none leaves.
-        (version < self.count).then_some(version)
+        let slot = self.slots.get(version as usize).copied();
+        slot.filter(|&slot| slot != NONE)
     }
 }
 

@@ -28,6 +28,21 @@ pub(super) struct Head {
 }
 
 impl Head {
+    /// As bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+
+    /// Whether these bytes were made of this state.
+    pub fn fits(bytes: &[u8], state: &State) -> bool {
+        let Ok(said) = Self::ref_from_bytes(bytes) else {
+            return false;
+        };
+        let linked = said.linked.get();
+        let is_possible = linked > 0 && u64::from(linked) <= state.version_count();
+        is_possible && said.as_bytes() == Self::of(state, linked).as_bytes()
+    }
+
     /// Of a graph that has the first `linked` rows.
     pub fn of(state: &State, linked: u32) -> Self {
         let last = linked - 1;
@@ -71,14 +86,15 @@ fn read(disk: &dyn Disk, state: &State) -> Result<Opened, Error> {
     file.verify(|kind| kind != PIECE)?;
     let misfit = |reason: &str| file.corrupt(0, reason);
     let said = file.one(HEAD)?;
+    if !Head::fits(&said, state) {
+        return Err(misfit(
+            "it is the graph of other rows, or of rows that are not there",
+        ));
+    }
     let said = Head::ref_from_bytes(&said).map_err(|_| misfit("the bytes of the head"))?;
     let count = said.linked.get();
-    let is_possible = count.is_multiple_of(BATCH_SLOTS) && count > 0;
-    if !is_possible || u64::from(count) > state.version_count() {
-        return Err(misfit("it links rows that are not there"));
-    }
-    if said.as_bytes() != Head::of(state, count).as_bytes() {
-        return Err(misfit("it is the graph of other rows"));
+    if !count.is_multiple_of(BATCH_SLOTS) {
+        return Err(misfit("it links part of a batch"));
     }
     let pieces: Result<Vec<Piece>, Error> = file
         .places(PIECE)
@@ -96,8 +112,9 @@ fn read(disk: &dyn Disk, state: &State) -> Result<Opened, Error> {
         .collect();
     let frame = graph.frame();
     let fits = frame.dim() == state.dim() && frame.metric() == state.metric();
-    if !fits || versions.len() != graph.slots() {
-        return Err(misfit("dimension, metric or number of slots"));
+    let is_inside = |&version: &u32| version < count || version == u32::MAX;
+    if !fits || versions.len() != graph.slots() || !versions.iter().all(is_inside) {
+        return Err(misfit("dimension, metric or slots"));
     }
     let linked = Linked::new(graph, versions, count);
     Ok(Opened { linked, file })
@@ -110,14 +127,14 @@ impl Opened {
     }
 }
 
-/// Whether the slots are what was written; a file that is not goes out of the way.
+/// Whether a file is what was written; one that is not goes out of the way.
 ///
 /// # Errors
 /// `Io` when it cannot be renamed.
 pub(super) fn verify(file: &Sections, disk: &dyn Disk) -> Result<bool, Error> {
-    let is_whole = file.verify(|kind| kind == PIECE).is_ok();
+    let is_whole = file.verify(|_| true).is_ok();
     if !is_whole {
-        put_aside(disk, NAME)?;
+        put_aside(disk, file.name())?;
     }
     Ok(is_whole)
 }

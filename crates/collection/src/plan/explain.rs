@@ -40,7 +40,7 @@ impl Explain {
 /// One structure that was searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// `graph`, `tail`, or `rows` where all were compared.
+    /// `graph`, `cold`, `tail`, or `rows` where all were compared.
     pub name: &'static str,
     /// Rows in it.
     pub rows: u64,
@@ -57,7 +57,7 @@ pub struct Part {
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// `estimate`, `select`, `prepare`, `walk`, `check`, `compare` or `tail`.
+    /// `estimate`, `select`, `prepare`, `walk`, `check`, `compare`, `cold` or `tail`.
     pub name: &'static str,
     /// Time it took.
     pub ns: u64,

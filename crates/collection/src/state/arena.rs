@@ -1,6 +1,8 @@
 //! All vectors, by slot, in blocks that never move: growth allocates and copies nothing old, and a whole block
 //! may lie in a file.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -14,8 +16,10 @@ pub(crate) struct Arena {
     own_blocks: usize,
 }
 
+#[derive(Clone)]
 enum Block {
-    Own(Box<[f32]>),
+    /// The one that grows is held by nobody else.
+    Own(Arc<Box<[f32]>>),
     /// Whole rows that start where floats may.
     Mapped(Bytes),
 }
@@ -67,12 +71,15 @@ impl Arena {
         if at == 0 {
             // Zeroed memory is not touched before it is written, so a small collection stays small.
             let zeros = vec![0.0; BLOCK_SLOTS * self.dim];
-            self.blocks.push(Block::Own(zeros.into_boxed_slice()));
+            self.blocks
+                .push(Block::Own(Arc::new(zeros.into_boxed_slice())));
             self.own_blocks += 1;
         }
-        let Some(Block::Own(block)) = self.blocks.last_mut() else {
-            unreachable!("only whole blocks are mapped, and behind one begins a block of our own");
+        let block = match self.blocks.last_mut() {
+            Some(Block::Own(block)) => Arc::get_mut(block),
+            _ => None,
         };
+        let block = block.expect("the block that grows is our own, and only whole ones are shared");
         block[at * self.dim..(at + 1) * self.dim].copy_from_slice(row);
         self.count += 1;
     }
@@ -96,7 +103,7 @@ impl Arena {
 
     /// Puts a file's rows in the place of the same rows in memory, from block `at` on; blocks that are not whole
     /// are left. What was there before comes back, to be dropped where nobody waits.
-    pub(crate) fn map(&mut self, at: usize, blocks: Vec<Bytes>) -> Vec<Box<[f32]>> {
+    pub(crate) fn map(&mut self, at: usize, blocks: Vec<Bytes>) -> Vec<Arc<Box<[f32]>>> {
         let mut old = Vec::new();
         for (at, bytes) in (at..).zip(blocks) {
             if let Some(block) = self.mapped(bytes)
@@ -107,6 +114,14 @@ impl Arena {
             }
         }
         old
+    }
+
+    /// The rows of whole blocks, to be read without the arena: they never change.
+    pub(crate) fn whole(&self) -> WholeRows {
+        WholeRows {
+            dim: self.dim,
+            blocks: self.blocks[..self.count / BLOCK_SLOTS].to_vec(),
+        }
     }
 
     /// Bytes of the rows in memory of our own.
@@ -127,6 +142,25 @@ impl Arena {
         let floats = bytes.chunks_exact(4);
         let floats = floats.map(|b| f32::from_le_bytes(b.try_into().expect("four bytes")));
         self.own_blocks += 1;
-        Some(Block::Own(floats.collect()))
+        Some(Block::Own(Arc::new(floats.collect())))
+    }
+}
+
+/// Rows of whole blocks.
+pub(crate) struct WholeRows {
+    dim: usize,
+    blocks: Vec<Block>,
+}
+
+impl WholeRows {
+    /// Slots below this one.
+    pub(crate) fn count(&self) -> u32 {
+        (self.blocks.len() * BLOCK_SLOTS) as u32
+    }
+
+    /// The row at `slot`.
+    pub(crate) fn row(&self, slot: u32) -> &[f32] {
+        let at = slot as usize % BLOCK_SLOTS * self.dim;
+        &self.blocks[slot as usize / BLOCK_SLOTS].floats()[at..at + self.dim]
     }
 }

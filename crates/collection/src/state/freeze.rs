@@ -228,7 +228,7 @@ impl State {
 }
 
 /// Memory on its way out.
-pub(crate) type Old = (Vec<Box<[f32]>>, Vec<Arc<crate::Point>>);
+pub(crate) type Old = (Vec<Arc<Box<[f32]>>>, Vec<Arc<crate::Point>>);
 
 fn thaw_payload(tables: &Sections) -> Result<PayloadIndex, Error> {
     let Some(bytes) = tables.all(PAYLOAD).next() else {

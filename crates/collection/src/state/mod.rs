@@ -25,6 +25,7 @@ use crate::{Condition, Filter, Point};
 use arena::Arena;
 use versions::Versions;
 
+pub(crate) use arena::WholeRows;
 pub(crate) use bits::Bits;
 pub(crate) use freeze::Blocks;
 pub(crate) use prepared::{Change, check, check_filter, check_query, prepare};
@@ -282,6 +283,11 @@ impl State {
 
     pub(crate) fn row(&self, slot: u32) -> &[f32] {
         self.arena.row(slot)
+    }
+
+    /// The rows of whole blocks, to be read without the state.
+    pub(crate) fn whole_rows(&self) -> WholeRows {
+        self.arena.whole()
     }
 
     pub(crate) fn history(&self, id: &str) -> Vec<Version> {

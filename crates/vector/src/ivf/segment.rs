@@ -286,6 +286,16 @@ impl<B: AsRef<[u8]>> Segment<B> {
         self.parts.lists
     }
 
+    /// The slots of all rows, list by list.
+    pub fn slots(&self) -> impl Iterator<Item = u32> {
+        let padded = self.frame.padded();
+        (0..self.parts.lists as u32).flat_map(move |n| {
+            let list = Lists::list(self, n);
+            let blocks = Blocks::restored(padded, list.rows, list.blocks);
+            blocks.slots().collect::<Vec<_>>()
+        })
+    }
+
     /// How rows are seen: dimension, metric, rotation.
     #[must_use]
     pub fn frame(&self) -> &Frame {
