@@ -11,6 +11,7 @@ use crate::{
 const OP_UPSERT: u8 = 1;
 const OP_DELETE: u8 = 2;
 const OP_DELETE_WHERE: u8 = 3;
+const OP_TRIM: u8 = 4;
 
 const VALUE_STR: u8 = 1;
 const VALUE_INT: u8 = 2;
@@ -59,6 +60,10 @@ pub(crate) fn write_batch(ops: &[Op], out: &mut Vec<u8>) {
                 out.push(OP_DELETE_WHERE);
                 write_filter(filter, out);
                 out.extend(known_at.to_le_bytes());
+            }
+            Op::Trim { known_before } => {
+                out.push(OP_TRIM);
+                out.extend(known_before.to_le_bytes());
             }
         }
     }
@@ -343,6 +348,9 @@ impl<'a> Reader<'a> {
             OP_DELETE_WHERE => Ok(Op::DeleteWhere {
                 filter: self.filter(FILTER_DEPTH_LIMIT)?,
                 known_at: self.u64()?,
+            }),
+            OP_TRIM => Ok(Op::Trim {
+                known_before: self.u64()?,
             }),
             _ => Err(self.fault("unknown op")),
         }

@@ -98,6 +98,8 @@ pub struct Stats {
     pub memory_bytes: u64,
     /// Versions that the graph has; those behind them are compared one by one.
     pub linked: u64,
+    /// Of these, rows in the graph.
+    pub hot: u64,
     /// Of these, rows that were moved out of the graph because they were in few answers.
     pub cold: u64,
     /// Fine codes of such rows that searches read since opening.
@@ -118,6 +120,9 @@ pub struct Options {
     /// Rows that the graph may have, 2.2 KB each at 384 dimensions; those in the fewest answers beyond it are moved to lists of
     /// some 65 bytes a row in memory and 400 on disk.
     pub hot_rows: u64,
+    /// Bytes that the log may have before its oldest segments go, as far as the last two checkpoints stand for them. Less of it
+    /// is there to restore from.
+    pub log_bytes: u64,
 }
 
 impl Default for Options {
@@ -125,6 +130,7 @@ impl Default for Options {
         Self {
             checkpoint_bytes: 64 << 20,
             hot_rows: u64::MAX,
+            log_bytes: u64::MAX,
         }
     }
 }
@@ -433,6 +439,7 @@ impl Collection {
             log_bytes,
             memory_bytes: state.size_bytes() + self.dense.size_bytes(),
             linked: u64::from(self.dense.linked_count()),
+            hot: self.dense.hot(),
             cold,
             cold_reads,
             head_seq: state.head_seq(),
@@ -483,7 +490,12 @@ impl Collection {
 
     fn read_as_of(&self, as_of: &AsOf) -> Result<RwLockReadGuard<'_, State>, Error> {
         let state = self.read()?;
+        let horizon = state.horizon();
         match *as_of {
+            AsOf::Seq(asked) if asked < horizon.seq => Err(Error::Trimmed { first: horizon.seq }),
+            AsOf::Known(asked) if asked < horizon.known => {
+                Err(Error::Trimmed { first: horizon.seq })
+            }
             AsOf::Seq(asked) if asked > state.head_seq() => Err(Error::Ahead {
                 asked,
                 head: state.head_seq(),
@@ -528,7 +540,7 @@ fn refused(index: usize, op: &Op, source: Refusal) -> Error {
     let id = match op {
         Op::Upsert(point) => point.id.as_str(),
         Op::Delete { id, .. } => id,
-        Op::DeleteWhere { .. } => "",
+        Op::DeleteWhere { .. } | Op::Trim { .. } => "",
     };
     // Long enough to find it, short enough to print.
     let id = id.chars().take(80).collect();

@@ -37,6 +37,9 @@ pub struct Ack {
 /// Bytes of a group after which the rest waits for the next.
 const GROUP_BYTES_LIMIT: usize = 16 << 20;
 
+/// Versions that are forgotten while readers wait.
+const RECLAIMED_AT_ONCE: usize = 256;
+
 pub(crate) struct Committer {
     policy: SyncPolicy,
     state: Arc<RwLock<State>>,
@@ -155,6 +158,16 @@ impl Committer {
         log.reader()
     }
 
+    /// Lets segments go whose entries are all before `seq`, the oldest first, while the log has more than `bytes`.
+    pub(crate) fn shorten_log(&self, seq: u64, bytes: u64) -> Result<(), Error> {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.drop_before(seq, bytes)?;
+        let size = log.size_bytes();
+        drop(log);
+        self.queue().log_bytes = size;
+        Ok(())
+    }
+
     /// `(applied_seq, durable_seq, log_bytes)`.
     pub(crate) fn positions(&self) -> (u64, u64, u64) {
         let queue = self.queue();
@@ -229,6 +242,11 @@ impl Committer {
         queue
     }
 
+    fn reclaim(&self) -> bool {
+        let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+        state.reclaim(RECLAIMED_AT_ONCE)
+    }
+
     fn write(&self, log: &mut dyn Log, group: Vec<Waiting>) -> Result<Done, Error> {
         let entries: Vec<Entry<'_>> = group
             .iter()
@@ -251,6 +269,8 @@ impl Committer {
             state.apply(seq, changes);
             let count = state.version_count() as u32;
             drop(state);
+            // Little by little, so that nobody waits long.
+            while self.reclaim() {}
             self.dense.arrived(count);
         }
         self.keeper.grown(log.size_bytes());

@@ -89,6 +89,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The question is about an instant before which history was trimmed. Ask about a later one, or restore a snapshot.
+    #[error(
+        "history was trimmed: entries from {first} on can be asked about, and no earlier instant than what was known then"
+    )]
+    Trimmed {
+        /// The earliest entry.
+        first: u64,
+    },
     /// A folder to copy to has files. Choose an empty one.
     #[error("the folder to copy to is not empty, it has {name}: choose an empty one")]
     NotEmpty {

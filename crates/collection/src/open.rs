@@ -56,6 +56,7 @@ impl Collection {
             ..Recovery::default()
         };
         let opened = latest(&*disk, &mut recovery.set_aside)?;
+        check_start(&log, opened.as_ref())?;
         if let Some(opened) = &opened {
             check_checkpoint(&opened.state, &settings, &log)?;
             recovery.checkpoint_seq = opened.state.head_seq();
@@ -81,6 +82,7 @@ impl Collection {
     /// As `open`.
     pub fn open_log(log: Box<dyn Log>, settings: Settings) -> Result<(Self, u64), Error> {
         check_dim(&settings)?;
+        check_start(&*log, None)?;
         let collection = Self::start(log, settings, None, None, &mut Vec::new())?;
         let records = collection.head_seq();
         Ok((collection, records))
@@ -181,10 +183,16 @@ impl Collection {
             let body = Box::new(move || dense.watch.run(&state));
             self.watcher = Some(spawn("collection-recall", body)?);
         }
-        if let Some(Keeping { disk, opened, .. }) = keeping {
+        if let Some(Keeping {
+            disk,
+            opened,
+            options,
+        }) = keeping
+        {
             let settings = self.settings;
             let work = Work {
                 disk,
+                log_bytes: options.log_bytes,
                 state: Arc::clone(&self.state),
                 committer: Arc::clone(&self.committer),
                 apply: Box::new(move |state, entry| apply_entry(state, &settings, entry)),
@@ -223,7 +231,7 @@ fn open_index(
         unverified.push(file);
         cold
     });
-    if dense.begin_with(linked, cold) {
+    if dense.begin_with(linked, cold, state.forgotten()) {
         return Ok(unverified);
     }
     set_aside.push("the graph and the cold rows do not have all rows between them".into());
@@ -239,6 +247,20 @@ fn check_dim(settings: &Settings) -> Result<(), Error> {
         }));
     }
     Ok(())
+}
+
+/// Whether the log begins where the checkpoint ends, or before.
+fn check_start(log: &dyn Log, checkpoint: Option<&Checkpoint>) -> Result<(), Error> {
+    let needed = checkpoint.map_or(0, |checkpoint| checkpoint.state.next_seq());
+    let first = log.first_seq();
+    if first <= needed {
+        return Ok(());
+    }
+    Err(Error::Corrupt {
+        file: "the log".into(),
+        offset: 0,
+        reason: format!("entries {needed} to {} before it are missing", first - 1),
+    })
 }
 
 /// Whether a checkpoint is one of this log.
@@ -286,6 +308,7 @@ fn apply_entry(state: &mut State, settings: &Settings, entry: Entry<'_>) -> Resu
                 .map(|op| prepare(op, settings.metric))
                 .collect();
             state.apply(seq, changes);
+            state.reclaim(usize::MAX);
             state.set_entry_crc(crc32fast::hash(entry.body));
             Ok(())
         }

@@ -94,4 +94,10 @@ pub enum Op {
         /// When we learned that they are gone, ns UTC.
         known_at: u64,
     },
+    /// Forgets what was superseded, or deleted, by what was known at this instant. Questions as of
+    /// earlier ones, and of entries before this, are refused from then on; no other answer changes.
+    Trim {
+        /// The earliest instant that can be asked about, ns UTC.
+        known_before: u64,
+    },
 }

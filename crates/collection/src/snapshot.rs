@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::checkpoint::{copy_files, last_seq};
 use crate::disk::Disk;
-use crate::log::{Entry, KIND_BATCH, LOG_SUFFIX, LocalLog, Log, LogReader};
+use crate::log::{Entry, KIND_BATCH, LOG_SUFFIX, LocalLog, Log, LogReader, SEGMENT_BYTES_LIMIT};
 use crate::{Collection, Error, Options, Settings};
 
 /// Name of the page that says what a copy holds.
@@ -97,7 +97,12 @@ pub fn restore(
         Until::Known(at) => last_known(&log, at)?,
     };
     copy_log(&*log.reader(), to, seq)?;
-    if let Some(near) = last_seq(&**from, seq)? {
+    let near = last_seq(&**from, seq)?;
+    if near.map_or(0, |near| near + 1) < log.first_seq() {
+        let first = log.first_seq();
+        return Err(Error::Trimmed { first });
+    }
+    if let Some(near) = near {
         copy_files(&**from, &**to, near)?;
     }
     end(&**to)?;
@@ -159,7 +164,7 @@ fn check_empty(disk: &dyn Disk) -> Result<(), Error> {
 
 /// Copies the entries up to `seq`; each is checked as it is read.
 fn copy_log(from: &dyn LogReader, to: &Arc<dyn Disk>, seq: u64) -> Result<(), Error> {
-    let (mut log, _) = LocalLog::open(Arc::clone(to))?;
+    let (mut log, _) = LocalLog::open_from(Arc::clone(to), SEGMENT_BYTES_LIMIT, from.first_seq())?;
     let (mut waiting, mut bytes) = (Vec::new(), 0);
     let flush = |log: &mut LocalLog, waiting: &mut Vec<(u64, u8, Vec<u8>)>| {
         let entries = waiting.iter().map(|(seq, kind, body)| Entry {
@@ -256,6 +261,8 @@ impl crate::Op {
         match self {
             Self::Upsert(point) => point.known_at,
             Self::Delete { known_at, .. } | Self::DeleteWhere { known_at, .. } => *known_at,
+            // It says nothing that was learned.
+            Self::Trim { .. } => 0,
         }
     }
 }

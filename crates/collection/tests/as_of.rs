@@ -39,6 +39,7 @@ impl Naive {
                     self.push(&point.id, point.known_at, Some(point.clone()));
                     self.slots += 1;
                 }
+                Op::Trim { .. } => unreachable!("these batches trim nothing"),
                 Op::Delete { id, known_at } => self.push(id, *known_at, None),
                 Op::DeleteWhere { filter, known_at } => {
                     let gone = self.visible(&AsOf::Known(*known_at));

@@ -1,4 +1,4 @@
-//! A process with a mixed load (upserts, deletions, linking, checkpoints, snapshots) is killed at random instants, its start
+//! A process with a mixed load (upserts, deletions, trimming, linking, moves to cold, checkpoints, snapshots) is killed at random instants, its start
 //! among them. What is there afterwards is what a twin says that applied the same entries, and no acknowledged one is missing.
 //!
 //! `OUZEL_KILLS` says how many times (default 24).
@@ -24,7 +24,8 @@ const SETTINGS: Settings = Settings {
 /// Several in a life of some tens of milliseconds.
 const OPTIONS: Options = Options {
     checkpoint_bytes: 150_000,
-    hot_rows: u64::MAX,
+    hot_rows: 1_000,
+    log_bytes: u64::MAX,
 };
 const DIR: &str = "OUZEL_TEST_KILL_DIR";
 /// Lives of one folder.
@@ -50,7 +51,13 @@ fn batch(seq: u64) -> Vec<Op> {
             known_at,
         })
     });
-    ops.collect()
+    let mut ops: Vec<Op> = ops.collect();
+    if seq.is_multiple_of(16) {
+        ops.push(Op::Trim {
+            known_before: seq * 10 - 100,
+        });
+    }
+    ops
 }
 
 fn open(dir: &Path) -> Collection {
@@ -162,6 +169,13 @@ fn whenever_it_is_killed() {
 /// The same answers, and from the graph nearly the same.
 fn assert_searches(c: &Collection, twin: &Collection, rng: &mut Rng) {
     for as_of in [AsOf::Now, AsOf::Seq(rng.below(c.head_seq() + 1))] {
+        if let Err(refused) = twin.count(&as_of) {
+            assert_eq!(
+                c.count(&as_of).expect_err("trimmed").to_string(),
+                refused.to_string()
+            );
+            continue;
+        }
         let query: Vec<f32> = (0..DIM).map(|_| rng.f64() as f32 - 0.5).collect();
         let ask = |c: &Collection, effort| {
             let hits = c.search_dense_with(&query, 10, &as_of, None, effort);

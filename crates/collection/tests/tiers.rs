@@ -19,6 +19,7 @@ const SETTINGS: Settings = Settings {
 const OPTIONS: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: 6_000,
+    log_bytes: u64::MAX,
 };
 /// Clusters, so that few bits a component tell neighbours apart.
 const CENTRES: u64 = 300;
@@ -169,4 +170,98 @@ fn rows_go_cold_and_come_back() {
     assert!(c.was_graph_rebuilt() || !recovery.set_aside.is_empty());
     c.settle();
     assert!(recall(&c, &AsOf::Now, None, &mut rng) >= 0.95);
+}
+
+/// What nobody can ask for any more is forgotten everywhere, and no answer that can be asked for changes.
+#[test]
+fn trimmed_history_changes_no_answer_behind_the_horizon() {
+    let plain = Options {
+        hot_rows: u64::MAX,
+        log_bytes: 1 << 20,
+        ..OPTIONS
+    };
+    let disk = MemDisk::new();
+    let open = || {
+        Collection::open_with(Arc::new(disk.clone()), SETTINGS, plain)
+            .expect("open")
+            .0
+    };
+    let c = open();
+    let mut rng = Rng::new(2);
+    let version = |id: u64, known_at: u64, rng: &mut Rng| {
+        Op::Upsert(Point {
+            id: format!("p{id}"),
+            vector: near(id % CENTRES, rng),
+            text: format!("word{}", id % 7),
+            known_at,
+            ..Point::default()
+        })
+    };
+    // Every id in four versions, some deleted.
+    for round in 0..4 {
+        for from in (0..3_000).step_by(500) {
+            let mut ops: Vec<Op> = (from..from + 500)
+                .map(|id| version(id, 100 * round + id % 100, &mut rng))
+                .collect();
+            ops.extend((from..from + 20).map(|id| Op::Delete {
+                id: format!("p{id}"),
+                known_at: 100 * round + 99,
+            }));
+            c.apply(ops).expect("write");
+        }
+    }
+    c.settle();
+    let instants = [
+        AsOf::Now,
+        AsOf::Known(250),
+        AsOf::Known(299),
+        AsOf::Known(1_000),
+    ];
+    let all = |c: &Collection| {
+        instants.map(|as_of| {
+            let mut rng = Rng::new(9);
+            let query = near(rng.below(CENTRES), &mut rng);
+            let dense = c.search_dense_with(&query, 20, &as_of, None, Effort::Exact);
+            let text = c.search_text("word3", 20, &as_of, None).expect("text");
+            let ids: Vec<String> = text.into_iter().map(|hit| hit.id).collect();
+            (dense.expect("dense"), ids, c.count(&as_of).expect("count"))
+        })
+    };
+    let before = all(&c);
+    let versions = c.history("p7").expect("history").len();
+    let ack = c.apply(vec![Op::Trim { known_before: 250 }]).expect("trim");
+    assert_eq!(all(&c), before);
+    assert!(c.history("p7").expect("history").len() < versions);
+    for early in [AsOf::Known(249), AsOf::Seq(ack.seq - 1)] {
+        let refused = c.count(&early).expect_err("trimmed");
+        assert!(
+            matches!(refused, collection::Error::Trimmed { .. }),
+            "{refused}"
+        );
+    }
+    // The linker takes them out as it goes on, and their places are taken again.
+    let mut n = 10_000;
+    wait_for("rows leave the graph", || {
+        let ops = (n..n + 300).map(|id| version(id, 2_000, &mut rng));
+        c.apply(ops.collect()).expect("write");
+        n += 300;
+        c.settle();
+        c.stats().hot + 4_000 < c.stats().linked
+    });
+    assert!(recall(&c, &AsOf::Known(299), None, &mut rng) >= 0.95);
+    // Checkpoints stand for the log's beginning, which goes.
+    for _ in 0..3 {
+        let ops = (0..3_000).map(|id| version(id, 3_000, &mut rng));
+        c.apply(ops.collect()).expect("write");
+        c.checkpoint().expect("checkpoint");
+    }
+    let digest = c.digest().expect("digest");
+    let now = all(&c)[0].clone();
+    drop(c);
+    let again = open();
+    assert_eq!(again.digest().expect("digest"), digest);
+    assert_eq!(all(&again)[0], now);
+    assert!(again.count(&AsOf::Known(249)).is_err());
+    again.settle();
+    assert!(recall(&again, &AsOf::Now, None, &mut rng) >= 0.95);
 }

@@ -41,6 +41,8 @@ type Apply = dyn Fn(&mut State, Entry<'_>) -> Result<(), Error> + Send;
 /// What the thread works with.
 pub(crate) struct Work {
     pub disk: Arc<dyn Disk>,
+    /// Bytes that the log may have before its oldest segments go.
+    pub log_bytes: u64,
     pub state: Arc<RwLock<State>>,
     pub committer: Arc<Committer>,
     /// Applies an entry to a state.
@@ -179,6 +181,9 @@ fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
     log.read(from, &mut |entry| (work.apply)(&mut next.state, entry))?;
     next.write(&*work.disk)?;
     let seq = next.state.head_seq();
+    if let Some(older) = super::seqs(&*work.disk)?.iter().rev().nth(1) {
+        work.committer.shorten_log(older + 1, work.log_bytes)?;
+    }
     // What it took to get here lies in files now.
     let written = super::latest(&*work.disk, &mut Vec::new())?;
     if let Some(written) = &written {

@@ -47,6 +47,7 @@ impl Linker {
         self.verify();
         dense.progress().verified = true;
         let mut saved = dense.linked_count();
+        let mut forgotten = 0;
         loop {
             match next(&dense) {
                 Next::Batch(from) => self.link(from),
@@ -62,6 +63,7 @@ impl Linker {
             if linked - saved >= SAVE_ROWS.max(saved / 4) {
                 self.save(&mut saved);
             }
+            self.forget(&mut forgotten);
             self.warm();
             self.cool(&mut saved);
         }
@@ -194,6 +196,37 @@ impl Linker {
         drop(old);
         self.leave_graph(chosen);
         Ok(())
+    }
+
+    /// Takes rows that trimming gave up out of graph and lists, from the `done`th on.
+    fn forget(&self, done: &mut usize) {
+        let given_up = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.forgotten()[*done..].to_vec()
+        };
+        let (mut hot, mut cold) = (Vec::new(), Vec::new());
+        if let Some(linked) = &*self.dense.read() {
+            for &version in &given_up {
+                if version >= linked.count {
+                    // Linked first: batches are the log's.
+                    break;
+                }
+                *done += 1;
+                let is_hot = linked
+                    .slots
+                    .get(version as usize)
+                    .is_some_and(|&slot| slot != NONE);
+                if is_hot { &mut hot } else { &mut cold }.push(version);
+            }
+        }
+        self.leave_graph(&hot);
+        if !cold.is_empty()
+            && let Some(Linked {
+                cold: Some(lists), ..
+            }) = &mut *self.write()
+        {
+            lists.gone(&cold);
+        }
     }
 
     /// Takes rows that are cold now out of the graph.

@@ -155,9 +155,17 @@ struct Progress {
 impl Dense {
     /// Begins with a graph that was linked before, and the rows that were moved out of it. Says whether they have all rows between
     /// them; where not, it begins with nothing.
-    pub(crate) fn begin_with(&self, mut linked: Linked, cold: Option<Cold>) -> bool {
+    pub(crate) fn begin_with(
+        &self,
+        mut linked: Linked,
+        cold: Option<Cold>,
+        forgotten: &[u32],
+    ) -> bool {
         let is_cold = |version| cold.as_ref().is_some_and(|cold| cold.has(version));
-        let is_there = |(version, slot): (u32, &u32)| *slot != NONE || is_cold(version);
+        let gone: std::collections::HashSet<&u32> = forgotten.iter().collect();
+        let is_there = |(version, slot): (u32, &u32)| {
+            *slot != NONE || is_cold(version) || gone.contains(&version)
+        };
         let beyond = cold.as_ref().is_some_and(|cold| cold.reaches(linked.count));
         if beyond || !(0..).zip(&linked.slots).all(is_there) {
             return false;
@@ -180,6 +188,14 @@ impl Dense {
     /// Version slots below this one are linked.
     pub(crate) fn linked_count(&self) -> u32 {
         self.progress().linked
+    }
+
+    /// Rows in the graph.
+    pub(crate) fn hot(&self) -> u64 {
+        let linked = self.read();
+        linked
+            .as_ref()
+            .map_or(0, |linked| linked.graph.len() as u64)
     }
 
     /// Rows that were moved out of the graph, and how many of their codes searches read.

@@ -1,4 +1,4 @@
-//! The log in local files: segments of 64 MiB, named by the number of their first record.
+//! The log in local files: segments of 16 MiB, named by the number of their first record.
 //!
 //! A segment is synced before the next one begins, so only the last can be torn. Opening walks the
 //! last one: a bad record is cut away with what follows when nothing shows that it had ever been
@@ -14,7 +14,7 @@ use super::{Entry, Log, LogReader};
 use crate::Error;
 use crate::disk::{Disk, DiskFile};
 
-const SEGMENT_BYTES_LIMIT: u64 = 64 << 20;
+pub(crate) const SEGMENT_BYTES_LIMIT: u64 = 16 << 20;
 /// How names of segments end.
 pub(crate) const SUFFIX: &str = ".seg";
 
@@ -61,6 +61,18 @@ impl LocalLog {
     /// # Errors
     /// As `open`.
     pub fn open_sized(disk: Arc<dyn Disk>, segment_bytes_limit: u64) -> Result<(Self, Cut), Error> {
+        Self::open_from(disk, segment_bytes_limit, 0)
+    }
+
+    /// As [`open_sized`](Self::open_sized); a log that is not there begins with entry `first_seq`.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub(crate) fn open_from(
+        disk: Arc<dyn Disk>,
+        segment_bytes_limit: u64,
+        first_seq: u64,
+    ) -> Result<(Self, Cut), Error> {
         let mut segments = list_segments(&*disk)?;
         let mut cut = Cut::default();
         let mut end = None;
@@ -96,9 +108,9 @@ impl LocalLog {
                 disk.open(&name).map_err(Error::io("open", &name))?,
             ),
             None => {
-                let (segment, file) = begin_segment(&*disk, 0)?;
+                let (segment, file) = begin_segment(&*disk, first_seq)?;
                 segments.push(segment);
-                (0, file)
+                (first_seq, file)
             }
         };
         let buffer = Vec::new();
@@ -133,6 +145,26 @@ impl LocalLog {
 impl Log for LocalLog {
     fn next_seq(&self) -> u64 {
         self.next_seq
+    }
+
+    fn first_seq(&self) -> u64 {
+        self.segments.first().map_or(0, |first| first.first_seq)
+    }
+
+    fn drop_before(&mut self, seq: u64, bytes: u64) -> Result<(), Error> {
+        while self.size_bytes() > bytes
+            && self
+                .segments
+                .get(1)
+                .is_some_and(|next| next.first_seq <= seq)
+        {
+            let name = self.segments[0].name.clone();
+            self.disk
+                .remove(&name)
+                .map_err(Error::io("remove", &name))?;
+            self.segments.remove(0);
+        }
+        Ok(())
     }
 
     fn size_bytes(&self) -> u64 {
@@ -238,6 +270,10 @@ impl LogReader for LocalReader {
         self.next_seq
     }
 
+    fn first_seq(&self) -> u64 {
+        self.segments.first().map_or(0, |first| first.first_seq)
+    }
+
     fn read(
         &self,
         from: u64,
@@ -298,16 +334,6 @@ fn list_segments(disk: &dyn Disk) -> Result<Vec<Segment>, Error> {
         })
         .collect();
     segments.sort_by_key(|segment| segment.first_seq);
-    if let Some(first) = segments.first()
-        && first.first_seq != 0
-    {
-        let reason = format!("entries 0 to {} before it are missing", first.first_seq - 1);
-        return Err(Error::Corrupt {
-            file: first.name.clone(),
-            offset: 0,
-            reason,
-        });
-    }
     let count = segments.len();
     for segment in segments.iter_mut().take(count.saturating_sub(1)) {
         segment.size = disk

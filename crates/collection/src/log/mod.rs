@@ -6,8 +6,8 @@
 mod local;
 mod record;
 
-pub(crate) use local::SUFFIX as LOG_SUFFIX;
 pub use local::{Cut, LocalLog};
+pub(crate) use local::{SEGMENT_BYTES_LIMIT, SUFFIX as LOG_SUFFIX};
 pub use record::{RECORD_HEADER_SIZE, SEGMENT_HEADER_SIZE};
 
 use crate::Error;
@@ -32,6 +32,15 @@ pub struct Entry<'a> {
 pub trait Log: Send {
     /// The number the next entry gets.
     fn next_seq(&self) -> u64;
+
+    /// The first entry it still has; 0 where nothing was let go.
+    fn first_seq(&self) -> u64;
+
+    /// Lets entries before `seq` go, the oldest first and as many as lie together, while it has more than `bytes`.
+    ///
+    /// # Errors
+    /// When files cannot be removed; the log goes on.
+    fn drop_before(&mut self, seq: u64, bytes: u64) -> Result<(), Error>;
 
     /// Bytes the log occupies.
     fn size_bytes(&self) -> u64;
@@ -78,6 +87,9 @@ pub trait Log: Send {
 pub trait LogReader: Send {
     /// The number behind the last of them.
     fn next_seq(&self) -> u64;
+
+    /// The first of them.
+    fn first_seq(&self) -> u64;
 
     /// Gives `visit` every entry from number `from` on, in order.
     ///

@@ -12,7 +12,7 @@ use super::column::Column;
 use super::ids::Ids;
 use super::points::{self, Block, Points};
 use super::turns::Turns;
-use super::versions::{InOrder, Versions};
+use super::versions::{Horizon, InOrder, Versions};
 use super::{BLOCK_SLOTS, State};
 use crate::Error;
 use crate::checkpoint::{Sections, Writer};
@@ -34,6 +34,7 @@ const TURNS: u32 = 11;
 const ROWS: u32 = 12;
 const POINT_ENDS: u32 = 13;
 const POINTS: u32 = 14;
+const FORGOTTEN: u32 = 15;
 /// Read where it lies and when it is asked for.
 const PAYLOAD: u32 = 200;
 
@@ -54,6 +55,8 @@ struct Head {
     /// crc32 of the body of entry `seq`.
     entry_crc: le::U32,
     zero_2: le::U32,
+    horizon_known: le::U64,
+    horizon_seq: le::U64,
 }
 
 /// Whole blocks of a file.
@@ -116,6 +119,8 @@ impl State {
             text_bytes: self.text_bytes.into(),
             entry_crc: self.entry_crc.into(),
             zero_2: 0.into(),
+            horizon_known: versions.horizon.known.into(),
+            horizon_seq: versions.horizon.seq.into(),
         };
         file.section(HEAD, head.as_bytes())?;
         file.section_of(SEQ_FROM, versions.seq_from.parts())?;
@@ -125,6 +130,7 @@ impl State {
         file.section_of(EVENT_AT, versions.event_at.parts())?;
         file.section_of(OWNERS, versions.owners.parts())?;
         file.section(LIVE, versions.live.words().as_bytes())?;
+        file.section(FORGOTTEN, versions.is_forgotten.words().as_bytes())?;
         file.section(IDS, &versions.ids.freeze())?;
         let (ends, turns) = versions.turns.freeze();
         file.section(TURN_ENDS, &ends)?;
@@ -249,7 +255,14 @@ fn thaw_versions(tables: &Sections, head: &Head) -> Result<Versions, Error> {
             .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")))
             .collect::<Vec<u64>>())
     };
+    let is_forgotten = Bits::from_words(copied(FORGOTTEN)?);
     let versions = Versions {
+        horizon: Horizon {
+            known: head.horizon_known.get(),
+            seq: head.horizon_seq.get(),
+        },
+        forgotten: is_forgotten.iter().collect(),
+        is_forgotten,
         ids: Ids::open(tables.one(IDS)?).ok_or_else(|| misfit("ids"))?,
         turns: Turns::open(tables.one(TURN_ENDS)?, tables.one(TURNS)?)
             .ok_or_else(|| misfit("turns"))?,
@@ -266,6 +279,7 @@ fn thaw_versions(tables: &Sections, head: &Head) -> Result<Versions, Error> {
             latest: head.known_latest.get(),
             is_broken: head.is_known_out_of_order.get() != 0,
         },
+        ..Versions::default()
     };
     let counts = [
         versions.owners.len(),

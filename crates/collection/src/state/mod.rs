@@ -29,8 +29,8 @@ pub(crate) use arena::WholeRows;
 pub(crate) use bits::Bits;
 pub(crate) use freeze::Blocks;
 pub(crate) use prepared::{Change, check, check_filter, check_query, prepare};
-pub(crate) use versions::Lens;
 pub use versions::Version;
+pub(crate) use versions::{Horizon, Lens};
 
 /// The instant a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,10 @@ impl State {
                     self.payload.push(slot, &point.payload, point.event_at);
                 }
                 Change::Delete { id, known_at } => self.versions.delete(seq, &id, known_at),
+                Change::Trim { known_before } => self.versions.begin_trim(seq, known_before),
                 Change::DeleteWhere { filter, known_at } => {
+                    // What was trimmed is not known any more.
+                    let known_at = known_at.max(self.versions.horizon.known);
                     for slot in self.matching(&AsOf::Known(known_at), &filter) {
                         self.versions
                             .delete_owner(seq, self.versions.owner(slot), known_at);
@@ -182,6 +185,22 @@ impl State {
     /// The latest `known_at`, of versions and where nothing is behind `until` of deletions, that is not behind it.
     pub(crate) fn latest_known(&self, until: u64) -> u64 {
         self.versions.latest_known(until)
+    }
+
+    /// Before what nothing can be asked.
+    pub(crate) fn horizon(&self) -> Horizon {
+        self.versions.horizon
+    }
+
+    /// Forgets at most `limit` of the versions that trimming gave up, and says whether some are left. No answer depends on
+    /// it.
+    pub(crate) fn reclaim(&mut self, limit: usize) -> bool {
+        self.versions.reclaim(limit)
+    }
+
+    /// The versions that were forgotten, in the order in which they were.
+    pub(crate) fn forgotten(&self) -> &[u32] {
+        &self.versions.forgotten
     }
 
     /// The same question in the form that is answered fastest.

@@ -23,6 +23,9 @@ pub(crate) enum Change {
         id: String,
         known_at: u64,
     },
+    Trim {
+        known_before: u64,
+    },
     DeleteWhere {
         filter: Filter,
         known_at: u64,
@@ -46,6 +49,7 @@ pub(crate) fn check(op: &Op, dim: usize, metric: Metric) -> Result<(), Refusal> 
             check_id(id)?;
             check_known_at(*known_at)
         }
+        Op::Trim { known_before } => check_known_at(*known_before),
         Op::DeleteWhere { filter, known_at } => {
             check_filter(filter)?;
             check_known_at(*known_at)
@@ -85,6 +89,7 @@ pub(crate) fn prepare(op: Op, metric: Metric) -> Change {
         }
         Op::Delete { id, known_at } => Change::Delete { id, known_at },
         Op::DeleteWhere { filter, known_at } => Change::DeleteWhere { filter, known_at },
+        Op::Trim { known_before } => Change::Trim { known_before },
     }
 }
 

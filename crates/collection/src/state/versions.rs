@@ -62,6 +62,21 @@ pub(super) struct Versions {
     pub(super) live: Bits,
     pub(super) live_count: u64,
     pub(super) in_order: InOrder,
+    pub(super) horizon: Horizon,
+    /// Given up by trimming and not forgotten yet.
+    pub(super) given_up: Vec<u32>,
+    /// Forgotten: no question finds them.
+    pub(super) forgotten: Vec<u32>,
+    pub(super) is_forgotten: Bits,
+}
+
+/// Before what nothing can be asked, because the history was trimmed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Horizon {
+    /// The earliest instant.
+    pub known: u64,
+    /// The earliest entry.
+    pub seq: u64,
 }
 
 /// See [`Versions::lens`]. Equals [`Versions::is_visible`] and touches less memory: where slots were born in order one
@@ -149,6 +164,52 @@ impl Versions {
 
     pub(super) fn delete_owner(&mut self, seq: u64, owner: u32, known_at: u64) {
         self.turn(owner, Turn::new(known_at, seq, None));
+    }
+
+    /// Moves the horizon and finds what nobody can ask for any more: what something known at or before `known` superseded.
+    pub(super) fn begin_trim(&mut self, seq: u64, known: u64) {
+        if known <= self.horizon.known {
+            return;
+        }
+        self.horizon = Horizon { known, seq };
+        let given_up = (0..self.len() as u32).filter(|&slot| {
+            let to = self.known_to[slot as usize];
+            to <= known && !self.live.has(slot) && !self.is_forgotten.has(slot)
+        });
+        self.given_up = given_up.collect();
+        // The first to go is the last of the list.
+        self.given_up.reverse();
+    }
+
+    /// See [`State::reclaim`](super::State::reclaim).
+    pub(super) fn reclaim(&mut self, limit: usize) -> bool {
+        for _ in 0..limit {
+            let Some(slot) = self.given_up.pop() else {
+                return false;
+            };
+            self.forget(slot);
+        }
+        !self.given_up.is_empty()
+    }
+
+    fn forget(&mut self, slot: u32) {
+        let at = slot as usize;
+        let known = self.horizon.known;
+        let turns = self.turns.of_mut(self.owners.get(at));
+        // Deletions that something known by then followed go with it; the last turn stays, it says what is.
+        let followed: Vec<bool> = (1..=turns.len())
+            .map(|next| turns.get(next).is_some_and(|next| next.known_at <= known))
+            .collect();
+        let mut followed = followed.into_iter();
+        turns.retain(|turn| {
+            let is_followed = followed.next().unwrap_or(false);
+            turn.slot() != Some(slot) && (turn.slot().is_some() || !is_followed)
+        });
+        // Visible over nothing.
+        self.seq_to[at] = self.seq_from.get(at);
+        self.known_to[at] = self.known_at.get(at);
+        self.is_forgotten.insert(slot);
+        self.forgotten.push(slot);
     }
 
     fn owner_of(&mut self, id: &str) -> u32 {
@@ -317,6 +378,8 @@ impl Versions {
 
     /// Calls `word` with all that is known of the intervals, in order of arrival and of ids.
     pub(super) fn digest(&self, mut word: impl FnMut(u64)) {
+        word(self.horizon.known);
+        word(self.horizon.seq);
         for slot in 0..self.len() {
             word(self.seq_from.get(slot));
             word(self.seq_to[slot]);
