@@ -10,8 +10,8 @@ use crate::codec::{read_batch, write_batch};
 use crate::commit::Committer;
 use crate::disk::{Disk, FsDisk};
 use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
-use crate::state::{State, check, check_query, prepare};
-use crate::text::analyse;
+use crate::state::{State, check, check_query, check_size, prepare};
+use crate::text::{Analyser, TextQuery};
 use crate::{
     Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
     TEXT_BYTES_LIMIT, Version,
@@ -237,32 +237,26 @@ impl Collection {
         as_of: &AsOf,
         filter: Option<&Filter>,
     ) -> Result<Vec<Scored>, Error> {
-        self.search_text_with(query, k, as_of, filter, &Bm25::default())
+        check_size("text", query.len(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
+        let query = TextQuery::plain(query, &Analyser::default());
+        self.search_text_with(&query, k, as_of, filter, &Bm25::default())
     }
 
-    /// As [`search_text`](Self::search_text) with other knobs.
+    /// As [`search_text`](Self::search_text), with phrases or other knobs.
     ///
     /// # Errors
     /// As `search_text`.
     pub fn search_text_with(
         &self,
-        query: &str,
+        query: &TextQuery,
         k: usize,
         as_of: &AsOf,
         filter: Option<&Filter>,
         bm25: &Bm25,
     ) -> Result<Vec<Scored>, Error> {
-        if query.len() > TEXT_BYTES_LIMIT {
-            let (size, limit) = (query.len(), TEXT_BYTES_LIMIT);
-            return Err(Error::Query(Refusal::TooLarge {
-                what: "text",
-                size,
-                limit,
-            }));
-        }
-        let terms = analyse(query);
+        check_size("text", query.size_bytes(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
         let state = self.read_as_of(as_of)?;
-        let hits = state.best_texts(&terms, k, bm25, as_of, filter);
+        let hits = state.best_texts(query, k, bm25, as_of, filter);
         Ok(scored(&state, &hits))
     }
 

@@ -32,7 +32,7 @@ mod filter;
 pub mod log;
 mod point;
 mod state;
-mod text;
+pub mod text;
 
 pub use collection::{Collection, Found, Recovery, Scored, Settings, Stats};
 pub use commit::{Ack, SyncPolicy};
@@ -45,5 +45,5 @@ pub use point::{
     Point, TEXT_BYTES_LIMIT, Value,
 };
 pub use state::{AsOf, Version};
-pub use text::Bm25;
+pub use text::{Bm25, TextQuery};
 pub use vector::Metric;

@@ -16,14 +16,14 @@ use vector::flat::Scan;
 use vector::{Hit, Metric};
 
 use crate::codec::write_payload;
-use crate::text::{Bm25, Terms, TextIndex, TextScratch};
+use crate::text::{Bm25, Statistics, TextIndex, TextQuery, TextScratch, TextSearch, analyse};
 use crate::{Condition, Filter, Point};
 use arena::Arena;
 use payload_index::PayloadIndex;
 use versions::Versions;
 
 pub(crate) use bits::Bits;
-pub(crate) use prepared::{Change, check, check_query, prepare};
+pub(crate) use prepared::{Change, check, check_query, check_size, prepare};
 pub use versions::Version;
 
 /// The instant a question is about.
@@ -105,21 +105,34 @@ impl State {
                     terms,
                 } => {
                     self.text_bytes += (point.text.len() + point.id.len()) as u64;
-                    let slot = self.versions.upsert(seq, Arc::clone(&point));
+                    let (slot, superseded) = self.versions.upsert(seq, Arc::clone(&point));
                     self.arena.push(&vector);
-                    self.text.push(&terms);
+                    self.text.push(slot, seq, &terms);
+                    self.supersede(superseded, seq);
                     self.payload.push(slot, &point.payload);
                 }
-                Change::Delete { id, known_at } => self.versions.delete(seq, &id, known_at),
+                Change::Delete { id, known_at } => {
+                    let superseded = self.versions.delete(seq, &id, known_at);
+                    self.supersede(superseded, seq);
+                }
                 Change::DeleteWhere { filter, known_at } => {
                     for slot in self.matching(&AsOf::Known(known_at), &filter) {
-                        self.versions
-                            .delete_owner(seq, self.versions.owner(slot), known_at);
+                        let owner = self.versions.owner(slot);
+                        let superseded = self.versions.delete_owner(seq, owner, known_at);
+                        self.supersede(superseded, seq);
                     }
                 }
             }
         }
         self.head_seq = seq;
+    }
+
+    fn supersede(&mut self, slot: Option<u32>, seq: u64) {
+        if let Some(slot) = slot {
+            // Read again: to keep the terms of every text would cost more memory than time.
+            let terms = analyse(&self.versions.point(slot).text);
+            self.text.supersede(slot, seq, &terms);
+        }
     }
 
     /// The `k` nearest visible points that pass, nearest first, ties to the earlier arrival.
@@ -150,7 +163,7 @@ impl State {
     /// The `k` best visible texts that pass, best first, ties to the earlier arrival.
     pub(crate) fn best_texts(
         &self,
-        query: &Terms,
+        query: &TextQuery,
         k: usize,
         bm25: &Bm25,
         as_of: &AsOf,
@@ -168,7 +181,20 @@ impl State {
                     allowed.fill_from(&self.matching(as_of, filter));
                     &*allowed
                 });
-                self.text.search(query, k, bm25, visible, allowed, text)
+                let statistics = match *as_of {
+                    AsOf::Now => Statistics::Entry(self.head_seq),
+                    AsOf::Seq(seq) => Statistics::Entry(seq),
+                    AsOf::Known(_) => Statistics::Counted,
+                };
+                let search = TextSearch {
+                    query,
+                    k,
+                    bm25: *bm25,
+                    statistics,
+                    visible,
+                    allowed,
+                };
+                self.text.search(&search, text)
             },
         )
     }

@@ -94,8 +94,9 @@ impl Versions {
         self.event_at[slot as usize]
     }
 
-    /// Stores a version and says its slot.
-    pub(super) fn upsert(&mut self, seq: u64, point: Arc<Point>) -> u32 {
+    /// Stores a version, and says its slot and which slot is superseded: the one before it, or it itself
+    /// when it is late.
+    pub(super) fn upsert(&mut self, seq: u64, point: Arc<Point>) -> (u32, Option<u32>) {
         let owner = self.owner_of(&point.id);
         let slot = self.points.len() as u32;
         self.owners.push(owner);
@@ -106,7 +107,7 @@ impl Versions {
         self.event_at.push(point.event_at);
         let known_at = point.known_at;
         self.points.push(point);
-        self.turn(
+        let superseded = self.turn(
             owner,
             Turn {
                 known_at,
@@ -114,16 +115,17 @@ impl Versions {
                 slot: Some(slot),
             },
         );
-        slot
+        (slot, superseded)
     }
 
-    /// Stores a tombstone, also for an id not seen yet: a version learned earlier may still come.
-    pub(super) fn delete(&mut self, seq: u64, id: &str, known_at: u64) {
+    /// Stores a tombstone, also for an id not seen yet: a version learned earlier may still come. Says
+    /// which slot is superseded.
+    pub(super) fn delete(&mut self, seq: u64, id: &str, known_at: u64) -> Option<u32> {
         let owner = self.owner_of(id);
-        self.delete_owner(seq, owner, known_at);
+        self.delete_owner(seq, owner, known_at)
     }
 
-    pub(super) fn delete_owner(&mut self, seq: u64, owner: u32, known_at: u64) {
+    pub(super) fn delete_owner(&mut self, seq: u64, owner: u32, known_at: u64) -> Option<u32> {
         self.turn(
             owner,
             Turn {
@@ -131,7 +133,7 @@ impl Versions {
                 seq,
                 slot: None,
             },
-        );
+        )
     }
 
     fn owner_of(&mut self, id: &str) -> u32 {
@@ -144,7 +146,7 @@ impl Versions {
         owner
     }
 
-    fn turn(&mut self, owner: u32, turn: Turn) {
+    fn turn(&mut self, owner: u32, turn: Turn) -> Option<u32> {
         let turns = &mut self.turns[owner as usize];
         let at = turns.partition_point(|other| other.known_at <= turn.known_at);
         let before = at.checked_sub(1).and_then(|at| turns[at].slot);
@@ -155,6 +157,7 @@ impl Versions {
         if let Some(slot) = turn.slot {
             self.known_to[slot as usize] = after.unwrap_or(OPEN);
         }
+        let superseded = if after.is_none() { before } else { turn.slot };
         if after.is_none() {
             if let Some(slot) = before {
                 self.seq_to[slot as usize] = turn.seq;
@@ -169,6 +172,7 @@ impl Versions {
             self.seq_to[slot as usize] = turn.seq;
         }
         turns.insert(at, turn);
+        superseded
     }
 
     #[inline]
