@@ -47,6 +47,16 @@ impl Terms {
         })
     }
 
+    /// All occurrences: the length that BM25 normalises by.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "a length in BM25's sense, not of a container"
+    )]
+    pub fn len(&self) -> u32 {
+        self.total
+    }
+
     /// Where `text` stands among the terms.
     pub(super) fn position(&self, text: &str) -> Option<usize> {
         let of = |span: &Span| &self.buffer[span.start as usize..span.end as usize];
