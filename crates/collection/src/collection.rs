@@ -244,6 +244,33 @@ impl Collection {
 
     /// As [`search_text`](Self::search_text), with phrases or other knobs.
     ///
+    /// ```
+    /// use collection::text::Analyser;
+    /// use collection::{
+    ///     AsOf, Bm25, Collection, MemDisk, Metric, Op, Point, Settings, SyncPolicy, TextQuery,
+    /// };
+    ///
+    /// let settings = Settings { dim: 1, metric: Metric::L2, sync: SyncPolicy::Always };
+    /// let (news, _) = Collection::open_on(MemDisk::new(), settings)?;
+    /// let text = |id: &str, text: &str| {
+    ///     Op::Upsert(Point {
+    ///         id: id.into(),
+    ///         vector: vec![0.0],
+    ///         text: text.into(),
+    ///         ..Point::default()
+    ///     })
+    /// };
+    /// news.apply(vec![
+    ///     text("n1", "The bank cut its rate by 25 basis points"),
+    ///     text("n2", "Points on a chart are no basis for a rate"),
+    /// ])?;
+    /// let query = TextQuery::parse("rates \"basis points\"", &Analyser::default());
+    /// let hits = news.search_text_with(&query, 5, &AsOf::Now, None, &Bm25::default())?;
+    /// assert_eq!(hits.len(), 1);
+    /// assert_eq!(hits[0].id, "n1");
+    /// # Ok::<(), collection::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As `search_text`.
     pub fn search_text_with(

@@ -5,6 +5,7 @@
 
 mod arena;
 mod bits;
+mod known;
 mod payload_index;
 mod prepared;
 mod versions;
@@ -16,9 +17,12 @@ use vector::flat::Scan;
 use vector::{Hit, Metric};
 
 use crate::codec::write_payload;
-use crate::text::{Bm25, Statistics, TextIndex, TextQuery, TextScratch, TextSearch, analyse};
+use crate::text::{
+    Bm25, Slots, Statistics, TextIndex, TextQuery, TextScratch, TextSearch, analyse,
+};
 use crate::{Condition, Filter, Point};
 use arena::Arena;
+use known::KnownOrder;
 use payload_index::PayloadIndex;
 use versions::Versions;
 
@@ -44,8 +48,23 @@ pub(crate) struct State {
     versions: Versions,
     arena: Arena,
     text: TextIndex,
+    known: KnownOrder,
     payload: PayloadIndex,
     text_bytes: u64,
+}
+
+/// The versions visible as of an instant, asked one by one.
+struct Seen<'a>(&'a Versions, AsOf);
+
+impl Slots for Seen<'_> {
+    #[inline]
+    fn has(&self, slot: u32) -> bool {
+        self.0.is_visible(slot, &self.1)
+    }
+
+    fn next(&self, slot: u32) -> Option<u32> {
+        Some(slot)
+    }
 }
 
 /// Memory that a thread keeps between searches.
@@ -70,6 +89,7 @@ impl State {
             versions: Versions::default(),
             arena: Arena::new(dim),
             text: TextIndex::default(),
+            known: KnownOrder::default(),
             payload: PayloadIndex::default(),
             text_bytes: 0,
         }
@@ -105,6 +125,7 @@ impl State {
                     terms,
                 } => {
                     self.text_bytes += (point.text.len() + point.id.len()) as u64;
+                    self.known.op(point.known_at);
                     let (slot, superseded) = self.versions.upsert(seq, Arc::clone(&point));
                     self.arena.push(&vector);
                     self.text.push(slot, seq, &terms);
@@ -112,10 +133,12 @@ impl State {
                     self.payload.push(slot, &point.payload);
                 }
                 Change::Delete { id, known_at } => {
+                    self.known.op(known_at);
                     let superseded = self.versions.delete(seq, &id, known_at);
                     self.supersede(superseded, seq);
                 }
                 Change::DeleteWhere { filter, known_at } => {
+                    self.known.op(known_at);
                     for slot in self.matching(&AsOf::Known(known_at), &filter) {
                         let owner = self.versions.owner(slot);
                         let superseded = self.versions.delete_owner(seq, owner, known_at);
@@ -132,6 +155,7 @@ impl State {
             // Read again: to keep the terms of every text would cost more memory than time.
             let terms = analyse(&self.versions.point(slot).text);
             self.text.supersede(slot, seq, &terms);
+            self.known.death();
         }
     }
 
@@ -169,34 +193,34 @@ impl State {
         as_of: &AsOf,
         filter: Option<&Filter>,
     ) -> Vec<Hit> {
-        with_scratch(
-            |Scratch {
-                 visible,
-                 allowed,
-                 text,
-                 ..
-             }| {
-                let visible = self.versions.visible(as_of, visible);
-                let allowed = filter.map(|filter| {
-                    allowed.fill_from(&self.matching(as_of, filter));
-                    &*allowed
-                });
-                let statistics = match *as_of {
-                    AsOf::Now => Statistics::Entry(self.head_seq),
-                    AsOf::Seq(seq) => Statistics::Entry(seq),
-                    AsOf::Known(_) => Statistics::Counted,
-                };
-                let search = TextSearch {
-                    query,
-                    k,
-                    bm25: *bm25,
-                    statistics,
-                    visible,
-                    allowed,
-                };
-                self.text.search(&search, text)
+        with_scratch(|Scratch { allowed, text, .. }| {
+            let allowed = filter.map(|filter| {
+                allowed.fill_from(&self.matching(as_of, filter));
+                &*allowed
+            });
+            let search = TextSearch {
+                query,
+                k,
+                bm25: *bm25,
+                statistics: self.statistics(as_of),
+                visible: &Seen(&self.versions, *as_of),
+                allowed,
+            };
+            self.text.search(&search, text)
+        })
+    }
+
+    /// Where the statistics of the texts as of an instant come from.
+    fn statistics(&self, as_of: &AsOf) -> Statistics {
+        match *as_of {
+            AsOf::Now => Statistics::Entry(self.head_seq),
+            AsOf::Seq(seq) => Statistics::Entry(seq),
+            AsOf::Known(t) if self.known.is_all(t) => Statistics::Entry(self.head_seq),
+            AsOf::Known(t) => match self.known.prefix(t, self.versions.known_at()) {
+                Some((births, deaths)) => Statistics::Prefix { births, deaths },
+                None => Statistics::Counted,
             },
-        )
+        }
     }
 
     /// The visible slot of `id`.

@@ -90,6 +90,11 @@ impl Versions {
         self.seq_from[slot as usize]
     }
 
+    /// When each version was known, by slot.
+    pub(super) fn known_at(&self) -> &[u64] {
+        &self.known_at
+    }
+
     pub(super) fn event_at(&self, slot: u32) -> u64 {
         self.event_at[slot as usize]
     }

@@ -318,12 +318,15 @@ impl<'a> Cursor<'a> {
             } else {
                 rest.partition_point(|slot| *slot < end)
             };
-            let range = self.at..self.at + len;
-            let pairs = postings.slots[range.clone()]
-                .iter()
-                .zip(&postings.counts[range]);
-            for (&slot, &count) in pairs {
-                found(slot, self.weight.score(count, self.length(slot)));
+            let (mut lengths, mut scores) = ([0; BLOCK], [0; BLOCK]);
+            let slots = &rest[..len];
+            for (length, slot) in lengths.iter_mut().zip(slots) {
+                *length = self.length(*slot);
+            }
+            let counts = &postings.counts[self.at..self.at + len];
+            self.weight.scores(counts, &lengths, &mut scores[..len]);
+            for (&slot, &score) in slots.iter().zip(&scores) {
+                found(slot, score);
             }
             self.at += len;
             if self.at < self.postings.len {

@@ -6,6 +6,7 @@ use vector::Hit;
 
 use super::cursor::{Cursor, List};
 use super::delta::Delta;
+use super::events::Events;
 use super::part::PartRef;
 use super::score::{Texts, weights};
 use super::search::{Pass, TextScratch, search_any, search_phrases};
@@ -35,13 +36,21 @@ pub enum Statistics {
     /// Of those visible at the end of this entry, found without reading them; `u64::MAX` is now. They must be
     /// those that the search calls visible.
     Entry(u64),
+    /// Of the texts below a slot less so many that were superseded first; they must be those that the search
+    /// calls visible.
+    Prefix {
+        /// How many texts came.
+        births: u32,
+        /// How many of them were superseded.
+        deaths: u32,
+    },
     /// Of those that the search calls visible, counted one by one.
     Counted,
 }
 
 /// A search of texts.
 #[derive(Clone, Copy, Debug)]
-pub struct TextSearch<'a, S> {
+pub struct TextSearch<'a, V, A = V> {
     /// What is asked.
     pub query: &'a TextQuery,
     /// How many texts, at most.
@@ -51,9 +60,9 @@ pub struct TextSearch<'a, S> {
     /// What is common and what is long.
     pub statistics: Statistics,
     /// The texts as of the instant in question.
-    pub visible: &'a S,
+    pub visible: &'a V,
     /// Those of them that may answer; `None` is all.
-    pub allowed: Option<&'a S>,
+    pub allowed: Option<&'a A>,
 }
 
 impl Default for TextIndex {
@@ -120,9 +129,9 @@ impl TextIndex {
 
     /// The best visible texts that are also allowed, best first, ties to the smaller slot. The statistics are
     /// those of all that are visible, whatever is allowed.
-    pub fn search<S: Slots>(
+    pub fn search<V: Slots, A: Slots>(
         &self,
-        search: &TextSearch<'_, S>,
+        search: &TextSearch<'_, V, A>,
         scratch: &mut TextScratch,
     ) -> Vec<Hit> {
         let query = search.query;
@@ -171,27 +180,23 @@ impl TextIndex {
             .collect()
     }
 
-    fn texts<S: Slots>(&self, search: &TextSearch<'_, S>) -> Texts {
+    fn texts<V: Slots, A>(&self, search: &TextSearch<'_, V, A>) -> Texts {
         let (mut count, mut length_total) = (0u64, 0u64);
         for part in self.part_refs() {
             let (births, deaths) = (part.births(), part.deaths());
-            match search.statistics {
-                Statistics::Entry(seq) => {
-                    let (born, died) = (births.until(seq), deaths.until(seq));
-                    count = count
-                        .wrapping_add(u64::from(born))
-                        .wrapping_sub(u64::from(died));
-                    length_total = length_total
-                        .wrapping_add(births.total(born))
-                        .wrapping_sub(deaths.total(died));
-                }
-                Statistics::Counted => {
-                    for at in 0..births.len() {
-                        let seen = u64::from(search.visible.has(births.first + at));
-                        count += seen;
-                        length_total += seen * u64::from(births.length(at));
-                    }
-                }
+            if let Some((born, died)) = search.statistics.of(part) {
+                count = count
+                    .wrapping_add(u64::from(born))
+                    .wrapping_sub(u64::from(died));
+                length_total = length_total
+                    .wrapping_add(births.total(born))
+                    .wrapping_sub(deaths.total(died));
+                continue;
+            }
+            for at in 0..births.len() {
+                let seen = u64::from(search.visible.has(births.first + at));
+                count += seen;
+                length_total += seen * u64::from(births.length(at));
             }
         }
         Texts {
@@ -201,26 +206,26 @@ impl TextIndex {
     }
 
     /// How many visible texts have each term.
-    fn frequencies<S: Slots>(
+    fn frequencies<V: Slots, A>(
         &self,
-        search: &TextSearch<'_, S>,
+        search: &TextSearch<'_, V, A>,
         lists: &[Vec<(usize, List<'_>)>],
         texts: &Texts,
     ) -> Vec<u64> {
         let mut frequencies = vec![0u64; search.query.terms.iter().count()];
         for (part, lists) in self.part_refs().zip(lists) {
-            let (births, deaths) = (part.births(), part.deaths());
+            let births = part.births();
+            let prefix = search.statistics.of(part);
             for (term, list) in lists {
                 let df = &mut frequencies[*term];
-                match search.statistics {
-                    Statistics::Entry(seq) => {
-                        let born = list.births_below(births.until(seq), births.len());
-                        let died = list.deaths_below(deaths.until(seq));
-                        *df = df.wrapping_add(born as u64).wrapping_sub(died as u64);
-                    }
-                    Statistics::Counted => list.each_birth(|at| {
+                if let Some((born, died)) = prefix {
+                    let born = list.births_below(born, births.len());
+                    let died = list.deaths_below(died);
+                    *df = df.wrapping_add(born as u64).wrapping_sub(died as u64);
+                } else {
+                    list.each_birth(|at| {
                         *df += u64::from(search.visible.has(births.first.wrapping_add(at)));
-                    }),
+                    });
                 }
             }
         }
@@ -230,6 +235,21 @@ impl TextIndex {
             .iter_mut()
             .for_each(|df| *df = (*df).min(texts.count));
         frequencies
+    }
+}
+
+impl Statistics {
+    /// How many of a part's births and deaths count; `None` when that must be found out one by one.
+    fn of(self, part: PartRef<'_>) -> Option<(u32, u32)> {
+        let within =
+            |end: u32, events: Events<'_>| end.saturating_sub(events.first).min(events.len());
+        match self {
+            Self::Entry(seq) => Some((part.births().until(seq), part.deaths().until(seq))),
+            Self::Prefix { births, deaths } => {
+                Some((within(births, part.births()), within(deaths, part.deaths())))
+            }
+            Self::Counted => None,
+        }
     }
 }
 

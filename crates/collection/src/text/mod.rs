@@ -20,7 +20,7 @@
 //!     bm25: Default::default(),
 //!     statistics: Statistics::Entry(2),
 //!     visible: &EverySlot,
-//!     allowed: None,
+//!     allowed: None::<&EverySlot>,
 //! };
 //! let hits = index.search(&search, &mut TextScratch::default());
 //! assert_eq!(hits.iter().map(|hit| hit.slot).collect::<Vec<_>>(), [0]);

@@ -80,10 +80,20 @@ fn exponent_above(sum: f64) -> i32 {
 }
 
 impl Weight {
-    /// What a text of `length` terms gets for holding the term `count` times.
+    /// What a text of `length` terms gets for holding the term `count` times: at least 1.
     #[inline]
     pub(super) fn score(&self, count: u32, length: u32) -> u32 {
-        self.real(count as f32, length) as u32
+        // By way of signed numbers, which every machine turns into floats and back four at a time.
+        let real = self.real(count as i32 as f32, length);
+        (real as i32).max(1) as u32
+    }
+
+    /// As [`score`](Self::score) for many, side by side.
+    #[inline]
+    pub(super) fn scores(&self, counts: &[u32], lengths: &[u32], scores: &mut [u32]) {
+        for ((score, count), length) in scores.iter_mut().zip(counts).zip(lengths) {
+            *score = self.score(*count, *length);
+        }
     }
 
     /// At least what any posting of a block scores.
@@ -105,7 +115,7 @@ impl Weight {
 
     #[inline]
     fn real(&self, count: f32, length: u32) -> f32 {
-        let norm = self.norm_base + self.norm_per_length * length as f32;
+        let norm = self.norm_base + self.norm_per_length * length as i32 as f32;
         self.weight * count / (count + norm)
     }
 }

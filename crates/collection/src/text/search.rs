@@ -19,13 +19,14 @@ const WINDOW: u32 = 2048;
 /// Below this it is cheaper to read a window than to look at it again.
 const WINDOW_MIN: u32 = 512;
 
+/// Sums that are looked at together.
+const GROUP: usize = 16;
+
 /// Memory that a thread keeps between searches.
 #[derive(Debug)]
 pub struct TextScratch {
     /// By slot of the window; zero between windows.
     sums: Vec<u32>,
-    /// Slots with a sum, a bit each; zero between windows.
-    touched: Vec<u64>,
     /// Slots that may make it, and what they scored so far.
     candidates: Vec<(u32, u32)>,
     /// Bounds in the window with their cursors, ascending.
@@ -36,7 +37,6 @@ impl Default for TextScratch {
     fn default() -> Self {
         Self {
             sums: vec![0; WINDOW as usize],
-            touched: vec![0; WINDOW as usize / 64],
             candidates: Vec::new(),
             bounds: Vec::new(),
         }
@@ -44,12 +44,12 @@ impl Default for TextScratch {
 }
 
 /// Which slots may answer.
-pub(super) struct Pass<'a, S> {
-    pub(super) visible: &'a S,
-    pub(super) allowed: Option<&'a S>,
+pub(super) struct Pass<'a, V, A> {
+    pub(super) visible: &'a V,
+    pub(super) allowed: Option<&'a A>,
 }
 
-impl<S: Slots> Pass<'_, S> {
+impl<V: Slots, A: Slots> Pass<'_, V, A> {
     #[inline]
     fn has(&self, slot: u32) -> bool {
         self.visible.has(slot) && self.allowed.is_none_or(|allowed| allowed.has(slot))
@@ -65,10 +65,10 @@ impl<S: Slots> Pass<'_, S> {
 }
 
 /// Offers every text in `slots` that has one of the terms.
-pub(super) fn search_any<S: Slots>(
+pub(super) fn search_any<V: Slots, A: Slots>(
     cursors: &mut Vec<Cursor<'_>>,
     slots: Range<u32>,
-    pass: &Pass<'_, S>,
+    pass: &Pass<'_, V, A>,
     top: &mut Top,
     scratch: &mut TextScratch,
 ) {
@@ -110,10 +110,10 @@ fn bound_all(cursors: &mut [Cursor<'_>], end: u32, scratch: &mut TextScratch) ->
         .fold(0, |sum: u32, (bound, _)| sum.saturating_add(*bound))
 }
 
-fn search_window<S: Slots>(
+fn search_window<V: Slots, A: Slots>(
     cursors: &mut [Cursor<'_>],
     window: Range<u32>,
-    pass: &Pass<'_, S>,
+    pass: &Pass<'_, V, A>,
     top: &mut Top,
     scratch: &mut TextScratch,
 ) {
@@ -149,10 +149,7 @@ fn gather(
     scratch: &mut TextScratch,
 ) {
     let TextScratch {
-        sums,
-        touched,
-        candidates,
-        ..
+        sums, candidates, ..
     } = scratch;
     candidates.clear();
     let (from, end) = (window.start, window.end);
@@ -170,17 +167,21 @@ fn gather(
             let at = slot.wrapping_sub(from) as usize;
             if let Some(sum) = sums.get_mut(at) {
                 *sum = sum.saturating_add(score);
-                touched[at / 64] |= 1 << (at % 64);
             }
         });
     }
-    for (word, bits) in touched.iter_mut().enumerate() {
-        let mut left = std::mem::take(bits);
-        while left != 0 {
-            let at = word * 64 + left.trailing_zeros() as usize;
-            left &= left - 1;
-            offer(from + at as u32, std::mem::take(&mut sums[at]));
+    // Most sums are too small: they are passed over sixteen at a time.
+    let least = top.least().saturating_sub(rest).max(1);
+    let window = &mut sums[..(end - from) as usize];
+    for (start, group) in (from..end).step_by(GROUP).zip(window.chunks_mut(GROUP)) {
+        if group.iter().fold(0, |most, sum| most.max(*sum)) >= least {
+            for (slot, &sum) in (start..).zip(group.iter()) {
+                if sum >= least {
+                    offer(slot, sum);
+                }
+            }
         }
+        group.fill(0);
     }
 }
 
@@ -206,12 +207,12 @@ fn look_up(
 
 /// Offers every text in `slots` in which all phrases occur. `terms` says which term of the query each
 /// cursor walks, ascending.
-pub(super) fn search_phrases<S: Slots>(
+pub(super) fn search_phrases<V: Slots, A: Slots>(
     cursors: &mut [Cursor<'_>],
     terms: &[usize],
     phrases: &[Phrase],
     slots: Range<u32>,
-    pass: &Pass<'_, S>,
+    pass: &Pass<'_, V, A>,
     top: &mut Top,
 ) {
     let words = phrases.iter().flat_map(|phrase| &phrase.0);

@@ -150,7 +150,12 @@ impl Pair {
             1 => Bm25 { k1: 2.0, b: 0.0 },
             _ => Bm25::default(),
         };
-        for statistics in [Statistics::Entry(seq), Statistics::Counted] {
+        let count = |of: &dyn Fn(&Text) -> bool| self.texts.iter().filter(|t| of(t)).count() as u32;
+        let prefix = Statistics::Prefix {
+            births: count(&|text| text.born <= seq),
+            deaths: count(&|text| text.died.is_some_and(|died| died <= seq)),
+        };
+        for statistics in [Statistics::Entry(seq), prefix, Statistics::Counted] {
             let search = TextSearch {
                 query: &query,
                 k: self.rng.below(20) as usize,
@@ -198,9 +203,10 @@ impl Pair {
                 .allowed
                 .is_none_or(|allowed| allowed.has(slot as u32));
             if matches && let_through && phrases_occur(typed, &self.texts[slot].words) {
-                let scores = terms.iter().zip(&weights).map(|(term, weight)| {
-                    let count = count(slot, term) as u32;
-                    weight.score(count, length(slot) as u32)
+                let held = terms.iter().zip(&weights);
+                let held = held.filter(|(term, _)| count(slot, term) > 0);
+                let scores = held.map(|(term, weight)| {
+                    weight.score(count(slot, term) as u32, length(slot) as u32)
                 });
                 hits.push(Hit {
                     slot: slot as u32,
@@ -325,7 +331,7 @@ fn use_all(index: &TextIndex, pair: &mut Pair) {
                 bm25: Bm25::default(),
                 statistics,
                 visible: &visible,
-                allowed: None,
+                allowed: None::<&Bits>,
             };
             index.search(&search, &mut TextScratch::default());
         }

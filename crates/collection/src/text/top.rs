@@ -33,6 +33,12 @@ impl Top {
             .is_none_or(|floor| sum > floor && sum as f32 > floor as f32)
     }
 
+    /// Smaller sums are not wanted.
+    #[inline]
+    pub(super) fn least(&self) -> u32 {
+        self.floor.map_or(0, |floor| floor.saturating_add(1))
+    }
+
     /// Keeps a text that is wanted.
     pub(super) fn push(&mut self, sum: u32, slot: u32) {
         let ranked = Ranked {
