@@ -12,8 +12,8 @@ use crate::dense::{Ask, Dense, Effort, RecallEstimate, nearest};
 use crate::disk::Disk;
 use crate::log::LogReader;
 use crate::plan::Explain;
-use crate::state::{State, check, check_filter, check_query, prepare};
-use crate::text::analyse;
+use crate::state::{State, check, check_filter, check_query, check_size, prepare};
+use crate::text::{Analyser, TextQuery};
 use crate::{
     Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
     TEXT_BYTES_LIMIT, Version,
@@ -281,33 +281,54 @@ impl Collection {
         as_of: &AsOf,
         filter: Option<&Filter>,
     ) -> Result<Vec<Scored>, Error> {
-        self.search_text_with(query, k, as_of, filter, &Bm25::default())
+        check_size("text", query.len(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
+        let query = TextQuery::plain(query, &Analyser::default());
+        self.search_text_with(&query, k, as_of, filter, &Bm25::default())
     }
 
-    /// As [`search_text`](Self::search_text) with other knobs.
+    /// As [`search_text`](Self::search_text), with phrases or other knobs.
+    ///
+    /// ```
+    /// use collection::text::Analyser;
+    /// use collection::{
+    ///     AsOf, Bm25, Collection, MemDisk, Metric, Op, Point, Settings, SyncPolicy, TextQuery,
+    /// };
+    ///
+    /// let settings = Settings { dim: 1, metric: Metric::L2, sync: SyncPolicy::Always };
+    /// let (news, _) = Collection::open_on(MemDisk::new(), settings)?;
+    /// let text = |id: &str, text: &str| {
+    ///     Op::Upsert(Point {
+    ///         id: id.into(),
+    ///         vector: vec![0.0],
+    ///         text: text.into(),
+    ///         ..Point::default()
+    ///     })
+    /// };
+    /// news.apply(vec![
+    ///     text("n1", "The bank cut its rate by 25 basis points"),
+    ///     text("n2", "Points on a chart are no basis for a rate"),
+    /// ])?;
+    /// let query = TextQuery::parse("rates \"basis points\"", &Analyser::default());
+    /// let hits = news.search_text_with(&query, 5, &AsOf::Now, None, &Bm25::default())?;
+    /// assert_eq!(hits.len(), 1);
+    /// assert_eq!(hits[0].id, "n1");
+    /// # Ok::<(), collection::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As `search_text`.
     pub fn search_text_with(
         &self,
-        query: &str,
+        query: &TextQuery,
         k: usize,
         as_of: &AsOf,
         filter: Option<&Filter>,
         bm25: &Bm25,
     ) -> Result<Vec<Scored>, Error> {
-        if query.len() > TEXT_BYTES_LIMIT {
-            let (size, limit) = (query.len(), TEXT_BYTES_LIMIT);
-            return Err(Error::Query(Refusal::TooLarge {
-                what: "text",
-                size,
-                limit,
-            }));
-        }
+        check_size("text", query.size_bytes(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
         check_asked(filter)?;
-        let terms = analyse(query);
         let state = self.read_as_of(as_of)?;
-        let hits = state.best_texts(&terms, k, bm25, &state.plain(as_of), filter);
+        let hits = state.best_texts(query, k, bm25, &state.plain(as_of), filter);
         Ok(scored(&state, &hits))
     }
 

@@ -39,7 +39,7 @@ pub mod plan;
 mod point;
 mod snapshot;
 mod state;
-mod text;
+pub mod text;
 
 pub use collection::{Collection, Found, Options, Recovery, Scored, Settings, Stats, Wanted};
 pub use commit::{Ack, SyncPolicy};
@@ -55,5 +55,5 @@ pub use point::{
 };
 pub use snapshot::{Restored, Snapshot, Until, restore};
 pub use state::{AsOf, Version};
-pub use text::Bm25;
+pub use text::{Bm25, TextQuery};
 pub use vector::Metric;

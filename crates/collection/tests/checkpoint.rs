@@ -261,12 +261,13 @@ fn power_may_go_at_any_step_of_a_checkpoint() {
     let (twin, _) = self::open(&log_only(&watched.disk), NEVER);
     let images = watched.images.lock().expect("images").clone();
     assert!(images.len() > 100);
-    // Steps follow each other by a few bytes: one in three, and all of those around a rename.
-    for (step, image) in images
-        .iter()
-        .enumerate()
-        .filter(|(step, _)| step % 3 == 0 || step + 24 > images.len())
-    {
+    // Most steps follow each other by a few bytes: one in seven, and the last ones.
+    let last = images.len() - 24;
+    let looked_at = |step: usize| step % 7 == 0 || step > last;
+    for (step, image) in images.iter().enumerate() {
+        if !looked_at(step) {
+            continue;
+        }
         let (again, _) = self::open(image, NEVER);
         let (plain, _) = self::open(&log_only(image), NEVER);
         let digests = (
@@ -274,7 +275,7 @@ fn power_may_go_at_any_step_of_a_checkpoint() {
             plain.digest().expect("digest"),
         );
         assert_eq!(digests.0, digests.1, "step {step}");
-        if again.head_seq() == twin.head_seq() && step % 24 == 0 {
+        if again.head_seq() == twin.head_seq() && step % 35 == 0 {
             assert_same(&again, &twin);
         }
     }
@@ -316,7 +317,7 @@ fn flipped_bits_are_found_and_change_no_answer() {
     let (twin, _) = open(&log_only(&disk), NEVER);
     let names = disk.list().expect("names");
     let mut found = [0; 3];
-    for round in 0..45 {
+    for round in 0..24 {
         let damaged = disk.crash(|_, unsynced| unsynced);
         let kinds = [".tables", ".blocks", "graph"];
         let kind = kinds[round % 3];
@@ -346,7 +347,7 @@ fn flipped_bits_are_found_and_change_no_answer() {
         found[round % 3] += usize::from(was_found);
     }
     // The rest hit the zeros between sections or an older checkpoint.
-    assert!(found.iter().all(|&found| found >= 5), "{found:?}");
+    assert!(found.iter().all(|&found| found >= 2), "{found:?}");
 }
 
 #[test]

@@ -77,16 +77,27 @@ impl Bits {
         })
     }
 
-    /// Calls `found` with every slot, ascending.
-    #[inline]
-    pub(crate) fn each(&self, mut found: impl FnMut(u32)) {
-        for (at, &word) in self.words.iter().enumerate() {
-            let mut rest = word;
-            while rest != 0 {
-                found(at as u32 * 64 + rest.trailing_zeros());
-                rest &= rest - 1;
-            }
+    /// The first slot in the set at or after `slot`.
+    pub(crate) fn next(&self, slot: u32) -> Option<u32> {
+        let first = slot as usize / 64;
+        let mut word = self.words.get(first)? & (u64::MAX << (slot % 64));
+        let mut at = first;
+        while word == 0 {
+            at += 1;
+            word = *self.words.get(at)?;
         }
+        Some(at as u32 * 64 + word.trailing_zeros())
+    }
+}
+
+impl crate::text::Slots for Bits {
+    #[inline]
+    fn has(&self, slot: u32) -> bool {
+        self.has(slot)
+    }
+
+    fn next(&self, slot: u32) -> Option<u32> {
+        self.next(slot)
     }
 }
 
@@ -118,10 +129,8 @@ mod tests {
             filled.fill(300, |slot| set.contains(&(slot as u32)));
             from.fill_from(&list);
             for copy in [filled, from] {
-                let mut seen = Vec::new();
-                copy.each(|slot| seen.push(slot));
-                prop_assert_eq!(&seen, &list);
                 prop_assert!((0..400).all(|slot| copy.has(slot) == set.contains(&slot)));
+                prop_assert!((0..400).all(|slot| copy.next(slot) == set.range(slot..).next().copied()));
             }
         }
     }

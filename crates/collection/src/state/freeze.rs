@@ -10,14 +10,15 @@ use super::arena::Arena;
 use super::bits::Bits;
 use super::column::Column;
 use super::ids::Ids;
+use super::known::KnownOrder;
 use super::points::{self, Block, Points};
 use super::turns::Turns;
 use super::versions::{Horizon, InOrder, Versions};
 use super::{BLOCK_SLOTS, State};
 use crate::Error;
 use crate::checkpoint::{Sections, Writer};
-use crate::payload::PayloadIndex;
-use crate::text::{TextIndex, analyse};
+use crate::payload::{BadIndex, PayloadIndex};
+use crate::text::{BadText, TextIndex, TextSettings};
 
 const HEAD: u32 = 1;
 const SEQ_FROM: u32 = 2;
@@ -35,8 +36,10 @@ const ROWS: u32 = 12;
 const POINT_ENDS: u32 = 13;
 const POINTS: u32 = 14;
 const FORGOTTEN: u32 = 15;
+const DEATHS: u32 = 16;
 /// Read where it lies and when it is asked for.
 const PAYLOAD: u32 = 200;
+const TEXT: u32 = 201;
 
 /// What the tables begin with.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -50,7 +53,9 @@ struct Head {
     live: le::U64,
     known_latest: le::U64,
     is_known_out_of_order: le::U32,
-    zero: le::U32,
+    /// The same of all ops, deletions among them.
+    are_ops_out_of_order: le::U32,
+    op_latest: le::U64,
     text_bytes: le::U64,
     /// crc32 of the body of entry `seq`.
     entry_crc: le::U32,
@@ -107,6 +112,7 @@ impl State {
     /// Writes everything but whole blocks.
     pub(crate) fn freeze_tables(&self, file: &mut Writer<'_>) -> Result<(), Error> {
         let versions = &self.versions;
+        let (op_latest, ops_broken, deaths) = self.known.parts();
         let head = Head {
             seq: self.head_seq.into(),
             dim: (self.dim() as u32).into(),
@@ -115,7 +121,8 @@ impl State {
             live: versions.live_count.into(),
             known_latest: versions.in_order.latest.into(),
             is_known_out_of_order: u32::from(versions.in_order.is_broken).into(),
-            zero: 0.into(),
+            are_ops_out_of_order: u32::from(ops_broken).into(),
+            op_latest: op_latest.into(),
             text_bytes: self.text_bytes.into(),
             entry_crc: self.entry_crc.into(),
             zero_2: 0.into(),
@@ -135,10 +142,12 @@ impl State {
         let (ends, turns) = versions.turns.freeze();
         file.section(TURN_ENDS, &ends)?;
         file.section(TURNS, &turns)?;
-        // Without it the index is made again from the points.
-        if let Ok(payload) = self.payload.freeze() {
-            file.section(PAYLOAD, &payload)?;
-        }
+        file.section(DEATHS, deaths.as_bytes())?;
+        let damaged = |error: BadIndex| Error::Damaged {
+            what: error.to_string(),
+        };
+        file.section(PAYLOAD, &self.payload.freeze().map_err(damaged)?)?;
+        file.section(TEXT, &self.text.freeze())?;
         let rest = self.whole_blocks() * BLOCK_SLOTS..versions.len();
         self.freeze_slots(rest.start as u32..rest.end as u32, file)
     }
@@ -188,7 +197,7 @@ impl State {
             .collect();
         let is_whole = dim > 0 && floats.len() == tail.len() * dim;
         let arena = is_whole.then(|| Arena::open(dim, rows, &floats)).flatten();
-        let mut state = Self {
+        let state = Self {
             metric: metric(head.metric.get()).ok_or_else(|| misfit("the metric"))?,
             head_seq: head.seq.get(),
             versions: Versions {
@@ -196,27 +205,21 @@ impl State {
                 ..versions
             },
             arena: arena.ok_or_else(|| misfit("rows"))?,
-            text: TextIndex::default(),
+            text: thaw_text(tables)?,
             payload: thaw_payload(tables)?,
+            known: KnownOrder::from_parts(
+                head.op_latest.get(),
+                head.are_ops_out_of_order.get() != 0,
+                numbers(&tables.one(DEATHS)?),
+            ),
             text_bytes: head.text_bytes.get(),
             entry_crc: head.entry_crc.get(),
         };
-        if state.versions.points.len() != state.versions.len() {
-            return Err(misfit("points and versions"));
+        let slots = state.versions.len();
+        if state.versions.points.len() != slots || state.payload.len() as usize != slots {
+            return Err(misfit("points, payloads and versions"));
         }
-        state.index_again();
         Ok(state)
-    }
-
-    /// Makes the indexes over texts and payloads from the points.
-    fn index_again(&mut self) {
-        for slot in 0..self.versions.len() as u32 {
-            let point = self.point(slot);
-            self.text.push(&analyse(&point.text));
-            if slot >= self.payload.len() {
-                self.payload.push(slot, &point.payload, point.event_at);
-            }
-        }
     }
 
     /// Puts the next blocks of a file in the place of what memory has of the same slots; what that was comes back, to be
@@ -237,24 +240,26 @@ impl State {
 pub(crate) type Old = (Vec<Arc<Box<[f32]>>>, Vec<Arc<crate::Point>>);
 
 fn thaw_payload(tables: &Sections) -> Result<PayloadIndex, Error> {
-    let Some(bytes) = tables.all(PAYLOAD).next() else {
-        return Ok(PayloadIndex::default());
-    };
-    let misfit = |error: crate::payload::BadIndex| tables.corrupt(0, &error.to_string());
-    PayloadIndex::open(bytes).map_err(misfit)
+    let misfit = |error: BadIndex| tables.corrupt(0, &error.to_string());
+    PayloadIndex::open(tables.one(PAYLOAD)?).map_err(misfit)
+}
+
+fn thaw_text(tables: &Sections) -> Result<TextIndex, Error> {
+    let misfit = |error: BadText| tables.corrupt(0, &error.to_string());
+    TextIndex::open(tables.one(TEXT)?, TextSettings::default()).map_err(misfit)
+}
+
+fn numbers(bytes: &[u8]) -> Vec<u64> {
+    let words = bytes.chunks_exact(8);
+    let words = words.map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")));
+    words.collect()
 }
 
 fn thaw_versions(tables: &Sections, head: &Head) -> Result<Versions, Error> {
     let misfit = |what: &str| tables.corrupt(0, &format!("{what} do not fit"));
     let count = head.versions.get() as usize;
-    let numbers = |kind| Column::<u64>::open(tables.one(kind)?).ok_or_else(|| misfit("columns"));
-    let copied = |kind| {
-        let words = tables.one(kind)?;
-        let words = words.chunks_exact(8);
-        Ok(words
-            .map(|word| u64::from_le_bytes(word.try_into().expect("eight bytes")))
-            .collect::<Vec<u64>>())
-    };
+    let column = |kind| Column::<u64>::open(tables.one(kind)?).ok_or_else(|| misfit("columns"));
+    let copied = |kind| Ok(numbers(&tables.one(kind)?));
     let is_forgotten = Bits::from_words(copied(FORGOTTEN)?);
     let versions = Versions {
         horizon: Horizon {
@@ -268,11 +273,11 @@ fn thaw_versions(tables: &Sections, head: &Head) -> Result<Versions, Error> {
             .ok_or_else(|| misfit("turns"))?,
         points: Points::default(),
         owners: Column::open(tables.one(OWNERS)?).ok_or_else(|| misfit("owners"))?,
-        seq_from: numbers(SEQ_FROM)?,
+        seq_from: column(SEQ_FROM)?,
         seq_to: copied(SEQ_TO)?,
-        known_at: numbers(KNOWN_AT)?,
+        known_at: column(KNOWN_AT)?,
         known_to: copied(KNOWN_TO)?,
-        event_at: numbers(EVENT_AT)?,
+        event_at: column(EVENT_AT)?,
         live: Bits::from_words(copied(LIVE)?),
         live_count: head.live.get(),
         in_order: InOrder {

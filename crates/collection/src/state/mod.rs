@@ -8,6 +8,7 @@ mod bits;
 mod column;
 mod freeze;
 mod ids;
+mod known;
 mod points;
 mod prepared;
 mod turns;
@@ -20,15 +21,18 @@ use vector::{Hit, Metric};
 
 use crate::codec::write_payload;
 use crate::payload::{PayloadIndex, Rows};
-use crate::text::{Bm25, Terms, TextIndex, TextScratch};
+use crate::text::{
+    Bm25, Slots, Statistics, TextIndex, TextQuery, TextScratch, TextSearch, analyse,
+};
 use crate::{Condition, Filter, Point};
 use arena::Arena;
+use known::KnownOrder;
 use versions::Versions;
 
 pub(crate) use arena::WholeRows;
 pub(crate) use bits::Bits;
 pub(crate) use freeze::Blocks;
-pub(crate) use prepared::{Change, check, check_filter, check_query, prepare};
+pub(crate) use prepared::{Change, check, check_filter, check_query, check_size, prepare};
 pub use versions::Version;
 pub(crate) use versions::{Horizon, Lens};
 
@@ -53,10 +57,22 @@ pub(crate) struct State {
     versions: Versions,
     arena: Arena,
     text: TextIndex,
+    known: KnownOrder,
     payload: PayloadIndex,
     text_bytes: u64,
     /// crc32 of the body of the last entry, where it was read back.
     entry_crc: u32,
+}
+
+impl Slots for Lens<'_> {
+    #[inline]
+    fn has(&self, slot: u32) -> bool {
+        Lens::has(self, slot)
+    }
+
+    fn next(&self, slot: u32) -> Option<u32> {
+        Some(slot)
+    }
 }
 
 /// Memory that a thread keeps between searches.
@@ -80,6 +96,7 @@ impl State {
             versions: Versions::default(),
             arena: Arena::new(dim),
             text: TextIndex::default(),
+            known: KnownOrder::default(),
             payload: PayloadIndex::default(),
             text_bytes: 0,
             entry_crc: 0,
@@ -135,24 +152,41 @@ impl State {
                     terms,
                 } => {
                     self.text_bytes += (point.text.len() + point.id.len()) as u64;
-                    let slot = self.versions.upsert(seq, Arc::clone(&point));
+                    self.known.op(point.known_at);
+                    let (slot, superseded) = self.versions.upsert(seq, Arc::clone(&point));
                     self.arena.push(&vector);
-                    self.text.push(&terms);
+                    self.text.push(slot, seq, &terms);
+                    self.supersede(superseded, seq);
                     self.payload.push(slot, &point.payload, point.event_at);
                 }
-                Change::Delete { id, known_at } => self.versions.delete(seq, &id, known_at),
+                Change::Delete { id, known_at } => {
+                    self.known.op(known_at);
+                    let superseded = self.versions.delete(seq, &id, known_at);
+                    self.supersede(superseded, seq);
+                }
                 Change::Trim { known_before } => self.versions.begin_trim(seq, known_before),
                 Change::DeleteWhere { filter, known_at } => {
                     // What was trimmed is not known any more.
                     let known_at = known_at.max(self.versions.horizon.known);
+                    self.known.op(known_at);
                     for slot in self.matching(&AsOf::Known(known_at), &filter) {
-                        self.versions
-                            .delete_owner(seq, self.versions.owner(slot), known_at);
+                        let owner = self.versions.owner(slot);
+                        let superseded = self.versions.delete_owner(seq, owner, known_at);
+                        self.supersede(superseded, seq);
                     }
                 }
             }
         }
         self.head_seq = seq;
+    }
+
+    fn supersede(&mut self, slot: Option<u32>, seq: u64) {
+        if let Some(slot) = slot {
+            // Read again: to keep the terms of every text would cost more memory than time.
+            let terms = analyse(&self.versions.point(slot).text);
+            self.text.supersede(slot, seq, &terms);
+            self.known.death();
+        }
     }
 
     /// Components of a vector.
@@ -219,27 +253,40 @@ impl State {
     /// The `k` best visible texts that pass, best first, ties to the earlier arrival.
     pub(crate) fn best_texts(
         &self,
-        query: &Terms,
+        query: &TextQuery,
         k: usize,
         bm25: &Bm25,
         as_of: &AsOf,
         filter: Option<&Filter>,
     ) -> Vec<Hit> {
-        with_scratch(
-            |Scratch {
-                 visible,
-                 allowed,
-                 text,
-                 ..
-             }| {
-                let visible = self.versions.visible(as_of, visible);
-                let allowed = filter.map(|filter| {
-                    allowed.fill_from(&self.matching(as_of, filter));
-                    &*allowed
-                });
-                self.text.search(query, k, bm25, visible, allowed, text)
+        with_scratch(|Scratch { allowed, text, .. }| {
+            let allowed = filter.map(|filter| {
+                allowed.fill_from(&self.matching(as_of, filter));
+                &*allowed
+            });
+            let search = TextSearch {
+                query,
+                k,
+                bm25: *bm25,
+                statistics: self.statistics(as_of),
+                visible: &self.lens(as_of),
+                allowed,
+            };
+            self.text.search(&search, text)
+        })
+    }
+
+    /// Where the statistics of the texts as of an instant come from.
+    fn statistics(&self, as_of: &AsOf) -> Statistics {
+        match *as_of {
+            AsOf::Now => Statistics::Entry(self.head_seq),
+            AsOf::Seq(seq) => Statistics::Entry(seq),
+            AsOf::Known(t) if self.known.is_all(t) => Statistics::Entry(self.head_seq),
+            AsOf::Known(t) => match self.known.prefix(t, || self.versions.known_before(t)) {
+                Some((births, deaths)) => Statistics::Prefix { births, deaths },
+                None => Statistics::Counted,
             },
-        )
+        }
     }
 
     /// The visible slot of `id`.

@@ -108,7 +108,8 @@ fn check_known_at(known_at: u64) -> Result<(), Refusal> {
     }
 }
 
-fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), Refusal> {
+/// Whether something is short enough.
+pub(crate) fn check_size(what: &'static str, size: usize, limit: usize) -> Result<(), Refusal> {
     if size > limit {
         Err(Refusal::TooLarge { what, size, limit })
     } else {

@@ -135,12 +135,18 @@ impl Versions {
         self.seq_from.get(slot as usize)
     }
 
+    /// How many versions were known at `t`, where they came in order.
+    pub(super) fn known_before(&self, t: u64) -> usize {
+        self.known_at.partition_point(|at| at <= t)
+    }
+
     pub(super) fn event_at(&self, slot: u32) -> u64 {
         self.event_at.get(slot as usize)
     }
 
-    /// Stores a version and says its slot.
-    pub(super) fn upsert(&mut self, seq: u64, point: Arc<Point>) -> u32 {
+    /// Stores a version, and says its slot and which slot is superseded: the one before it, or it itself
+    /// when it is late.
+    pub(super) fn upsert(&mut self, seq: u64, point: Arc<Point>) -> (u32, Option<u32>) {
         let owner = self.owner_of(&point.id);
         let slot = self.len() as u32;
         self.owners.push(owner);
@@ -152,18 +158,19 @@ impl Versions {
         let known_at = point.known_at;
         self.in_order.is_broken |= known_at < self.in_order.latest;
         self.points.push(point);
-        self.turn(owner, Turn::new(known_at, seq, Some(slot)));
-        slot
+        let superseded = self.turn(owner, Turn::new(known_at, seq, Some(slot)));
+        (slot, superseded)
     }
 
-    /// Stores a tombstone, also for an id not seen yet: a version learned earlier may still come.
-    pub(super) fn delete(&mut self, seq: u64, id: &str, known_at: u64) {
+    /// Stores a tombstone, also for an id not seen yet: a version learned earlier may still come. Says
+    /// which slot is superseded.
+    pub(super) fn delete(&mut self, seq: u64, id: &str, known_at: u64) -> Option<u32> {
         let owner = self.owner_of(id);
-        self.delete_owner(seq, owner, known_at);
+        self.delete_owner(seq, owner, known_at)
     }
 
-    pub(super) fn delete_owner(&mut self, seq: u64, owner: u32, known_at: u64) {
-        self.turn(owner, Turn::new(known_at, seq, None));
+    pub(super) fn delete_owner(&mut self, seq: u64, owner: u32, known_at: u64) -> Option<u32> {
+        self.turn(owner, Turn::new(known_at, seq, None))
     }
 
     /// Moves the horizon and finds what nobody can ask for any more: what something known at or before `known` superseded.
@@ -219,7 +226,7 @@ impl Versions {
         })
     }
 
-    fn turn(&mut self, owner: u32, turn: Turn) {
+    fn turn(&mut self, owner: u32, turn: Turn) -> Option<u32> {
         self.in_order.latest = self.in_order.latest.max(turn.known_at);
         let turns = self.turns.of_mut(owner);
         let at = turns.partition_point(|other| other.known_at <= turn.known_at);
@@ -232,6 +239,7 @@ impl Versions {
         if let Some(slot) = turn.slot() {
             self.known_to[slot as usize] = after.unwrap_or(OPEN);
         }
+        let superseded = if after.is_none() { before } else { turn.slot() };
         if after.is_none() {
             if let Some(slot) = before {
                 self.seq_to[slot as usize] = turn.seq;
@@ -245,6 +253,7 @@ impl Versions {
         } else if let Some(slot) = turn.slot() {
             self.seq_to[slot as usize] = turn.seq;
         }
+        superseded
     }
 
     /// Who counts as of an instant, prepared to be asked of many slots.
@@ -378,8 +387,10 @@ impl Versions {
 
     /// Calls `word` with all that is known of the intervals, in order of arrival and of ids.
     pub(super) fn digest(&self, mut word: impl FnMut(u64)) {
-        word(self.horizon.known);
-        word(self.horizon.seq);
+        if self.horizon != Horizon::default() {
+            word(self.horizon.known);
+            word(self.horizon.seq);
+        }
         for slot in 0..self.len() {
             word(self.seq_from.get(slot));
             word(self.seq_to[slot]);

@@ -6,96 +6,98 @@
 //! - a comma between digits, which is dropped (`1,234` is `1234`),
 //! - an ampersand or apostrophe between letters or digits (`at&t`, `it's`).
 //!
-//! Stop words are dropped, except as a cashtag (`$ON`) or in capitals within mixed-case text (`shares of
+//! Stop words are dropped but counted, except as a cashtag (`$ON`) or in capitals within mixed-case text (`shares of
 //! ON fell`): then they are tickers. The same function reads texts and queries.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use rust_stemmers::{Algorithm, Stemmer};
+use rust_stemmers::Stemmer;
+
+use super::settings::{StopWords, TextSettings};
+use super::terms::{Gathered, Terms};
 
 /// Bytes of a term, at most; longer runs are cut, so that junk cannot fill the index.
 const TERM_BYTES_LIMIT: usize = 64;
 
-/// Sorted.
-const STOP_WORDS: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it",
-    "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these",
-    "they", "this", "to", "was", "will", "with",
-];
-
-/// The terms of a text, sorted, with how often each occurs. One buffer holds all of them, because a
-/// text has a hundred and an allocation for each was most of the cost of reading it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Terms {
-    buffer: Box<str>,
-    spans: Box<[Span]>,
-    /// All occurrences: the length BM25 normalises by.
-    pub total: u32,
+/// Reads texts and queries by a collection's settings.
+pub struct Analyser {
+    stemmer: Option<Stemmer>,
+    stop_words: StopWords,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Span {
-    start: u32,
-    end: u32,
-    count: u16,
-}
-
-impl Terms {
-    /// Each term once, ascending, with its count.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.spans
-            .iter()
-            .map(|span| (span.of(&self.buffer), span.count))
+impl Default for Analyser {
+    fn default() -> Self {
+        Self::new(&TextSettings::default())
     }
 }
 
-impl Span {
-    fn of<'a>(&self, buffer: &'a str) -> &'a str {
-        &buffer[self.start as usize..self.end as usize]
+impl Analyser {
+    /// A reader by these settings.
+    #[must_use]
+    pub fn new(settings: &TextSettings) -> Self {
+        Self {
+            stemmer: settings.stemming.map(super::Language::stemmer),
+            stop_words: settings.stop_words.clone(),
+        }
+    }
+
+    /// Reads a text or a query.
+    #[must_use]
+    pub fn read(&self, text: &str) -> Terms {
+        self.gather(text, has_lower_case(text), Gathered::terms)
+    }
+
+    /// Reads `text`, a part of one that has lower-case letters or not.
+    pub(super) fn gather<T>(
+        &self,
+        text: &str,
+        mixed_case: bool,
+        take: impl FnOnce(&mut Gathered) -> T,
+    ) -> T {
+        thread_local! {
+            static WORK: RefCell<(String, Gathered)> = RefCell::default();
+        }
+        WORK.with_borrow_mut(|(lower, gathered)| {
+            gathered.clear();
+            let mut place = 0;
+            each_word(text, |word| {
+                lower.clear();
+                lower_case(word.text, lower);
+                let ticker = word.cashtag || (mixed_case && is_capitals(word.text));
+                if ticker || !self.stop_words.has(lower) {
+                    gathered.push(&self.stem(cut(lower)), place);
+                }
+                place += 1;
+            });
+            take(gathered)
+        })
+    }
+
+    /// Names with marks or digits in them are no words: only a possessive ending goes.
+    fn stem<'w>(&self, word: &'w str) -> Cow<'w, str> {
+        let Some(stemmer) = &self.stemmer else {
+            return Cow::Borrowed(word);
+        };
+        let bare = word.strip_suffix("'s").unwrap_or(word);
+        if bare.chars().all(|c| c.is_alphabetic() || c == '\'') {
+            stemmer.stem(bare)
+        } else {
+            Cow::Borrowed(bare)
+        }
     }
 }
 
-/// Reads a text or a query.
+/// Reads a text or a query by the default settings.
 pub(crate) fn analyse(text: &str) -> Terms {
     thread_local! {
-        static STEMMER: Stemmer = Stemmer::create(Algorithm::English);
-        static WORK: RefCell<(String, String, Vec<Span>)> = RefCell::default();
+        static ANALYSER: Analyser = Analyser::default();
     }
-    let mixed_case = text.chars().any(char::is_lowercase);
-    WORK.with_borrow_mut(|(buffer, lower, spans)| {
-        buffer.clear();
-        spans.clear();
-        each_word(text, |word| {
-            lower.clear();
-            lower_case(word.text, lower);
-            let ticker = word.cashtag || (mixed_case && is_capitals(word.text));
-            if !ticker && STOP_WORDS.binary_search(&lower.as_str()).is_ok() {
-                return;
-            }
-            let start = buffer.len() as u32;
-            STEMMER.with(|stemmer| buffer.push_str(&stem(stemmer, cut(lower))));
-            spans.push(Span {
-                start,
-                end: buffer.len() as u32,
-                count: 1,
-            });
-        });
-        let total = spans.len() as u32;
-        spans.sort_unstable_by(|a, b| a.of(buffer).cmp(b.of(buffer)));
-        spans.dedup_by(|next, first| {
-            let same = next.of(buffer) == first.of(buffer);
-            if same {
-                first.count = first.count.saturating_add(1);
-            }
-            same
-        });
-        Terms {
-            buffer: buffer.as_str().into(),
-            spans: spans.as_slice().into(),
-            total,
-        }
-    })
+    ANALYSER.with(|analyser| analyser.read(text))
+}
+
+pub(super) fn has_lower_case(text: &str) -> bool {
+    text.chars().any(char::is_lowercase)
 }
 
 fn lower_case(word: &str, out: &mut String) {
@@ -163,16 +165,6 @@ fn joins(last: char, mark: char, rest: &str) -> bool {
     }
 }
 
-/// Names with marks or digits in them are no English words: only a possessive ending goes.
-fn stem<'w>(stemmer: &Stemmer, word: &'w str) -> Cow<'w, str> {
-    let bare = word.strip_suffix("'s").unwrap_or(word);
-    if bare.chars().all(|c| c.is_alphabetic() || c == '\'') {
-        stemmer.stem(bare)
-    } else {
-        Cow::Borrowed(bare)
-    }
-}
-
 fn is_capitals(word: &str) -> bool {
     word.len() > 1 && word.chars().all(|c| !c.is_alphabetic() || c.is_uppercase())
 }
@@ -190,11 +182,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::text::Language;
 
     fn check(text: &str, want: &[&str]) {
         let mut got: Vec<String> = Vec::new();
-        for (term, count) in analyse(text).iter() {
-            got.extend(std::iter::repeat_n(term.to_string(), count as usize));
+        for term in analyse(text).iter() {
+            got.extend(std::iter::repeat_n(
+                term.text.to_string(),
+                term.count as usize,
+            ));
         }
         let mut want: Vec<&str> = want.to_vec();
         want.sort_unstable();
@@ -234,22 +230,60 @@ mod tests {
     }
 
     #[test]
-    fn stop_words_are_sorted_and_terms_are_short() {
-        assert!(STOP_WORDS.is_sorted());
+    fn stop_words_leave_a_gap() {
+        let terms = analyse("Cut of the rates, a cut");
+        let places: Vec<_> = terms.iter().map(|t| (t.text, t.places.to_vec())).collect();
+        assert_eq!(places, [("cut", vec![0, 5]), ("rate", vec![3])]);
+    }
+
+    #[test]
+    fn terms_are_short_and_counts_end() {
         let long = analyse(&"\u{e9}".repeat(500));
-        assert!(long.iter().all(|(term, _)| term.len() <= TERM_BYTES_LIMIT));
+        assert!(long.iter().all(|t| t.text.len() <= TERM_BYTES_LIMIT));
         let many = analyse(&"a1 ".repeat(70_000));
-        assert_eq!(many.iter().collect::<Vec<_>>(), [("a1", u16::MAX)]);
+        let counts: Vec<_> = many
+            .iter()
+            .map(|t| (t.text, t.count, t.places.len()))
+            .collect();
+        assert_eq!(counts, [("a1", u16::MAX, usize::from(u16::MAX))]);
         assert_eq!(many.total, 70_000);
+    }
+
+    #[test]
+    fn settings_change_what_is_read() {
+        let read = |settings: &TextSettings, text: &str| -> Vec<String> {
+            let terms = Analyser::new(settings).read(text);
+            terms.iter().map(|term| term.text.to_owned()).collect()
+        };
+        let german = TextSettings {
+            stemming: Some(Language::German),
+            stop_words: StopWords::list(["Der", "die"]),
+        };
+        assert_eq!(
+            read(&german, "Die Aktien der Banken in Berlin"),
+            ["akti", "bank", "berlin", "in"]
+        );
+        let exact = TextSettings {
+            stemming: None,
+            stop_words: StopWords::None,
+        };
+        assert_eq!(
+            read(&exact, "The bank's trades"),
+            ["bank's", "the", "trades"]
+        );
     }
 
     proptest! {
         #[test]
         fn any_text_is_read(text in "\\PC{0,40}") {
             let terms = analyse(&text);
-            prop_assert!(terms.iter().map(|(term, _)| term).is_sorted_by(|a, b| a < b));
-            let sum: u32 = terms.iter().map(|(_, count)| u32::from(count)).sum();
+            prop_assert!(terms.iter().map(|term| term.text).is_sorted_by(|a, b| a < b));
+            let sum: u32 = terms.iter().map(|term| u32::from(term.count)).sum();
             prop_assert_eq!(sum, terms.total);
+            for (at, term) in terms.iter().enumerate() {
+                prop_assert!(term.places.is_sorted_by(|a, b| a < b));
+                prop_assert_eq!(terms.position(term.text), Some(at));
+            }
         }
     }
 }

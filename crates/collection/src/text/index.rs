@@ -1,212 +1,263 @@
-//! The inverted index: per term the slots that hold it, in order, and how often.
-//!
-//! A slot that is not visible as of the asked instant is skipped while the postings are read, so it
-//! neither scores nor counts: `df`, the number of texts and their mean length are those of the
-//! visible texts alone, and a text search of the past ranks exactly as it did then.
+//! The text index of a collection: sealed parts and the delta that grows behind them.
 
-use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
 
 use vector::Hit;
 
-use super::{Bm25, Terms};
-use crate::state::Bits;
+use super::cursor::{Cursor, List};
+use super::delta::Delta;
+use super::events::Events;
+use super::part::PartRef;
+use super::score::{Texts, weights};
+use super::search::{Pass, TextScratch, search_any, search_phrases};
+use super::segment::Segment;
+use super::settings::TextSettings;
+use super::top::Top;
+use super::{Bm25, Slots, Terms, TextQuery};
 
-/// Texts by slot.
-#[derive(Default)]
-pub(crate) struct TextIndex {
-    terms: HashMap<Box<str>, Postings>,
-    /// Length in terms, by slot.
-    lengths: Vec<u32>,
+/// Texts by slot, with the statistics of every instant.
+#[derive(Debug)]
+pub struct TextIndex {
+    pub(super) settings: TextSettings,
+    pub(super) parts: Vec<Part>,
+    pub(super) delta: Delta,
 }
 
-/// Six bytes an occurrence; slots ascend because versions only ever get larger ones.
-#[derive(Default)]
-struct Postings {
-    slots: Vec<u32>,
-    counts: Vec<u16>,
+/// A stretch that takes no more texts.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    Segment(Arc<Segment>),
+    Delta(Arc<Delta>),
 }
 
-/// Memory that a thread keeps between searches.
-#[derive(Default)]
-pub(crate) struct TextScratch {
-    /// Score by slot; all zero between searches.
-    scores: Vec<f32>,
-    touched: Vec<u32>,
-    /// The visible postings of one term.
-    matches: Vec<(u32, u16)>,
+/// Which texts the statistics are those of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statistics {
+    /// Of those visible at the end of this entry, found without reading them; `u64::MAX` is now. They must be
+    /// those that the search calls visible.
+    Entry(u64),
+    /// Of the texts below a slot less so many that were superseded first; they must be those that the search
+    /// calls visible.
+    Prefix {
+        /// How many texts came.
+        births: u32,
+        /// How many of them were superseded.
+        deaths: u32,
+    },
+    /// Of those that the search calls visible, counted one by one.
+    Counted,
+}
+
+/// A search of texts.
+#[derive(Clone, Copy, Debug)]
+pub struct TextSearch<'a, V, A = V> {
+    /// What is asked.
+    pub query: &'a TextQuery,
+    /// How many texts, at most.
+    pub k: usize,
+    /// The knobs of the ranking.
+    pub bm25: Bm25,
+    /// What is common and what is long.
+    pub statistics: Statistics,
+    /// The texts as of the instant in question.
+    pub visible: &'a V,
+    /// Those of them that may answer; `None` is all.
+    pub allowed: Option<&'a A>,
+}
+
+impl Default for TextIndex {
+    fn default() -> Self {
+        Self::new(TextSettings::default())
+    }
 }
 
 impl TextIndex {
-    /// Takes the text of the next slot.
-    pub(crate) fn push(&mut self, terms: &Terms) {
-        let slot = self.lengths.len() as u32;
-        self.lengths.push(terms.total);
-        for (term, count) in terms.iter() {
-            let postings = match self.terms.get_mut(term) {
-                Some(postings) => postings,
-                None => self.terms.entry(term.into()).or_default(),
-            };
-            postings.slots.push(slot);
-            postings.counts.push(count);
+    /// An index without texts.
+    #[must_use]
+    pub fn new(settings: TextSettings) -> Self {
+        Self {
+            settings,
+            parts: Vec::new(),
+            delta: Delta::default(),
         }
     }
 
-    /// Bytes held, about.
-    pub(crate) fn size_bytes(&self) -> u64 {
-        let postings: usize = self
-            .terms
-            .values()
-            .map(|p| p.slots.capacity() * 4 + p.counts.capacity() * 2)
-            .sum();
-        let terms = self.terms.len() * (size_of::<(Box<str>, Postings)>() + 16);
-        (postings + terms + self.lengths.capacity() * 4) as u64
+    /// How its texts are read.
+    #[must_use]
+    pub fn settings(&self) -> &TextSettings {
+        &self.settings
     }
 
-    /// The `k` best visible texts that also pass `allowed`, best first, ties to the smaller slot.
-    /// Statistics are those of all `visible` texts, whatever passes.
-    pub(crate) fn search(
+    /// The slot that the next text gets: how many were pushed.
+    #[must_use]
+    pub fn next_slot(&self) -> u32 {
+        self.delta.births.next()
+    }
+
+    /// Takes the text that entry `seq` brought to `slot`.
+    ///
+    /// # Panics
+    /// When `slot` is not the next one, or entries go backwards.
+    pub fn push(&mut self, slot: u32, seq: u64, terms: &Terms) {
+        assert_eq!(slot, self.next_slot(), "slots come without holes");
+        self.delta.push(seq, terms);
+    }
+
+    /// Notes that entry `seq` superseded `slot`, whose text was read as `terms`. A text counts in no
+    /// statistics from then on; one that was superseded when it came counts in none.
+    ///
+    /// # Panics
+    /// When there is no such slot, or entries go backwards.
+    pub fn supersede(&mut self, slot: u32, seq: u64, terms: &Terms) {
+        assert!(
+            slot < self.next_slot(),
+            "only what was stored can be superseded"
+        );
+        self.delta.supersede(seq, terms);
+    }
+
+    /// Bytes held, mapped ones included, about.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        let bytes = |part: &Part| match part {
+            Part::Segment(segment) => segment.bytes().len(),
+            Part::Delta(delta) => delta.size_bytes(),
+        };
+        let sealed: usize = self.parts.iter().map(bytes).sum();
+        (sealed + self.delta.size_bytes()) as u64
+    }
+
+    /// The best visible texts that are also allowed, best first, ties to the smaller slot. The statistics are
+    /// those of all that are visible, whatever is allowed.
+    pub fn search<V: Slots, A: Slots>(
         &self,
-        query: &Terms,
-        k: usize,
-        bm25: &Bm25,
-        visible: &Bits,
-        allowed: Option<&Bits>,
+        search: &TextSearch<'_, V, A>,
         scratch: &mut TextScratch,
     ) -> Vec<Hit> {
-        let found = query
-            .iter()
-            .filter_map(|(term, n)| Some((self.terms.get(term)?, n)));
-        let found: Vec<(&Postings, u16)> = found.collect();
-        if found.is_empty() || k == 0 {
+        let query = search.query;
+        let lists = self.lists(&query.terms);
+        if search.k == 0 || lists.iter().all(Vec::is_empty) {
             return Vec::new();
         }
-        let texts = self.statistics(visible);
-        scratch
-            .scores
-            .resize(self.lengths.len().max(scratch.scores.len()), 0.0);
-        for (postings, times) in found {
-            self.score_term(
-                postings,
-                f32::from(times),
-                bm25,
-                texts,
-                (visible, allowed),
-                scratch,
-            );
+        let texts = self.texts(search);
+        let frequencies = self.frequencies(search, &lists, &texts);
+        let asked = query.terms.iter().map(|term| term.count);
+        let (weights, scale) = weights(asked.zip(frequencies), texts, &search.bm25);
+        let mut top = Top::new(search.k);
+        let pass = Pass {
+            visible: search.visible,
+            allowed: search.allowed,
+        };
+        for (part, lists) in self.part_refs().zip(lists) {
+            let births = part.births();
+            let slots = births.first..births.first.saturating_add(births.len());
+            let (terms, mut cursors): (Vec<usize>, Vec<Cursor<'_>>) = lists
+                .into_iter()
+                .map(|(term, list)| (term, Cursor::new(list, births, weights[term])))
+                .unzip();
+            if query.phrases.is_empty() {
+                search_any(&mut cursors, slots, &pass, &mut top, scratch);
+            } else {
+                search_phrases(&mut cursors, &terms, &query.phrases, slots, &pass, &mut top);
+            }
         }
-        best(k, scratch)
+        top.into_hits(scale)
     }
 
-    fn score_term(
-        &self,
-        postings: &Postings,
-        times: f32,
-        bm25: &Bm25,
-        texts: Texts,
-        (visible, allowed): (&Bits, Option<&Bits>),
-        scratch: &mut TextScratch,
-    ) {
-        scratch.matches.clear();
-        let pairs = postings
-            .slots
-            .iter()
-            .copied()
-            .zip(postings.counts.iter().copied());
-        scratch
-            .matches
-            .extend(pairs.filter(|(slot, _)| visible.has(*slot)));
-        let df = scratch.matches.len() as f64;
-        let idf = (1.0 + (texts.count - df + 0.5) / (df + 0.5)).ln() as f32;
-        let weight = times * idf * (bm25.k1 + 1.0);
-        let per_term = bm25.k1 * bm25.b / texts.mean_length;
-        for &(slot, count) in &scratch.matches {
-            if allowed.is_some_and(|allowed| !allowed.has(slot)) {
+    pub(super) fn part_refs(&self) -> impl Iterator<Item = PartRef<'_>> {
+        let sealed = self.parts.iter().map(Part::view);
+        sealed.chain([PartRef::Delta(&self.delta)])
+    }
+
+    /// By part, the terms that it has.
+    fn lists(&self, terms: &Terms) -> Vec<Vec<(usize, List<'_>)>> {
+        self.part_refs()
+            .map(|part| {
+                let terms = terms.iter().enumerate();
+                let found = terms.filter_map(|(at, term)| Some((at, part.find(term.text)?)));
+                found.collect()
+            })
+            .collect()
+    }
+
+    fn texts<V: Slots, A>(&self, search: &TextSearch<'_, V, A>) -> Texts {
+        let (mut count, mut length_total) = (0u64, 0u64);
+        for part in self.part_refs() {
+            let (births, deaths) = (part.births(), part.deaths());
+            if let Some((born, died)) = search.statistics.of(part) {
+                count = count
+                    .wrapping_add(u64::from(born))
+                    .wrapping_sub(u64::from(died));
+                length_total = length_total
+                    .wrapping_add(births.total(born))
+                    .wrapping_sub(deaths.total(died));
                 continue;
             }
-            let count = f32::from(count);
-            let length = self.lengths[slot as usize] as f32;
-            let norm = bm25.k1 * (1.0 - bm25.b) + per_term * length;
-            let score = &mut scratch.scores[slot as usize];
-            if *score == 0.0 {
-                scratch.touched.push(slot);
+            for at in 0..births.len() {
+                let seen = u64::from(search.visible.has(births.first + at));
+                count += seen;
+                length_total += seen * u64::from(births.length(at));
             }
-            *score += weight * count / (count + norm);
         }
-    }
-
-    fn statistics(&self, visible: &Bits) -> Texts {
-        let (mut count, mut total) = (0u64, 0u64);
-        visible.each(|slot| {
-            count += 1;
-            total += u64::from(self.lengths[slot as usize]);
-        });
-        let mean_length = if count == 0 {
-            1.0
-        } else {
-            total as f64 / count as f64
-        };
         Texts {
-            count: count as f64,
-            mean_length: (mean_length as f32).max(f32::MIN_POSITIVE),
+            count,
+            length_total,
+        }
+    }
+
+    /// How many visible texts have each term.
+    fn frequencies<V: Slots, A>(
+        &self,
+        search: &TextSearch<'_, V, A>,
+        lists: &[Vec<(usize, List<'_>)>],
+        texts: &Texts,
+    ) -> Vec<u64> {
+        let mut frequencies = vec![0u64; search.query.terms.iter().count()];
+        for (part, lists) in self.part_refs().zip(lists) {
+            let births = part.births();
+            let prefix = search.statistics.of(part);
+            for (term, list) in lists {
+                let df = &mut frequencies[*term];
+                if let Some((born, died)) = prefix {
+                    let born = list.births_below(born, births.len());
+                    let died = list.deaths_below(died);
+                    *df = df.wrapping_add(born as u64).wrapping_sub(died as u64);
+                } else {
+                    list.each_birth(|at| {
+                        *df += u64::from(search.visible.has(births.first.wrapping_add(at)));
+                    });
+                }
+            }
+        }
+        // Deaths may stand in a later part than births, so only the sums are counts. More than all
+        // can only be damage.
+        frequencies
+            .iter_mut()
+            .for_each(|df| *df = (*df).min(texts.count));
+        frequencies
+    }
+}
+
+impl Statistics {
+    /// How many of a part's births and deaths count; `None` when that must be found out one by one.
+    fn of(self, part: PartRef<'_>) -> Option<(u32, u32)> {
+        let within =
+            |end: u32, events: Events<'_>| end.saturating_sub(events.first).min(events.len());
+        match self {
+            Self::Entry(seq) => Some((part.births().until(seq), part.deaths().until(seq))),
+            Self::Prefix { births, deaths } => {
+                Some((within(births, part.births()), within(deaths, part.deaths())))
+            }
+            Self::Counted => None,
         }
     }
 }
 
-#[derive(Clone, Copy)]
-struct Texts {
-    count: f64,
-    mean_length: f32,
-}
-
-/// Takes the best out of the scratch and leaves it clean.
-fn best(k: usize, scratch: &mut TextScratch) -> Vec<Hit> {
-    let mut heap: BinaryHeap<Ranked> = BinaryHeap::with_capacity(k.min(1024) + 1);
-    for slot in scratch.touched.drain(..) {
-        let score = std::mem::take(&mut scratch.scores[slot as usize]);
-        let ranked = Ranked { score, slot };
-        if heap.len() < k {
-            heap.push(ranked);
-        } else if let Some(mut worst) = heap.peek_mut()
-            && ranked < *worst
-        {
-            *worst = ranked;
+impl Part {
+    pub(super) fn view(&self) -> PartRef<'_> {
+        match self {
+            Self::Segment(segment) => PartRef::Segment(segment),
+            Self::Delta(delta) => PartRef::Delta(delta),
         }
     }
-    let sorted = heap.into_sorted_vec();
-    sorted
-        .into_iter()
-        .map(|ranked| Hit {
-            slot: ranked.slot,
-            score: ranked.score,
-        })
-        .collect()
 }
-
-/// Ordered best first, then by slot.
-struct Ranked {
-    score: f32,
-    slot: u32,
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other
-            .score
-            .total_cmp(&self.score)
-            .then(self.slot.cmp(&other.slot))
-    }
-}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ranked {}
