@@ -18,6 +18,8 @@ use plain::PlainIndex;
 use stdx::{Clock, Histogram, Rng, SystemClock};
 
 const K: usize = 10;
+/// A query's time is the best of so many, because what else runs on the machine only adds to it.
+const ROUNDS: usize = 5;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -139,8 +141,9 @@ fn search(filled: &Filled, frozen: &TextIndex, questions: &Questions) {
     ];
     for (name, index, statistics, visible, allowed) in cases {
         let (mut ours, mut theirs) = (Histogram::new(), Histogram::new());
-        for _ in 0..3 {
-            for (query, terms) in queries.iter().zip(&read) {
+        for (query, terms) in queries.iter().zip(&read) {
+            let mut best_ns = [u64::MAX; 2];
+            for _ in 0..ROUNDS {
                 let search = TextSearch {
                     query,
                     k: K,
@@ -151,17 +154,21 @@ fn search(filled: &Filled, frozen: &TextIndex, questions: &Questions) {
                 };
                 let start = SystemClock.now_ns();
                 let hits = black_box(index.search(&search, &mut scratch));
-                ours.record(SystemClock.now_ns() - start);
+                best_ns[0] = best_ns[0].min(SystemClock.now_ns() - start);
                 if questions.phrases {
                     continue;
                 }
                 let start = SystemClock.now_ns();
                 let plain = black_box(filled.plain.search(terms, K, visible, allowed));
-                theirs.record(SystemClock.now_ns() - start);
+                best_ns[1] = best_ns[1].min(SystemClock.now_ns() - start);
                 assert_eq!(hits.len(), plain.len());
                 for (hit, score) in hits.iter().zip(plain) {
                     assert!((hit.score - score).abs() <= 1e-4 * score, "{hit:?} {score}");
                 }
+            }
+            ours.record(best_ns[0]);
+            if !questions.phrases {
+                theirs.record(best_ns[1]);
             }
         }
         let us = |h: &Histogram, q| h.quantile(q).unwrap_or(0) as f64 / 1e3;

@@ -4,7 +4,7 @@ use super::columns::{skip_varints, take_word};
 use super::delta::{BLOCK, DeltaList};
 use super::events::Events;
 use super::impacts::Impacts;
-use super::score::Weight;
+use super::score::{LANES, Weight};
 use super::segment::SegmentList;
 
 /// A term's list in a part. Births are numbered from the part's first.
@@ -212,6 +212,14 @@ impl<'a> Cursor<'a> {
         self.last.saturating_add(1)
     }
 
+    /// The first slot from `from` on that the cursor may have.
+    #[inline]
+    pub(super) fn next_possible(&self, from: u32) -> u32 {
+        let loaded = &self.postings.slots[..self.postings.len];
+        let next = loaded.get(self.at).filter(|_| self.loaded);
+        next.map_or(from, |next| from.max(*next))
+    }
+
     /// At least what any posting in `slots` scores; the cursor's block must reach its start.
     pub(super) fn bound(&mut self, end: u32) -> u32 {
         if self.loaded
@@ -318,15 +326,19 @@ impl<'a> Cursor<'a> {
             } else {
                 rest.partition_point(|slot| *slot < end)
             };
-            let (mut lengths, mut scores) = ([0; BLOCK], [0; BLOCK]);
-            let slots = &rest[..len];
-            for (length, slot) in lengths.iter_mut().zip(slots) {
-                *length = self.length(*slot);
-            }
+            let (slots, rest_slots) = rest[..len].as_chunks::<LANES>();
             let counts = &postings.counts[self.at..self.at + len];
-            self.weight.scores(counts, &lengths, &mut scores[..len]);
-            for (&slot, &score) in slots.iter().zip(&scores) {
-                found(slot, score);
+            let (counts, rest_counts) = counts.as_chunks::<LANES>();
+            for (slots, counts) in slots.iter().zip(counts) {
+                let scores = self
+                    .weight
+                    .scores(counts, &slots.map(|slot| self.length(slot)));
+                for (slot, score) in slots.iter().zip(scores) {
+                    found(*slot, score);
+                }
+            }
+            for (&slot, &count) in rest_slots.iter().zip(rest_counts) {
+                found(slot, self.weight.score(count, self.length(slot)));
             }
             self.at += len;
             if self.at < self.postings.len {

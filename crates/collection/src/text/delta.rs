@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::columns::put_varint;
 use super::events::EventLog;
 use super::impacts::Impacts;
-use super::terms::Terms;
+use super::terms::{Term, Terms};
 
 /// Postings between two bounds; a block is skipped or read as a whole.
 pub(super) const BLOCK: usize = 128;
@@ -54,10 +54,14 @@ impl Delta {
     pub(super) fn push(&mut self, seq: u64, terms: &Terms) {
         let at = self.births.view().len();
         self.births.push(seq, terms.total);
-        for term in terms.iter() {
-            let (list, bytes) = list(&mut self.terms, term.text);
-            self.list_bytes +=
-                bytes + list.push(at, u32::from(term.count), terms.total, term.places);
+        for Term {
+            text,
+            count,
+            places,
+        } in terms.iter()
+        {
+            let count = u32::from(count);
+            self.grow(text, |list| list.push(at, count, terms.total, places));
         }
     }
 
@@ -66,10 +70,22 @@ impl Delta {
         let at = self.deaths.view().len();
         self.deaths.push(seq, terms.total);
         for term in terms.iter() {
-            let (list, bytes) = list(&mut self.terms, term.text);
-            list.deaths.push(at);
-            self.list_bytes += bytes + size_of::<u32>();
+            self.grow(term.text, |list| {
+                list.deaths.push(at);
+                size_of::<u32>()
+            });
         }
+    }
+
+    /// Changes the list of a term by `grow`, which says how many bytes it is larger for it.
+    fn grow(&mut self, term: &str, grow: impl FnOnce(&mut DeltaList) -> usize) {
+        if let Some(list) = self.terms.get_mut(term) {
+            self.list_bytes += grow(list);
+            return;
+        }
+        let mut list = DeltaList::default();
+        self.list_bytes += grow(&mut list) + size_of::<(Box<str>, DeltaList)>() + 16 + term.len();
+        self.terms.insert(term.into(), list);
     }
 
     pub(super) fn find(&self, term: &str) -> Option<&DeltaList> {
@@ -91,16 +107,6 @@ impl Delta {
     pub(super) fn size_bytes(&self) -> usize {
         self.births.size_bytes() + self.deaths.size_bytes() + self.list_bytes
     }
-}
-
-/// The list of a term, and the bytes that it is new for.
-fn list<'a>(terms: &'a mut HashMap<Box<str>, DeltaList>, term: &str) -> (&'a mut DeltaList, usize) {
-    if !terms.contains_key(term) {
-        let bytes = size_of::<(Box<str>, DeltaList)>() + 16 + term.len();
-        return (terms.entry(term.into()).or_default(), bytes);
-    }
-    let list = terms.get_mut(term).expect("it was just found");
-    (list, 0)
 }
 
 impl DeltaList {

@@ -6,6 +6,9 @@
 use super::Bm25;
 use super::impacts::Impacts;
 
+/// Postings that are scored side by side.
+pub(super) const LANES: usize = 8;
+
 /// Bits of the sum of all weights.
 const SUM_BITS: i32 = 31;
 
@@ -90,10 +93,8 @@ impl Weight {
 
     /// As [`score`](Self::score) for many, side by side.
     #[inline]
-    pub(super) fn scores(&self, counts: &[u32], lengths: &[u32], scores: &mut [u32]) {
-        for ((score, count), length) in scores.iter_mut().zip(counts).zip(lengths) {
-            *score = self.score(*count, *length);
-        }
+    pub(super) fn scores(&self, counts: &[u32; LANES], lengths: &[u32; LANES]) -> [u32; LANES] {
+        std::array::from_fn(|lane| self.score(counts[lane], lengths[lane]))
     }
 
     /// At least what any posting of a block scores.

@@ -19,6 +19,8 @@ const WINDOW: u32 = 2048;
 /// Below this it is cheaper to read a window than to look at it again.
 const WINDOW_MIN: u32 = 512;
 
+/// To look a slot up costs as much as to read so many.
+const FEW: usize = 32;
 /// Sums that are looked at together.
 const GROUP: usize = 16;
 
@@ -62,6 +64,25 @@ impl<V: Slots, A: Slots> Pass<'_, V, A> {
             None => Some(slot),
         }
     }
+
+    /// Whether a filter lets so few slots of a window through that they are looked up one by one. They
+    /// are then the candidates.
+    fn few(&self, window: Range<u32>, candidates: &mut Vec<(u32, u32)>) -> bool {
+        candidates.clear();
+        let Some(allowed) = self.allowed else {
+            return false;
+        };
+        let most = window.len() / FEW;
+        let mut from = window.start;
+        while let Some(slot) = allowed.next(from).filter(|slot| *slot < window.end) {
+            if candidates.len() == most {
+                return false;
+            }
+            candidates.push((slot, 0));
+            from = slot + 1;
+        }
+        true
+    }
 }
 
 /// Offers every text in `slots` that has one of the terms.
@@ -73,9 +94,17 @@ pub(super) fn search_any<V: Slots, A: Slots>(
     scratch: &mut TextScratch,
 ) {
     let mut from = slots.start;
-    while let Some(next) = pass.next(from).filter(|next| *next < slots.end) {
-        from = next;
+    loop {
         cursors.retain_mut(|cursor| cursor.seek_block(from));
+        let possible = cursors.iter().map(|cursor| cursor.next_possible(from));
+        let next = possible.min().and_then(|next| pass.next(next));
+        let Some(next) = next.filter(|next| *next < slots.end) else {
+            return;
+        };
+        if next > from {
+            from = next;
+            cursors.retain_mut(|cursor| cursor.seek_block(from));
+        }
         let Some(near) = cursors.iter().map(Cursor::block_end).min() else {
             return;
         };
@@ -128,8 +157,15 @@ fn search_window<V: Slots, A: Slots>(
         enough
     });
     if let Some(split) = split {
-        let (looked_up, read) = bounds.split_at(split);
-        gather(cursors, read, window, rest, top, scratch);
+        let few = pass.few(window.clone(), &mut scratch.candidates);
+        let (looked_up, read) = bounds.split_at(if few { bounds.len() } else { split });
+        if few {
+            rest = bounds
+                .iter()
+                .fold(0, |sum, (bound, _)| sum.saturating_add(*bound));
+        } else {
+            gather(cursors, read, window, rest, top, scratch);
+        }
         for &(slot, sum) in &scratch.candidates {
             if top.wants(sum.saturating_add(rest)) && pass.has(slot) {
                 look_up(cursors, looked_up, slot, sum, rest, top);
@@ -200,7 +236,8 @@ fn look_up(
         sum = sum.saturating_add(cursors[term].score_of(slot));
         rest = rest.saturating_sub(bound);
     }
-    if top.wants(sum) {
+    // Every posting scores: nothing is what a text without any of the terms gets.
+    if sum > 0 && top.wants(sum) {
         top.push(sum, slot);
     }
 }

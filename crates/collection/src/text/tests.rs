@@ -140,7 +140,7 @@ impl Pair {
         let seq = if self.rng.chance(0.3) { u64::MAX } else { seq };
         let visible = self.visible(seq);
         let mut some = Bits::default();
-        let share = self.rng.f64();
+        let share = self.rng.f64().powi(4);
         let let_through: Vec<bool> = self.texts.iter().map(|_| self.rng.chance(share)).collect();
         some.fill(self.texts.len(), |slot| let_through[slot]);
         let typed = self.query();
