@@ -22,6 +22,21 @@ pub struct Explain {
     pub steps: Vec<Step>,
 }
 
+impl Explain {
+    /// Nothing done yet.
+    pub(super) fn of(plan: Plan, estimate: Estimate) -> Self {
+        Self {
+            plan,
+            tried: Vec::new(),
+            estimate,
+            matched: None,
+            looked: 0,
+            parts: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+}
+
 /// One structure that was searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {

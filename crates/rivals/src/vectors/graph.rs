@@ -4,8 +4,8 @@
 //! NAME.gt.npy; a set that is not there is passed over. Every effort is timed in every round, ours and
 //! the peers' by turns; what is compared is the speed at one recall, interpolated between efforts.
 
-mod peers;
-mod sets;
+pub mod peers;
+pub mod sets;
 
 use anyhow::Result;
 use vector::Metric;
@@ -16,7 +16,8 @@ use crate::report::{Better, Figure, Report};
 use peers::Peers;
 use sets::Set;
 
-const K: usize = 10;
+/// Answers.
+pub const K: usize = 10;
 const ROUNDS: usize = 5;
 const QUERIES: usize = 2_000;
 /// Beams, of ours and of the peers alike.
@@ -36,8 +37,9 @@ struct Point {
 }
 
 /// One engine on one set.
-struct Curve {
-    name: String,
+pub struct Curve {
+    /// Which.
+    pub name: String,
     points: Vec<Point>,
     build_s: f64,
     bytes: f64,
@@ -96,7 +98,8 @@ fn measure(name: &str, metric: Metric, set: &Set, size: &Size) -> Result<Vec<Fig
     Ok(figures(name, set, &curves))
 }
 
-fn built(metric: Metric, set: &Set) -> (Graph, f64) {
+/// The graph over all rows, and the CPU seconds that took.
+pub fn built(metric: Metric, set: &Set) -> (Graph, f64) {
     let sample = &set.base[..set.dim * SAMPLE.min(set.count())];
     let frame = Frame::new(metric, set.dim, sample, 7);
     let mut graph = Graph::new(frame, Settings::default());
@@ -130,7 +133,8 @@ fn ours(
 }
 
 impl Curve {
-    fn new(name: &str, build_s: f64, bytes: f64) -> Self {
+    /// Nothing measured yet.
+    pub fn new(name: &str, build_s: f64, bytes: f64) -> Self {
         let points = Vec::new();
         Self {
             name: name.to_owned(),
@@ -140,7 +144,8 @@ impl Curve {
         }
     }
 
-    fn keep(&mut self, round: usize, effort: usize, seconds: f64, recall: f64) {
+    /// Keeps what one round of one effort gave.
+    pub fn keep(&mut self, round: usize, effort: usize, seconds: f64, recall: f64) {
         if self.points.len() <= effort {
             self.points.push(Point {
                 recall,
@@ -153,7 +158,7 @@ impl Curve {
     }
 
     /// Queries a second at `recall` in each round; nothing when no effort reaches it.
-    fn speeds(&self, recall: f64, queries: usize) -> Option<Vec<f64>> {
+    pub fn speeds(&self, recall: f64, queries: usize) -> Option<Vec<f64>> {
         let at = self
             .points
             .iter()

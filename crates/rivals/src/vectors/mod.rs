@@ -1,6 +1,7 @@
-//! Exact search, the graph beside its peers, search as of an instant, search by words, and what an acknowledged write costs.
+//! Exact search, the graph and filters beside their peers, search as of an instant, search by words, and what an acknowledged write costs.
 
 mod exact;
+mod filters;
 mod graph;
 mod postings;
 mod store;
@@ -20,6 +21,10 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     if size.wants("graph") {
         report.scheduled(false);
         graph::run(size, report)?;
+    }
+    if size.wants("filters") {
+        report.scheduled(false);
+        filters::run(size, report)?;
     }
     if !size.wants("rest") {
         return Ok(());
