@@ -263,7 +263,7 @@ fn power_may_go_at_any_step_of_a_checkpoint() {
     assert!(images.len() > 100);
     // Most steps follow each other by a few bytes: one in seven, and the last ones.
     let last = images.len() - 24;
-    let looked_at = |step: usize| step % 7 == 0 || step > last;
+    let looked_at = |step: usize| step.is_multiple_of(7) || step > last;
     for (step, image) in images.iter().enumerate() {
         if !looked_at(step) {
             continue;

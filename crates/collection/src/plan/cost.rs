@@ -3,7 +3,7 @@
 use super::Known;
 
 /// Nanoseconds of one step. Plans compare sums of them, so their ratios matter and not the machine's
-/// speed; `cargo bench -p collection --bench plan` measures them anew.
+/// speed; `cargo xtask bench vector --only filters` prints what each costs where it runs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Costs {
     /// Comparing a row at a slot that is not in cache.
@@ -21,8 +21,8 @@ pub struct Costs {
 }
 
 /// Rows that sketches do not rule out: of real texts, so many for each answer and of those that pass.
-const READ_PER_ANSWER: f64 = 6.0;
-const READ_SHARE: f64 = 0.01;
+const READ_PER_ANSWER: f64 = 6.5;
+const READ_SHARE: f64 = 0.008;
 
 /// A walk as expected.
 pub(super) struct Expected {
@@ -35,22 +35,24 @@ impl Costs {
     /// Those of rows of `dim` components.
     #[must_use]
     pub fn of_dim(dim: usize) -> Self {
-        // Measured on one core with AVX2, 100,000 rows of 384 components.
+        // Measured on one core with AVX2, 100,000 rows of 384 components; how much of each grows with
+        // the dimension is taken from the bytes it reads.
         let dim = dim as f64;
         Self {
-            row_ns: 40.0 + 0.1 * dim,
-            sketch_ns: 6.0 + 0.02 * dim,
+            row_ns: 20.0 + 0.065 * dim,
+            sketch_ns: 8.0 + 0.05 * dim,
             visit_ns: 180.0 + 1.0 * dim,
-            look_ns: 300.0,
+            look_ns: 400.0,
             slot_ns: 3.0,
-            word_ns: 2.0,
+            word_ns: 1.3,
         }
     }
 
-    /// A walk that counts only what passes. It goes on until nothing nearer is left, so among `1 /
-    /// share` rows it visits one counts.
+    /// A walk that counts only what passes. Its beam has to hold as many of those as it would of all: a
+    /// narrower one finds less (measured where a half and a tenth pass). Of the rows it visits only the
+    /// share counts.
     pub(super) fn walk(&self, known: &Known, share: f64) -> Expected {
-        let ef = beam(known, share);
+        let ef = known.ef.max(known.k);
         Expected {
             ef,
             visits: ef as f64 / share,
@@ -58,9 +60,9 @@ impl Costs {
         }
     }
 
-    /// A walk that counts everything, wide enough that what passes among its finds suffices.
+    /// A walk that counts everything, wide enough that as many pass.
     pub(super) fn walk_then_check(&self, known: &Known, share: f64) -> Expected {
-        let visits = beam(known, share) as f64 / share;
+        let visits = known.ef.max(known.k) as f64 / share;
         let most = usize::try_from(known.rows).unwrap_or(usize::MAX);
         Expected {
             ef: (visits.ceil() as usize).min(most),
@@ -83,14 +85,4 @@ impl Costs {
     pub(super) fn set_ns(&self, rows: u64) -> f64 {
         rows as f64 / 64.0 * self.word_ns
     }
-}
-
-/// How many that pass a beam has to hold for the recall that `ef` has when all do. The rows between
-/// them widen the beam, so it needs fewer; never fewer than a few more than the answers.
-fn beam(known: &Known, share: f64) -> usize {
-    let narrowed = known.ef as f64 * share.sqrt();
-    let least = known.k + known.k.div_ceil(2);
-    (narrowed.ceil() as usize)
-        .max(least)
-        .min(known.ef.max(known.k))
 }

@@ -25,10 +25,15 @@ pub struct Explain {
 impl Explain {
     /// Of a plan that needed no filter, over so many rows.
     pub(crate) fn new(plan: Plan, rows: u64) -> Self {
+        Self::of(plan, Estimate::exactly(rows))
+    }
+
+    /// Nothing done yet.
+    pub(super) fn of(plan: Plan, estimate: Estimate) -> Self {
         Self {
             plan,
             tried: Vec::new(),
-            estimate: Estimate::exactly(rows),
+            estimate,
             matched: None,
             looked: 0,
             parts: Vec::new(),

@@ -1,5 +1,6 @@
 //! Doing what was planned.
 
+use roaring::RoaringBitmap;
 use vector::Hit;
 use vector::graph::{Graph, Sketch, WalkScratch};
 
@@ -76,7 +77,7 @@ pub fn search<R: Rows, S: Slots>(
     let mut watch = Watch::new(now);
     let costs = Costs::of_dim(graph.frame().dim());
     let estimate = index.estimate(ask.filter, rows, ask.visible);
-    let known = Known {
+    let mut known = Known {
         rows: graph.len() as u64,
         passing: estimate,
         k: ask.k,
@@ -84,6 +85,7 @@ pub fn search<R: Rows, S: Slots>(
         has_sketch: sketch.is_some(),
         select_slots: index.select_slots(ask.filter, rows),
     };
+    let explain = Explain::of(plan(&known, &costs), estimate);
     let mut run = Run {
         graph,
         sketch,
@@ -91,15 +93,7 @@ pub fn search<R: Rows, S: Slots>(
         rows,
         ask,
         scratch,
-        explain: Explain {
-            plan: plan(&known, &costs),
-            tried: Vec::new(),
-            estimate,
-            matched: None,
-            looked: 0,
-            parts: Vec::new(),
-            steps: Vec::new(),
-        },
+        explain,
     };
     watch.step("estimate");
     if let Plan::WalkThenCheck { ef } = run.explain.plan {
@@ -113,29 +107,11 @@ pub fn search<R: Rows, S: Slots>(
     run.explain.matched = Some(set.len());
     watch.step("select");
     let visible_share = ask.visible as f64 / f64::from(index.len().max(1));
-    let passing = (set.len() as f64 * visible_share).round() as u64;
-    let known = Known {
-        passing: Estimate::exactly(passing),
-        select_slots: 0,
-        ..known
-    };
+    known.passing = Estimate::exactly((set.len() as f64 * visible_share).round() as u64);
+    known.select_slots = 0;
     run.explain.plan = plan(&known, &costs);
     if let Plan::Walk { ef, max_visits } = run.explain.plan {
-        let hits = if index.len() <= DENSE_SLOTS_MAX {
-            let mut dense = std::mem::take(&mut run.scratch.dense);
-            dense.fill(&set);
-            watch.step("prepare");
-            let hits = run.walk((ef, max_visits), |version| dense.has(version), &mut watch);
-            run.scratch.dense = dense;
-            hits
-        } else {
-            run.walk(
-                (ef, max_visits),
-                |version| set.contains(version),
-                &mut watch,
-            )
-        };
-        if let Some(hits) = hits {
+        if let Some(hits) = run.walk_in(&set, (ef, max_visits), &mut watch) {
             return run.told(hits, watch);
         }
         run.explain.tried.push(run.explain.plan);
@@ -177,6 +153,24 @@ impl<R: Rows, S: Slots> Run<'_, R, S> {
         }
         watch.step("check");
         (hits.len() == k).then_some(hits)
+    }
+
+    /// Walks counting only what is in the set.
+    fn walk_in(
+        &mut self,
+        set: &RoaringBitmap,
+        effort: (usize, usize),
+        watch: &mut Watch<'_>,
+    ) -> Option<Vec<Hit>> {
+        if set.max().is_some_and(|last| last >= DENSE_SLOTS_MAX) {
+            return self.walk(effort, |version| set.contains(version), watch);
+        }
+        let mut dense = std::mem::take(&mut self.scratch.dense);
+        dense.fill(set);
+        watch.step("prepare");
+        let hits = self.walk(effort, |version| dense.has(version), watch);
+        self.scratch.dense = dense;
+        hits
     }
 
     /// `None` when it gave up or did not reach as many as there are.

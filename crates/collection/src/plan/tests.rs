@@ -288,13 +288,13 @@ proptest! {
         let among_ns = costs.among_ns(&known);
         match plan(&known, &costs) {
             Plan::Among => {
-                let visits = ef.max(k + k.div_ceil(2)) as f64 / share.max(1e-9);
+                let visits = ef.max(k) as f64 / share.max(1e-9);
                 let set_ns = rows as f64 / 64.0 * costs.word_ns;
                 let is_few = passing.likely <= k as u64;
                 prop_assert!(is_few || among_ns <= visits * costs.visit_ns * 1.01 + set_ns);
             }
             Plan::Walk { ef: beam, max_visits } => {
-                prop_assert!(k <= beam && beam <= ef.max(k));
+                prop_assert_eq!(beam, ef.max(k));
                 prop_assert!(max_visits as f64 * costs.visit_ns <= among_ns);
                 prop_assert!(max_visits >= beam, "a bound below the beam is no walk");
             }

@@ -4,7 +4,7 @@
 //! NAME.gt.npy; a set that is not there is passed over. Every effort is timed in every round, ours and
 //! the peers' by turns; what is compared is the speed at one recall, interpolated between efforts.
 
-pub(super) mod peers;
+pub mod peers;
 pub mod sets;
 
 use anyhow::Result;
@@ -16,7 +16,8 @@ use crate::report::{Better, Figure, Report};
 use peers::Peers;
 use sets::Set;
 
-pub(super) const K: usize = 10;
+/// Answers.
+pub const K: usize = 10;
 const ROUNDS: usize = 5;
 const QUERIES: usize = 2_000;
 /// Beams, of ours and of the peers alike.
@@ -36,7 +37,8 @@ struct Point {
 }
 
 /// One engine on one set.
-pub(super) struct Curve {
+pub struct Curve {
+    /// Which.
     pub name: String,
     points: Vec<Point>,
     pub build_s: f64,
@@ -97,7 +99,8 @@ fn measure(name: &str, metric: Metric, set: &Set, size: &Size) -> Result<Vec<Fig
     Ok(figures(name, set, &curves))
 }
 
-fn built(metric: Metric, set: &Set) -> (Graph, f64) {
+/// The graph over all rows, and the CPU seconds that took.
+pub fn built(metric: Metric, set: &Set) -> (Graph, f64) {
     let sample = &set.base[..set.dim * SAMPLE.min(set.count())];
     let frame = Frame::new(metric, set.dim, sample, 7);
     let mut graph = Graph::new(frame, Settings::default());
@@ -131,6 +134,7 @@ fn ours(
 }
 
 impl Curve {
+    /// Nothing measured yet.
     pub fn new(name: &str, build_s: f64, bytes: f64) -> Self {
         let points = Vec::new();
         Self {
@@ -141,6 +145,7 @@ impl Curve {
         }
     }
 
+    /// Keeps what one round of one effort gave.
     pub fn keep(&mut self, round: usize, effort: usize, seconds: f64, recall: f64) {
         if self.points.len() <= effort {
             self.points.push(Point {

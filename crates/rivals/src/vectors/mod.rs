@@ -1,6 +1,7 @@
-//! Exact search, the graph and the lists beside their peers, search as of an instant, search by words, and what an acknowledged write costs.
+//! Exact search, the graph, filters and the lists beside their peers, a collection in use, search as of an instant, search by words, and what an acknowledged write costs.
 
 mod exact;
+mod filters;
 mod graph;
 mod ivf;
 mod live;
@@ -23,6 +24,10 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     if size.wants("graph") {
         report.scheduled(false);
         graph::run(size, report)?;
+    }
+    if size.wants("filters") {
+        report.scheduled(false);
+        filters::run(size, report)?;
     }
     if size.wants("live") {
         report.scheduled(false);

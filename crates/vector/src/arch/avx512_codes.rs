@@ -32,11 +32,12 @@ pub(super) const CODES: CodeKernels = CodeKernels {
 };
 
 fn weigh(bits: &[u64], planes: &[u64]) -> u32 {
-    #[target_feature(enable = "avx2,popcnt")]
+    // Without AVX2: its vectors have no instruction that counts, and the compiler would use them.
+    #[target_feature(enable = "popcnt")]
     fn inner(bits: &[u64], planes: &[u64]) -> u32 {
         super::portable::weigh(bits, planes)
     }
-    // SAFETY: these kernels are listed only where `super::avx2::is_here`, which asks for both.
+    // SAFETY: these kernels are listed only where `super::avx2::is_here`, which asks for it.
     unsafe { inner(bits, planes) }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A row as bytes is seven lines of memory at 384 components, its sketch one. The sketch gives an
 //! unbiased estimate of the distance and how far off that may be (Gao and Long, "RaBitQ", SIGMOD
-//! 2024; relative to the centre), so rows are read in order of the least they may be away, until
-//! that is more than the nearest found.
+//! 2024; relative to the centre), so the `k` rows that look nearest are read, and then those that may be
+//! nearer than the farthest of them.
 //!
 //! ```text
 //! sketch: [ signs D / 64 words | |r|^2 f32, f f32 | sum of signs i32 | to half a line or whole lines ]
@@ -17,14 +17,15 @@ use super::beam;
 use super::{Graph, WalkScratch};
 use crate::Hit;
 use crate::arch::{Kernels, Line, prefetch_lines};
+use crate::code::Query;
 
 /// Sketches of one piece; pieces never move.
 const PIECE: usize = 4096;
 /// Sketches, and rows, that are on their way while one is worked on.
 const AHEAD: usize = 16;
 /// Standard deviations below the estimate at which a row is not looked for any more. An answer that
-/// is farther below its own estimate is missed: one in a thousand of those that would be among many.
-const DEVIATIONS: f32 = 2.6;
+/// is farther below its own estimate may be missed: at the most one in a hundred.
+const DEVIATIONS: f32 = 2.3;
 /// Greatest component of a query in planes.
 const LEVELS: f32 = 15.0;
 
@@ -115,27 +116,27 @@ impl Sketch {
         &self.pieces[slot as usize / PIECE].as_bytes()[at..at + self.stride * 8]
     }
 
-    /// The least the row at `slot` is away from the query, `slack` standing for how far estimates
-    /// may be off.
+    /// About how far the row at `slot` is away, and at least, `slack` standing for how far
+    /// estimates may be off.
     #[inline]
-    fn least(
+    fn compare(
         &self,
         kernels: &Kernels,
         slot: u32,
         query: &PlanedQuery,
         norm: f32,
         slack: f32,
-    ) -> f32 {
-        let bytes = self.bytes(slot);
-        let (signs, rest) = bytes.split_at(self.words * 8);
-        let float = |at: usize| f32::from_le_bytes(std::array::from_fn(|n| rest[at + n]));
-        let sum = i32::from_le_bytes(std::array::from_fn(|n| rest[8 + n])) as f32;
+    ) -> (f32, f32) {
+        let (signs, rest) = self.bytes(slot).split_at(self.words * 8);
+        let word =
+            |at: usize| u32::from_le_bytes([rest[at], rest[at + 1], rest[at + 2], rest[at + 3]]);
+        let (length, f) = (f32::from_bits(word(0)), f32::from_bits(word(4)));
+        let sum = word(8).cast_signed() as f32;
         let signs = <[u64]>::ref_from_bytes(signs).expect("sketches are whole words");
-        let (length, f) = (float(0), float(4));
         let counted = kernels.weigh(signs, &query.planes) as f32;
         let levels = 2.0 * counted - query.total - LEVELS / 2.0 * sum;
-        let product = f * query.step * levels;
-        norm + length - 2.0 * product - slack * length.sqrt()
+        let estimate = norm + length - 2.0 * f * query.step * levels;
+        (estimate, estimate - slack * length.sqrt())
     }
 }
 
@@ -184,79 +185,130 @@ impl Graph {
         self.frame
             .query(self.kernels, query, &mut scratch.query, &mut scratch.frame);
         scratch.planed.set(scratch.frame.values());
-        self.bounds(slots, sketch, scratch);
-        self.read_by_bounds(k, scratch);
-        self.hits(k, scratch)
-    }
-
-    /// Lists the slots by the least they may be away.
-    fn bounds(&self, slots: impl Iterator<Item = u32>, sketch: &Sketch, scratch: &mut WalkScratch) {
-        let WalkScratch {
-            query,
-            planed,
-            bounds,
-            ..
-        } = scratch;
+        let mut near = std::mem::take(&mut scratch.near);
+        near.begin(k);
+        let (norm, planed) = (scratch.query.norm(), &scratch.planed);
         // Of the estimate of `2 <q, r>`, see `code`: |q| |r| sqrt(pi / 2 - 1) / sqrt(D), twice.
-        let padded = self.frame.padded() as f32;
-        let norm = query.norm();
-        let slack = DEVIATIONS * 2.0 * 0.755 * norm.sqrt() / padded.sqrt();
-        bounds.clear();
-        let mut add = |slot: u32| {
-            let least = sketch.least(self.kernels, slot, planed, norm, slack);
-            bounds.push(beam::found(least, slot));
+        let slack = DEVIATIONS * 2.0 * 0.755 * (norm / self.frame.padded() as f32).sqrt();
+        let mut compare = |slot: u32| {
+            let (estimate, least) = sketch.compare(self.kernels, slot, planed, norm, slack);
+            near.seen(slot, estimate, least);
         };
         let mut waiting = [None; AHEAD];
         for (turn, slot) in slots.enumerate() {
             prefetch_lines(sketch.bytes(slot));
             if let Some(slot) = waiting[turn % AHEAD].replace(slot) {
-                add(slot);
+                compare(slot);
             }
         }
-        waiting.into_iter().flatten().for_each(&mut add);
+        waiting.into_iter().flatten().for_each(&mut compare);
+        near.read_promising(self, &scratch.query);
+        near.read_possible(self, &scratch.query);
+        scratch.visits = near.reads;
+        std::mem::swap(&mut scratch.found, &mut near.found);
+        scratch.near = near;
+        self.hits(k, scratch)
+    }
+}
+
+/// Rows as their sketches show them, and the nearest that were read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Near {
+    k: usize,
+    /// Slots, and the least they may be away.
+    seen: Vec<(f32, u32)>,
+    /// The `k` of least estimate, as estimate and slot, least first.
+    promising: Vec<u64>,
+    /// Distance and slot of rows that were read, nearest first.
+    found: Vec<u64>,
+    /// A row that is at least farther away than this is not among them.
+    bound: f32,
+    waiting: Vec<u32>,
+    reads: usize,
+}
+
+impl Near {
+    fn begin(&mut self, k: usize) {
+        self.k = k;
+        self.seen.clear();
+        self.promising.clear();
+        self.found.clear();
+        self.waiting.clear();
+        self.reads = 0;
+        self.bound = f32::INFINITY;
     }
 
-    /// Reads rows in that order until the next is farther than `k` found.
-    fn read_by_bounds(&self, k: usize, scratch: &mut WalkScratch) {
-        let WalkScratch {
-            query,
-            bounds,
-            found,
-            visits,
-            ..
-        } = scratch;
-        found.clear();
-        *visits = 0;
-        let (mut rest, mut chunk) = (&mut bounds[..], (4 * k).max(64));
-        while !rest.is_empty() {
-            let count = chunk.min(rest.len());
-            if count < rest.len() {
-                rest.select_nth_unstable(count - 1);
+    #[inline]
+    fn seen(&mut self, slot: u32, estimate: f32, least: f32) {
+        self.seen.push((least, slot));
+        if self.promising.len() < self.k || estimate < self.bound {
+            keep(&mut self.promising, self.k, beam::found(estimate, slot));
+            if let (true, Some(last)) = (self.promising.len() == self.k, self.promising.last()) {
+                self.bound = beam::distance((last >> 32) as u32);
             }
-            let (now, later) = rest.split_at_mut(count);
-            now.sort_unstable();
-            for at in 0..now.len() {
-                if let Some(next) = now.get(at + AHEAD / 2) {
-                    self.arena.prefetch_row(*next as u32);
-                }
-                // Both are keys of distances with a slot below.
-                if found.len() >= k && (k == 0 || now[at] >> 32 > found[k - 1] >> 32) {
-                    return;
-                }
-                let slot = now[at] as u32;
-                let vertex = self.arena.slot(slot);
-                *visits += 1;
-                if vertex.header.flags == 0 {
-                    let distance = query.distance(self.kernels, vertex.row, vertex.header.scale());
-                    let entry = beam::found(distance, slot);
-                    let place = found.partition_point(|&other| other < entry);
-                    if place < k {
-                        found.truncate(k.saturating_sub(1));
-                        found.insert(place, entry);
-                    }
-                }
-            }
-            (rest, chunk) = (later, chunk * 2);
         }
+    }
+
+    /// Reads those that look nearest: none of the answers is farther than the farthest of them.
+    fn read_promising(&mut self, graph: &Graph, query: &Query) {
+        self.bound = f32::INFINITY;
+        let mut promising = std::mem::take(&mut self.promising);
+        for &entry in &promising {
+            self.offer(graph, query, entry as u32);
+        }
+        self.read(graph, query);
+        promising
+            .iter_mut()
+            .for_each(|entry| *entry &= u64::from(u32::MAX));
+        promising.sort_unstable();
+        self.promising = promising;
+    }
+
+    /// Reads the others that may be nearer.
+    fn read_possible(&mut self, graph: &Graph, query: &Query) {
+        if self.k == 0 {
+            return;
+        }
+        let seen = std::mem::take(&mut self.seen);
+        for &(least, slot) in &seen {
+            if least <= self.bound && self.promising.binary_search(&u64::from(slot)).is_err() {
+                self.offer(graph, query, slot);
+            }
+        }
+        self.read(graph, query);
+        self.seen = seen;
+    }
+
+    #[inline]
+    fn offer(&mut self, graph: &Graph, query: &Query, slot: u32) {
+        graph.arena.prefetch_row(slot);
+        self.waiting.push(slot);
+        if self.waiting.len() == AHEAD {
+            self.read(graph, query);
+        }
+    }
+
+    /// Reads the rows that wait.
+    fn read(&mut self, graph: &Graph, query: &Query) {
+        self.reads += self.waiting.len();
+        for slot in self.waiting.drain(..) {
+            let vertex = graph.arena.slot(slot);
+            if vertex.header.flags == 0 {
+                let distance = query.distance(graph.kernels, vertex.row, vertex.header.scale());
+                keep(&mut self.found, self.k, beam::found(distance, slot));
+            }
+        }
+        if let (true, Some(last)) = (self.found.len() == self.k, self.found.last()) {
+            self.bound = beam::distance((last >> 32) as u32);
+        }
+    }
+}
+
+/// Puts an entry in its place among the `k` least.
+fn keep(entries: &mut Vec<u64>, k: usize, entry: u64) {
+    let place = entries.partition_point(|&other| other < entry);
+    if place < k {
+        entries.truncate(k - 1);
+        entries.insert(place, entry);
     }
 }

@@ -10,7 +10,7 @@ use crate::code::Query;
 use super::Graph;
 use super::beam::{self, Beam};
 use super::frame::FrameScratch;
-use super::sketch::PlanedQuery;
+use super::sketch::{Near, PlanedQuery};
 
 /// Memory that a thread keeps between walks.
 #[derive(Clone, Debug, Default)]
@@ -23,8 +23,7 @@ pub struct WalkScratch {
     pub(super) found: Vec<u64>,
     /// Visited vertices that do not count.
     pub(super) passed: Vec<u32>,
-    /// Rows by the least they may be away, with the same halves.
-    pub(super) bounds: Vec<u64>,
+    pub(super) near: Near,
     pub(super) planed: PlanedQuery,
     pub(super) query: Query,
     pub(super) frame: FrameScratch,

@@ -12,7 +12,21 @@ use super::sets::Set;
 use crate::Size;
 use crate::python;
 
-const SCRIPT: &str = "crates/rivals/python/graph_peers.py";
+/// What to run.
+pub struct Script<'a> {
+    /// From the root of the repository.
+    pub path: &'a str,
+    /// Of PyPI.
+    pub packages: &'a [&'a str],
+    /// Words after the set's.
+    pub more: &'a [String],
+}
+
+const GRAPHS: Script<'static> = Script {
+    path: "crates/rivals/python/graph_peers.py",
+    packages: &["numpy", "rabitqlib==0.7.1", "hnswlib==0.8.0"],
+    more: &[],
+};
 
 /// The process; it ends when its input does.
 pub struct Peers {
@@ -24,16 +38,27 @@ pub struct Peers {
 impl Peers {
     /// Installs and starts them, when `--peers` was said.
     pub fn start(size: &Size, set: &Set, metric: Metric) -> Result<Option<Self>> {
+        Self::start_script(size, set, metric, &GRAPHS)
+    }
+
+    /// As `start`, of another script.
+    pub fn start_script(
+        size: &Size,
+        set: &Set,
+        metric: Metric,
+        script: &Script<'_>,
+    ) -> Result<Option<Self>> {
         if !size.peers() {
             return Ok(None);
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let python = python::venv(&root, &["numpy", "rabitqlib==0.7.1", "hnswlib==0.8.0"])?;
+        let python = python::venv(&root, script.packages)?;
         let metric = if metric == Metric::L2 { "l2" } else { "cosine" };
         let mut child = Command::new(python)
-            .arg(root.join(SCRIPT))
+            .arg(root.join(script.path))
             .args(&set.paths)
             .args([metric, &set.query_count().to_string()])
+            .args(script.more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
