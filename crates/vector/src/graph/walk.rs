@@ -9,7 +9,7 @@ use crate::code::Query;
 
 use super::Graph;
 use super::beam::{self, Beam};
-use super::frame::FrameScratch;
+use super::frame::{FrameScratch, Stretch};
 
 /// Memory that a thread keeps between walks.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +26,7 @@ pub struct WalkScratch {
     pub(super) passed: Vec<u32>,
     pub(super) query: Query,
     pub(super) frame: FrameScratch,
+    pub(super) stretch: Stretch,
     pub(super) rerank: Scratch,
     /// Vertices visited by the last walk.
     pub visits: usize,

@@ -21,7 +21,7 @@ use crate::Hit;
 use crate::arch::{BLOCK, Kernels};
 use crate::code::Query;
 use crate::flat::{Scan, Scratch};
-use crate::graph::{Frame, FrameScratch, distance, found};
+use crate::graph::{Frame, FrameScratch, Stretch, distance, found};
 
 use block::{Asked, Block};
 
@@ -39,6 +39,8 @@ pub struct Tail {
     /// Rows of the first block that are gone.
     skipped: usize,
     count: usize,
+    /// The greatest squared length of a row that ever came.
+    longest: f32,
     scratch: FrameScratch,
 }
 
@@ -68,6 +70,7 @@ impl Tail {
             blocks: VecDeque::new(),
             skipped: 0,
             count: 0,
+            longest: 0.0,
             scratch: FrameScratch::default(),
         }
     }
@@ -100,6 +103,7 @@ impl Tail {
         if place == 0 {
             self.blocks.push_back(Block::empty(self.frame.padded()));
         }
+        self.longest = self.longest.max(self.kernels.dot(row, row) * 1.001);
         let values = self.frame.bring(self.kernels, row, &mut self.scratch);
         if let Some(block) = self.blocks.back_mut() {
             block.write(self.kernels, place, slot, values);
@@ -138,7 +142,7 @@ impl Tail {
             query: prepared,
             ..
         } = scratch;
-        self.frame.query(self.kernels, query, prepared, frame);
+        let stretch = self.frame.query(self.kernels, query, prepared, frame);
         if k == 0 || self.count == 0 {
             return Vec::new();
         }
@@ -165,20 +169,25 @@ impl Tail {
         for &(_, place) in first {
             bounds[place as usize] = f32::INFINITY;
         }
-        // The greatest number stands for what is none.
-        let limit = self.frame.distance(worst).min(f32::MAX);
+        let limit = self.distance(worst, stretch);
         self.at_most(limit, bounds, near);
         self.look_closer(&asked, limit, near);
         for near in near.chunks(ROWS_AT_ONCE) {
             let worst = scan
                 .worst()
-                .map_or(limit, |worst| self.frame.distance(worst));
-            let near = near.iter().filter(|&&(bound, _)| bound <= worst.min(limit));
+                .map_or(limit, |worst| self.distance(worst, stretch));
+            let near = near.iter().filter(|&&(bound, _)| bound <= worst);
             let slots = near.map(|&(_, place)| self.slot(place));
             let seen = slots.filter(|&slot| visible(slot));
             scan.slots(seen.inspect(|_| scratch.compared += 1), &row);
         }
         scan.finish()
+    }
+
+    /// The greatest distance at which a row has this score; the greatest number where that is none.
+    fn distance(&self, score: f32, stretch: Stretch) -> f32 {
+        let distance = self.frame.distance(score, stretch, self.longest);
+        distance.min(f32::MAX)
     }
 
     /// Collects the bounds that do not pass `limit`, and their places.
