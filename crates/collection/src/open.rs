@@ -111,10 +111,8 @@ impl Collection {
         })?;
         let dense = Arc::new(Dense::default());
         let unverified = match &keeping {
-            Some(keeping) if settings.metric != Metric::Ip => {
-                open_index(&dense, &*keeping.disk, &state, set_aside)?
-            }
-            _ => Vec::new(),
+            Some(keeping) => open_index(&dense, &*keeping.disk, &state, set_aside)?,
+            None => Vec::new(),
         };
         dense.arrived(state.version_count() as u32);
         let every = keeping
@@ -167,22 +165,19 @@ impl Collection {
             let body = Box::new(move || committer.sync_every(interval_ms));
             self.syncer = Some(spawn("collection-sync", body)?);
         }
-        // A graph orders by distance, and a product of unequal lengths is none.
-        if self.settings.metric != Metric::Ip {
-            let committer = Arc::clone(&self.committer);
-            let linker = Linker {
-                dense: Arc::clone(&self.dense),
-                state: Arc::clone(&self.state),
-                disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
-                sync: Box::new(move || committer.sync()),
-                unverified,
-                hot_rows: self.hot_rows,
-            };
-            self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
-            let (dense, state) = (Arc::clone(&self.dense), Arc::clone(&self.state));
-            let body = Box::new(move || dense.watch.run(&state));
-            self.watcher = Some(spawn("collection-recall", body)?);
-        }
+        let committer = Arc::clone(&self.committer);
+        let linker = Linker {
+            dense: Arc::clone(&self.dense),
+            state: Arc::clone(&self.state),
+            disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
+            sync: Box::new(move || committer.sync()),
+            unverified,
+            hot_rows: self.hot_rows,
+        };
+        self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
+        let (dense, state) = (Arc::clone(&self.dense), Arc::clone(&self.state));
+        let body = Box::new(move || dense.watch.run(&state));
+        self.watcher = Some(spawn("collection-recall", body)?);
         if let Some(Keeping {
             disk,
             opened,

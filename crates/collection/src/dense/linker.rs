@@ -153,7 +153,12 @@ impl Linker {
         let hot = self.dense.read().as_ref().map_or(0, Linked::hot);
         let cold = self.dense.cold().0;
         let over = hot.saturating_sub(self.hot_rows);
-        if over < COOL_ROWS.max(cold / 4) {
+        let metric = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.metric()
+        };
+        // Lists are ranked by distance, and a product of unequal lengths is none.
+        if metric == Metric::Ip || over < COOL_ROWS.max(cold / 4) {
             return;
         }
         // A row may only be cold when the graph on disk had it: what opens finds it in one of the two.
@@ -319,7 +324,6 @@ fn begin(dense: &Dense, state: &RwLock<State>) {
         let state = state.read().unwrap_or_else(PoisonError::into_inner);
         (state.metric(), state.dim())
     };
-    debug_assert!(metric != Metric::Ip, "no linker is started for it");
     let frame = Frame::new(metric, dim, &sample, SEED);
     let linked = Linked::new(Graph::new(frame, Settings::default()), Vec::new(), 0);
     *dense.linked.write().unwrap_or_else(PoisonError::into_inner) = Some(linked);

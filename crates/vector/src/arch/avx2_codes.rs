@@ -2,14 +2,17 @@
 //! multiplied as 16-bit numbers, because the byte products of AVX2 saturate.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _CMP_LE_OQ, _CMP_LT_OQ, _mm_add_epi16, _mm_loadu_si128, _mm_unpackhi_epi16,
+    __m128i, __m256i, _CMP_LE_OQ, _CMP_LT_OQ, _mm_add_epi16, _mm_add_epi32, _mm_cvtsi128_si32,
+    _mm_loadu_si128, _mm_packus_epi16, _mm_shuffle_epi32, _mm_storeu_si128, _mm_unpackhi_epi16,
     _mm_unpacklo_epi16, _mm256_add_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
-    _mm256_and_si256, _mm256_castsi256_si128, _mm256_cmp_ps, _mm256_cvtepi32_ps,
-    _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_extracti128_si256,
-    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
-    _mm256_movemask_ps, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_ps, _mm256_setzero_si256,
+    _mm256_and_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmp_ps,
+    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32, _mm256_cvtph_ps,
+    _mm256_cvttps_epi32, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_ps, _mm256_mul_ps,
+    _mm256_packs_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16,
+    _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setr_epi64x, _mm256_setzero_si256,
     _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_ps,
-    _mm256_storeu_si256, _mm256_sub_epi16,
+    _mm256_storeu_si256, _mm256_sub_epi16, _mm256_sub_ps,
 };
 
 use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, prefetch};
@@ -257,7 +260,13 @@ pub(super) fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
                 sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));
                 at += 32;
             }
-            lanes(sums).into_iter().sum()
+            let four = _mm_add_epi32(
+                _mm256_castsi256_si128(sums),
+                _mm256_extracti128_si256::<1>(sums),
+            );
+            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+            let one = _mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two));
+            _mm_cvtsi128_si32(one)
         }
     }
     // SAFETY: `Kernels::available` detected the features; `Kernels::dot_nibbles` checked lengths, and
@@ -265,11 +274,42 @@ pub(super) fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
     unsafe { inner(row, &query.high) }
 }
 
+/// As the portable one, with the sixteen sums of a group in two registers.
 fn lookup(query: &[f32], steps: f32, table: &mut [u8]) {
     #[target_feature(enable = "avx2")]
     unsafe fn inner(query: &[f32], steps: f32, table: &mut [u8]) {
-        super::portable::lookup(query, steps, table);
+        let groups = query.as_chunks::<4>().0.iter();
+        for (four, bytes) in groups.zip(table.as_chunks_mut::<16>().0) {
+            let negative = |i: usize| four[i].min(0.0);
+            let least = (negative(0) + negative(1)) + (negative(2) + negative(3));
+            // SAFETY: features by the attribute; a chunk of the table has the sixteen bytes written.
+            unsafe {
+                // Lane n of the first register holds subset n, of the second subset n + 8: component
+                // i where bit i of n is set, and the last one in all of the second.
+                let pick = |i: usize, lanes| _mm256_and_ps(_mm256_set1_ps(four[i]), lanes);
+                let every_other = _mm256_castsi256_ps(_mm256_set1_epi64x(-1 << 32));
+                let pairs = _mm256_castsi256_ps(_mm256_setr_epi64x(0, -1, 0, -1));
+                let upper = _mm256_castsi256_ps(_mm256_setr_epi64x(0, 0, -1, -1));
+                let low = _mm256_add_ps(pick(0, every_other), pick(1, pairs));
+                let third = pick(2, upper);
+                let high = [third, _mm256_add_ps(third, _mm256_set1_ps(four[3]))];
+                let entries = high.map(|high| {
+                    let above = _mm256_sub_ps(_mm256_add_ps(low, high), _mm256_set1_ps(least));
+                    let scaled = _mm256_mul_ps(above, _mm256_set1_ps(steps));
+                    _mm256_cvttps_epi32(_mm256_add_ps(scaled, _mm256_set1_ps(0.5)))
+                });
+                // Lanes of 0..4 and 8..12 of both, then bytes of all four quarters in order.
+                let words = _mm256_packs_epi32(entries[0], entries[1]);
+                let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+                let halves = (
+                    _mm256_castsi256_si128(words),
+                    _mm256_extracti128_si256::<1>(words),
+                );
+                let packed = _mm_packus_epi16(halves.0, halves.1);
+                _mm_storeu_si128(bytes.as_mut_ptr().cast(), packed);
+            }
+        }
     }
-    // SAFETY: `Kernels::available` detected the features; the code inside is safe.
+    // SAFETY: `Kernels::available` detected the features; the code checks its lengths by chunks.
     unsafe { inner(query, steps, table) }
 }

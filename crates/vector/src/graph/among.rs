@@ -26,10 +26,11 @@ impl Graph {
         let WalkScratch {
             query: prepared,
             frame,
+            stretch,
             found,
             ..
         } = scratch;
-        self.frame.query(self.kernels, query, prepared, frame);
+        *stretch = self.frame.query(self.kernels, query, prepared, frame);
         found.clear();
         let mut compare = |slot: u32| {
             let vertex = self.arena.slot(slot);

@@ -1,5 +1,11 @@
 //! How an index sees vectors: moved to the centre of a sample, scaled to about unit length, rotated.
 //!
+//! Inner products order as distances do from far away: of a query `q` made so long that the rows are
+//! small beside it, `|q|^2 - 2 <q, x> + |x|^2` falls as `<q, x>` grows. So under `Ip` rows are linked by
+//! distance, as always, and a query is made [`STRETCH`] times as long as rows are (the idea is that of
+//! Chen et al., "Maximum Inner Product is Query-Scaled Nearest Neighbor", 2025); what `|x|^2` still says
+//! beside it is at most a 256th of the greatest product.
+//!
 //! All distances inside are squared Euclidean ones in that frame. Moving and rotating keep them;
 //! scaling by a power of two keeps their order and every bit but the exponent, and puts the factors
 //! of the codes within the range of half-precision numbers.
@@ -21,6 +27,27 @@ pub struct Frame {
     unit: f32,
 }
 
+/// Length of an `Ip` query in lengths of rows.
+const STRETCH: f32 = 128.0;
+
+/// By how much a query was made longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stretch {
+    /// 1 but under `Ip`; 0 of a query without length.
+    factor: f32,
+    /// Its squared length now.
+    squared: f32,
+}
+
+impl Default for Stretch {
+    fn default() -> Self {
+        Self {
+            factor: 1.0,
+            squared: 0.0,
+        }
+    }
+}
+
 /// Memory to bring one vector into the frame.
 #[derive(Clone, Debug, Default)]
 pub struct FrameScratch {
@@ -39,11 +66,9 @@ impl Frame {
     /// thousand are plenty, and none give the origin.
     ///
     /// # Panics
-    /// When `dim` is 0, the sample is not whole rows, or the metric is `Ip`: products without equal
-    /// lengths are no distances.
+    /// When `dim` is 0 or the sample is not whole rows.
     #[must_use]
     pub fn new(metric: Metric, dim: usize, sample: &[f32], seed: u64) -> Self {
-        assert!(metric != Metric::Ip, "an index orders by distance");
         assert!(dim > 0 && sample.len().is_multiple_of(dim), "whole rows");
         let count = (sample.len() / dim).max(1) as f64;
         let mut sums = vec![0.0f64; dim];
@@ -128,6 +153,16 @@ impl Frame {
         vector: &[f32],
         scratch: &'s mut FrameScratch,
     ) -> &'s [f32] {
+        self.bring_stretched(kernels, vector, 1.0, scratch)
+    }
+
+    fn bring_stretched<'s>(
+        &self,
+        kernels: &Kernels,
+        vector: &[f32],
+        stretch: f32,
+        scratch: &'s mut FrameScratch,
+    ) -> &'s [f32] {
         assert_eq!(
             vector.len(),
             self.dim(),
@@ -136,37 +171,68 @@ impl Frame {
         let values = &mut scratch.values;
         values.clear();
         let moved = vector.iter().zip(&self.centre);
-        values.extend(moved.map(|(value, centre)| (value - centre) * self.unit));
+        values.extend(moved.map(|(value, centre)| (value * stretch - centre) * self.unit));
         values.resize(self.padded(), 0.0);
         self.rotation.apply(kernels, values);
         values
     }
 
-    /// Prepares a query.
+    /// Prepares a query and says by how much it was stretched, which its scores and distances need.
     pub(crate) fn query(
         &self,
         kernels: &Kernels,
         vector: &[f32],
         query: &mut Query,
         scratch: &mut FrameScratch,
-    ) {
-        query.set(kernels, self.bring(kernels, vector, scratch));
+    ) -> Stretch {
+        let stretch = self.stretch(kernels, vector);
+        query.set(
+            kernels,
+            self.bring_stretched(kernels, vector, stretch.factor, scratch),
+        );
+        stretch
+    }
+
+    fn stretch(&self, kernels: &Kernels, vector: &[f32]) -> Stretch {
+        if self.metric != Metric::Ip {
+            return Stretch::default();
+        }
+        // About the greatest length of a row: that of the centre and some of the usual way from it.
+        let row = kernels.dot(&self.centre, &self.centre).sqrt() + 4.0 / self.unit;
+        let (length, own) = (STRETCH * row, kernels.dot(vector, vector).sqrt());
+        let (factor, squared) = (length / own, length * length);
+        // All products with a query of no length are equal, and those with rows whose squares are
+        // none are not told apart.
+        let is_told = own > 0.0 && factor.is_finite() && squared.is_normal();
+        Stretch {
+            factor: if is_told { factor } else { 0.0 },
+            squared,
+        }
     }
 
     /// The score of a squared distance inside.
-    pub(crate) fn score(&self, distance: f32) -> f32 {
+    pub(crate) fn score(&self, distance: f32, stretch: Stretch) -> f32 {
         let squared = distance / self.unit / self.unit;
         match self.metric {
-            Metric::L2 | Metric::Ip => squared,
+            Metric::L2 => squared,
+            Metric::Ip if stretch.factor > 0.0 => {
+                (stretch.squared - squared) / (2.0 * stretch.factor)
+            }
+            Metric::Ip => 0.0,
             // Of unit vectors |a - b|^2 = 2 - 2 <a, b>.
             Metric::Cosine => 1.0 - squared / 2.0,
         }
     }
 
-    /// The squared distance inside of a score; of unit vectors under `Cosine`.
-    pub(crate) fn distance(&self, score: f32) -> f32 {
+    /// The greatest squared distance inside that a row no longer than `longest` (squared) may have at
+    /// this score; under `Cosine` vectors have unit length.
+    pub(crate) fn distance(&self, score: f32, stretch: Stretch, longest: f32) -> f32 {
         let squared = match self.metric {
-            Metric::L2 | Metric::Ip => score,
+            Metric::L2 => score,
+            Metric::Ip if stretch.factor > 0.0 => {
+                stretch.squared - 2.0 * stretch.factor * score + longest
+            }
+            Metric::Ip => f32::MAX,
             Metric::Cosine => 2.0 - 2.0 * score,
         };
         squared * self.unit * self.unit
@@ -176,7 +242,9 @@ impl Frame {
     /// to it: scores of unit vectors near each other have lost the digits that tell them apart.
     pub(crate) fn distance_error(&self) -> f32 {
         match self.metric {
-            Metric::L2 | Metric::Ip => 0.0,
+            Metric::L2 => 0.0,
+            // In proportion to the stretched query, which the distance is, too.
+            Metric::Ip => 0.0,
             Metric::Cosine => self.unit * self.unit / 262_144.0,
         }
     }

@@ -39,7 +39,7 @@ use arena::Arena;
 pub(crate) use beam::{distance, found};
 pub use delete::delete;
 pub use frame::Frame;
-pub(crate) use frame::FrameScratch;
+pub(crate) use frame::{FrameScratch, Stretch};
 pub use insert::insert;
 use marks::Marks;
 pub use piece::Piece;
@@ -148,7 +148,8 @@ impl Graph {
     }
 
     /// The `k` nearest visible rows found by a beam of `ef`, nearest first. Scores are those of the
-    /// rows as bytes. Under `Cosine` the query has unit length, as the rows have.
+    /// rows as bytes, under `Ip` within a 256th of the product of the greatest lengths. Under `Cosine`
+    /// the query has unit length, as the rows have.
     ///
     /// The walk goes through rows that are not visible, and goes on until `ef` visible ones were the
     /// nearest it saw: it costs about `ef` visits over the share of rows that are visible. Where few
@@ -185,8 +186,8 @@ impl Graph {
         scratch: &mut WalkScratch,
     ) -> Option<Vec<Hit>> {
         let mut prepared = std::mem::take(&mut scratch.query);
-        self.frame
-            .query(self.kernels, query, &mut prepared, &mut scratch.frame);
+        let frame = &mut scratch.frame;
+        scratch.stretch = self.frame.query(self.kernels, query, &mut prepared, frame);
         let is_done = self.walk(&prepared, (ef.max(k), max_visits), &visible, scratch);
         scratch.query = prepared;
         is_done.then(|| self.hits(k, scratch))
@@ -194,9 +195,10 @@ impl Graph {
 
     /// The `k` nearest that lie in `scratch.found`.
     fn hits(&self, k: usize, scratch: &mut WalkScratch) -> Vec<Hit> {
+        let stretch = scratch.stretch;
         let hits = scratch.nearest(k).map(|(slot, distance)| Hit {
             slot,
-            score: self.frame.score(distance),
+            score: self.frame.score(distance, stretch),
         });
         hits.collect()
     }

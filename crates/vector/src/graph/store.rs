@@ -83,6 +83,7 @@ impl Graph {
         }
         let metric = match word(head, 12) {
             0 => Metric::L2,
+            1 => Metric::Ip,
             2 => Metric::Cosine,
             _ => return Err(damaged("metric")),
         };

@@ -226,6 +226,40 @@ fn filters_are_part_of_the_walk() {
     assert_eq!(twin.recall(queries, 60, |slot| slot == 77), 1.0);
 }
 
+/// Rows of very different lengths, so that the nearest and the greatest product are not the same.
+#[test]
+fn finds_the_greatest_products() {
+    let (mut rng, dim) = (Rng::new(31), 64);
+    let mut all = clustered(&mut rng, 3_100, dim);
+    for row in all.chunks_exact_mut(dim) {
+        let length = (0.4 * rng.normal()).exp() as f32;
+        row.iter_mut().for_each(|value| *value *= length);
+    }
+    let (queries, rows) = all.split_at(100 * dim);
+    let twin = Twin::new(Metric::Ip, dim, rows, &Alone);
+    let recall = twin.recall(queries, 100, |_| true);
+    assert!(recall > 0.95, "{recall}");
+    let row = |slot: u32| &twin.rows[slot as usize * dim..(slot as usize + 1) * dim];
+    let mut scratch = WalkScratch::default();
+    let greatest = rows
+        .chunks(dim)
+        .map(|row| row.iter().map(|v| v * v).sum::<f32>());
+    let greatest = greatest.fold(0.0f32, f32::max).sqrt();
+    for query in queries.chunks(dim) {
+        let length = query.iter().map(|v| v * v).sum::<f32>().sqrt();
+        for hit in twin.graph.search(query, 10, 100, |_| true, &mut scratch) {
+            let whole = twin.graph.kernels.dot(query, row(hit.slot));
+            assert!(
+                (hit.score - whole).abs() < length * greatest / 64.0,
+                "{hit:?} {whole}"
+            );
+        }
+    }
+    let zero = vec![0.0; dim];
+    let hits = twin.graph.search(&zero, 3, 20, |_| true, &mut scratch);
+    assert!(hits.len() == 3 && hits.iter().all(|hit| hit.score == 0.0));
+}
+
 #[test]
 fn sketches_tell_which_rows_to_read() {
     for (metric, dim) in [(Metric::L2, 24), (Metric::Cosine, 130), (Metric::L2, 384)] {

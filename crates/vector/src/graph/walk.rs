@@ -9,16 +9,18 @@ use crate::code::Query;
 
 use super::Graph;
 use super::beam::{self, Beam};
-use super::frame::FrameScratch;
+use super::frame::{FrameScratch, Stretch};
 use super::sketch::{Near, PlanedQuery};
 
 /// Memory that a thread keeps between walks.
 #[derive(Clone, Debug, Default)]
 pub struct WalkScratch {
     beam: Beam,
-    /// For each slot the walk that saw it last.
-    seen: Vec<u16>,
-    walk: u16,
+    /// One bit a slot: few enough to stay near the processor.
+    seen: Vec<u64>,
+    /// Words of `seen` that this walk wrote to.
+    touched: Vec<u32>,
+    slots: usize,
     /// Visited vertices that count: key of the distance in the high half, slot in the low one.
     pub(super) found: Vec<u64>,
     /// Visited vertices that do not count.
@@ -27,6 +29,7 @@ pub struct WalkScratch {
     pub(super) planed: PlanedQuery,
     pub(super) query: Query,
     pub(super) frame: FrameScratch,
+    pub(super) stretch: Stretch,
     pub(super) rerank: Scratch,
     /// Vertices visited by the last walk, or rows read by the last search among sketched ones.
     pub visits: usize,
@@ -34,14 +37,11 @@ pub struct WalkScratch {
 
 impl WalkScratch {
     fn begin(&mut self, slots: usize, ef: usize) {
-        if self.walk == u16::MAX {
-            self.seen.fill(0);
-            self.walk = 0;
+        for word in self.touched.drain(..) {
+            self.seen[word as usize] = 0;
         }
-        self.walk += 1;
-        if self.seen.len() != slots {
-            self.seen.resize(slots, 0);
-        }
+        self.slots = slots;
+        self.seen.resize(slots.div_ceil(64), 0);
         self.found.clear();
         self.passed.clear();
         self.visits = 0;
@@ -52,11 +52,17 @@ impl WalkScratch {
     /// file may name, are never new.
     #[inline(always)]
     fn is_new(&mut self, slot: u32) -> bool {
-        let Some(seen) = self.seen.get_mut(slot as usize) else {
+        let (word, bit) = (slot / 64, 1u64 << (slot % 64));
+        let Some(seen) = self.seen.get_mut(word as usize) else {
             return false;
         };
-        let is_new = *seen != self.walk;
-        *seen = self.walk;
+        let is_new = *seen & bit == 0 && (slot as usize) < self.slots;
+        if is_new {
+            if *seen == 0 {
+                self.touched.push(word);
+            }
+            *seen |= bit;
+        }
         is_new
     }
 

@@ -9,6 +9,7 @@ use super::fine::{FineScratch, FineShape, encode};
 use super::kmeans;
 use super::search::{self, Effort, Found, List, Lists, SearchScratch};
 use super::{Settings, Tuning};
+use crate::Metric;
 use crate::arch::Kernels;
 use crate::code::Query;
 use crate::graph::{Frame, FrameScratch, Team, map};
@@ -90,7 +91,7 @@ impl Index {
     /// more come, lists are split; a sample of some 64 rows a list trains them well.
     ///
     /// # Panics
-    /// When the sample is not whole rows or the width of the fine codes is none of [`super::WIDTHS`].
+    /// When the sample is not whole rows, the metric is `Ip` or the width of the fine codes is none of [`super::WIDTHS`].
     #[must_use]
     pub fn new(
         frame: Frame,
@@ -102,6 +103,10 @@ impl Index {
         let kernels = Kernels::get();
         let (dim, padded) = (frame.dim(), frame.padded());
         assert!(sample.len().is_multiple_of(dim), "whole rows");
+        assert!(
+            frame.metric() != Metric::Ip,
+            "lists are ranked by distance, and a product of unequal lengths is none"
+        );
         let shape = FineShape::new(padded, settings.bits);
         let count = (expected / settings.rows_per_list.max(1)).max(1);
         let rows = sample.len() / dim;

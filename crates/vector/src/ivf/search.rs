@@ -17,7 +17,7 @@ use crate::arch::{BLOCK, Kernels, Range, Table, prefetch_lines};
 use crate::code::Query;
 use crate::flat::{Scan, Scratch};
 use crate::graph::beam::{distance, found};
-use crate::graph::{Frame, FrameScratch};
+use crate::graph::{Frame, FrameScratch, Stretch};
 
 /// How far a search goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -152,7 +152,9 @@ pub(super) fn search(
     let counts = collect(lists, query, k, effort, visible, scratch);
     let hits = scratch.best.entries.iter().map(|&entry| Hit {
         slot: entry as u32,
-        score: lists.frame().score(distance((entry >> 32) as u32)),
+        score: lists
+            .frame()
+            .score(distance((entry >> 32) as u32), Stretch::default()),
     });
     Found {
         hits: hits.collect(),

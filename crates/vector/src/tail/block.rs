@@ -38,8 +38,6 @@ pub(super) struct Block {
     pub slots: [u32; BLOCK],
     /// The greatest `sqrt(1 - x^2)`.
     slant: f32,
-    /// The greatest `(1 - x^2) / x^2`.
-    tilt: f32,
     /// Not less than the greatest `|r|`.
     length: f32,
     /// Half a byte a component of each row, one row after the other.
@@ -101,7 +99,6 @@ impl Block {
             mul: [0; BLOCK],
             slots: [0; BLOCK],
             slant: 0.0,
-            tilt: 0.0,
             length: 0.0,
             nibbles: vec![Line([0; 64]); padded / 4],
             scales: [NibbleScale::default(); BLOCK],
@@ -139,7 +136,6 @@ impl Block {
         };
         // A little more than it is, for what the sums rounded.
         self.slant = self.slant.max((1.0 - share).max(0.0).sqrt() + 1e-3);
-        self.tilt = self.tilt.max((1.0 - share) / share * 1.01 + 1e-3);
         self.length = self.length.max(squared.sqrt() * 1.001);
     }
 
@@ -178,41 +174,26 @@ impl Block {
         below | self.unbounded
     }
 
-    /// Whether the row at `place`, whose bound is this, may be as near as `limit` when one looks closer:
-    /// only what of the query is orthogonal to the row turns into error, and of a query near the row
-    /// that is little.
-    #[inline]
-    pub fn may_pass(&self, asked: &Asked<'_>, place: usize, bound: f32, limit: f32) -> bool {
-        let (add, mul) = (half(self.add[place]), half(self.mul[place]));
-        let base = self.base(asked) + add;
-        let margin = self.margin(asked) - asked.length / 512.0;
-        let product = Product {
-            estimate: (base - bound - mul * margin) / 2.0,
-            // The factor was rounded down.
-            most: asked.norm * (add * 1.001 + 1e-7),
-            turned: asked.turned * self.tilt,
-            rounded: mul * mul * asked.rounded / 4.0,
-        };
-        bound == f32::NEG_INFINITY || product.may_reach((base - limit) / 2.0)
-    }
-
-    /// Asks for what [`closest`](Self::closest) needs.
+    /// Asks for what [`closer`](Self::closer) needs.
     #[inline]
     pub fn prefetch(&self, place: usize) {
         prefetch_lines(self.nibbles(place));
         prefetch_lines(self.scales[place].as_bytes());
     }
 
-    /// The bound of the row at `place` by four bits a component, if it does not pass `limit`.
+    /// The bound of the row at `place` by four bits a component, if it does not pass `limit`. Here only
+    /// what of the query is orthogonal to the row turns into error; of a query near the row that is
+    /// little.
     #[inline]
-    pub fn closest(
+    pub fn closer(
         &self,
         kernels: &Kernels,
         asked: &Asked<'_>,
         place: usize,
         limit: f32,
     ) -> Option<f32> {
-        if self.unbounded >> place & 1 == 1 {
+        let base = self.base(asked);
+        if self.unbounded >> place & 1 == 1 || !base.is_finite() {
             return Some(f32::NEG_INFINITY);
         }
         let scale = &self.scales[place];
@@ -222,7 +203,7 @@ impl Block {
             turned: asked.turned * (scale.growth - 1.0),
             rounded: asked.turned * asked.left_out * scale.squared * scale.growth,
         };
-        let base = self.base(asked) + scale.squared;
+        let base = base + scale.squared;
         let may_pass = product.may_reach((base - limit) / 2.0);
         may_pass.then(|| base - 2.0 * product.greatest())
     }

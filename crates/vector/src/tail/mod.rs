@@ -1,12 +1,12 @@
 //! Rows that no index holds yet, all of them looked at by every search.
 //!
-//! A row is one bit a component and two factors; its whole form stays with the owner and is read only
-//! where it may matter:
+//! A row is one bit a component, four bits a component and their factors; its whole form stays with the
+//! owner and is read only where it may matter:
 //!
 //! ```text
-//! 1 bounds   of 32 rows at once, from their codes      nearer than its bound no row is, most likely
-//! 2 seeds    the k lowest bounds                       their whole rows give a k-th distance
-//! 3 rest     the bounds that do not pass it            compared by their whole rows, too
+//! 1 bounds   of 32 rows at once, by one bit       nearer than its bound no row is, most likely
+//! 2 seeds    the 4 k lowest, by four bits         k of them, compared whole, give a k-th distance
+//! 3 rest     bounds that do not pass it           .. by four bits, then whole, lowest first
 //! ```
 //!
 //! A row is beyond its bound with a chance of 1e-7 (`block` says why), so that one of ten true
@@ -21,10 +21,13 @@ use crate::Hit;
 use crate::arch::{BLOCK, Kernels};
 use crate::code::Query;
 use crate::flat::{Scan, Scratch};
-use crate::graph::{Frame, FrameScratch, distance, found};
+use crate::graph::{Frame, FrameScratch, Stretch, distance, found};
 
 use block::{Asked, Block};
 
+/// Seeds for each row asked for: of so many lowest bounds the nearest rows, by four bits, are nearly the
+/// nearest of all, and the first limit nearly the last.
+const SEEDS: usize = 4;
 /// Whole rows compared between two looks at the k-th distance so far.
 const ROWS_AT_ONCE: usize = 8;
 
@@ -36,6 +39,8 @@ pub struct Tail {
     /// Rows of the first block that are gone.
     skipped: usize,
     count: usize,
+    /// The greatest squared length of a row that ever came.
+    longest: f32,
     scratch: FrameScratch,
 }
 
@@ -49,7 +54,7 @@ pub struct TailScratch {
     /// Bound and place as one number, see `found`.
     seeds: Vec<u64>,
     /// Bound and place.
-    rest: Vec<(f32, u32)>,
+    near: Vec<(f32, u32)>,
     scan: Scratch,
     /// Whole rows that the last search compared.
     pub compared: usize,
@@ -65,6 +70,7 @@ impl Tail {
             blocks: VecDeque::new(),
             skipped: 0,
             count: 0,
+            longest: 0.0,
             scratch: FrameScratch::default(),
         }
     }
@@ -97,6 +103,7 @@ impl Tail {
         if place == 0 {
             self.blocks.push_back(Block::empty(self.frame.padded()));
         }
+        self.longest = self.longest.max(self.kernels.dot(row, row) * 1.001);
         let values = self.frame.bring(self.kernels, row, &mut self.scratch);
         if let Some(block) = self.blocks.back_mut() {
             block.write(self.kernels, place, slot, values);
@@ -135,60 +142,77 @@ impl Tail {
             query: prepared,
             ..
         } = scratch;
-        self.frame.query(self.kernels, query, prepared, frame);
+        let stretch = self.frame.query(self.kernels, query, prepared, frame);
         if k == 0 || self.count == 0 {
             return Vec::new();
         }
-        self.bounds(k, &visible, scratch);
+        self.bounds(k * SEEDS, &visible, scratch);
+        let TailScratch {
+            query: prepared,
+            bounds,
+            seeds,
+            near,
+            ..
+        } = scratch;
+        let asked = Asked::new(prepared, &self.frame);
+        near.clear();
+        near.extend(seeds.iter().map(|&seed| (0.0, seed as u32)));
+        self.look_closer(&asked, f32::MAX, near);
         let mut scan = Scan::new(self.frame.metric(), query, k, &mut scratch.scan);
-        let seeds = scratch.seeds.iter().map(|&seed| self.slot(seed as u32));
-        scan.slots(seeds, &row);
-        scratch.compared = scratch.seeds.len();
+        let first = &near[..near.len().min(k)];
+        scan.slots(first.iter().map(|&(_, place)| self.slot(place)), &row);
+        scratch.compared = first.len();
         // Fewer visible rows than asked for were all seeds.
         let Some(worst) = scan.worst() else {
             return scan.finish();
         };
-        for &seed in &scratch.seeds {
-            scratch.bounds[seed as u32 as usize] = f32::INFINITY;
+        for &(_, place) in first {
+            bounds[place as usize] = f32::INFINITY;
         }
-        // The greatest number stands for what is none.
-        let limit = self.frame.distance(worst).min(f32::MAX);
-        self.narrow(limit, &scratch.query, &scratch.bounds, &mut scratch.rest);
-        for rest in scratch.rest.chunks(ROWS_AT_ONCE) {
+        let limit = self.distance(worst, stretch);
+        self.at_most(limit, bounds, near);
+        self.look_closer(&asked, limit, near);
+        for near in near.chunks(ROWS_AT_ONCE) {
             let worst = scan
                 .worst()
-                .map_or(limit, |worst| self.frame.distance(worst));
-            let rest = rest.iter().filter(|&&(bound, _)| bound <= worst.min(limit));
-            let slots = rest.map(|&(_, place)| self.slot(place));
+                .map_or(limit, |worst| self.distance(worst, stretch));
+            let near = near.iter().filter(|&&(bound, _)| bound <= worst);
+            let slots = near.map(|&(_, place)| self.slot(place));
             let seen = slots.filter(|&slot| visible(slot));
             scan.slots(seen.inspect(|_| scratch.compared += 1), &row);
         }
         scan.finish()
     }
 
-    /// Collects the rows that may be as near as `limit` when one looks closer, lowest bound first.
-    fn narrow(&self, limit: f32, query: &Query, bounds: &[f32], rest: &mut Vec<(f32, u32)>) {
-        rest.clear();
-        let asked = Asked::new(query, &self.frame);
-        let blocks = self.blocks.iter().zip(bounds.as_chunks::<BLOCK>().0);
-        for (n, (block, bounds)) in blocks.enumerate() {
-            let mut near = self.kernels.at_most(bounds, limit);
-            while near != 0 {
-                let at = near.trailing_zeros() as usize;
-                near &= near - 1;
-                if block.may_pass(&asked, at, bounds[at], limit) {
-                    block.prefetch(at);
-                    rest.push((bounds[at], (n * BLOCK + at) as u32));
-                }
+    /// The greatest distance at which a row has this score; the greatest number where that is none.
+    fn distance(&self, score: f32, stretch: Stretch) -> f32 {
+        let distance = self.frame.distance(score, stretch, self.longest);
+        distance.min(f32::MAX)
+    }
+
+    /// Collects the bounds that do not pass `limit`, and their places.
+    fn at_most(&self, limit: f32, bounds: &[f32], near: &mut Vec<(f32, u32)>) {
+        near.clear();
+        for (n, (block, bounds)) in self.blocks.iter().zip(bounds.as_chunks().0).enumerate() {
+            let mut bits = self.kernels.at_most(bounds, limit);
+            while bits != 0 {
+                let at = bits.trailing_zeros() as usize;
+                bits &= bits - 1;
+                block.prefetch(at);
+                near.push((bounds[at], (n * BLOCK + at) as u32));
             }
         }
-        rest.retain_mut(|(bound, place)| {
+    }
+
+    /// Keeps the rows that may be as near as `limit` by four bits a component, the lowest bound first.
+    fn look_closer(&self, asked: &Asked<'_>, limit: f32, near: &mut Vec<(f32, u32)>) {
+        near.retain_mut(|(bound, place)| {
             let (block, at) = (*place as usize / BLOCK, *place as usize % BLOCK);
-            let closest = self.blocks[block].closest(self.kernels, &asked, at, limit);
-            *bound = closest.unwrap_or(f32::INFINITY);
-            closest.is_some()
+            let closer = self.blocks[block].closer(self.kernels, asked, at, limit);
+            *bound = closer.unwrap_or(f32::INFINITY);
+            closer.is_some()
         });
-        rest.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     }
 
     #[inline]
