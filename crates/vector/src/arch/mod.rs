@@ -21,14 +21,14 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2_codes;
 #[cfg(target_arch = "x86_64")]
-mod avx2_fine;
+mod avx2_lists;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_codes;
 mod codes;
-mod fine;
 mod generic;
+mod lists;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -39,7 +39,7 @@ use std::sync::OnceLock;
 use codes::CodeKernels;
 pub(crate) use codes::prefetch_lines;
 pub use codes::{BLOCK, Codes, Line, Planes, Range, Table};
-pub use fine::{FineKernels, pack};
+pub use lists::{ListKernels, SCAN_MOST, pack};
 pub use portable::{EdgeSums, Spread};
 pub(crate) use portable::{half, nearest};
 
