@@ -10,6 +10,7 @@ pub mod flat;
 pub mod graph;
 pub mod ivf;
 mod metric;
+pub mod multi;
 mod rotate;
 
 pub use flat::{Hit, Scratch, top_k};
