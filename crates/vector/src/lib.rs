@@ -12,6 +12,7 @@ pub mod ivf;
 mod metric;
 pub mod multi;
 mod rotate;
+pub mod sparse;
 
 pub use flat::{Hit, Scratch, top_k};
 pub use metric::{BadVector, DIM_MAX, Metric, ZeroVector, check, normalise};
