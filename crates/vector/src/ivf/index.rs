@@ -95,7 +95,8 @@ impl Index {
     /// more come, lists are split; a sample of some 64 rows a list trains them well.
     ///
     /// # Panics
-    /// When the sample is not whole rows or the width of the fine codes is none of [`super::WIDTHS`].
+    /// When the sample is not whole rows, lists are meant to hold none, or the width of the fine codes is
+    /// none of [`super::WIDTHS`].
     #[must_use]
     pub fn new(
         frame: Frame,
@@ -108,7 +109,8 @@ impl Index {
         let (dim, padded) = (frame.dim(), frame.padded());
         assert!(sample.len().is_multiple_of(dim), "whole rows");
         let shape = FineShape::new(padded, settings.bits);
-        let count = (expected / settings.rows_per_list.max(1)).max(1);
+        assert!(settings.rows_per_list > 0, "lists hold rows");
+        let count = (expected / settings.rows_per_list).max(1);
         let rows = sample.len() / dim;
         let taken = rows.min(count * SAMPLE_ROWS);
         // Evenly over the sample, which may be in some order.
