@@ -201,6 +201,11 @@ pub struct Query {
 impl Query {
     /// Takes the components of a rotated query, a multiple of 64 of them.
     pub fn set(&mut self, kernels: &Kernels, values: &[f32]) {
+        self.set_with(kernels, values, u8::MAX);
+    }
+
+    /// As [`set`](Self::set), with a table whose entries are at most `most_entry`.
+    pub fn set_with(&mut self, kernels: &Kernels, values: &[f32], most_entry: u8) {
         self.norm = kernels.dot(values, values);
         let spread = kernels.spread(values);
         // Below this a component has no place among normal numbers, and its inverse none at all.
@@ -209,14 +214,14 @@ impl Query {
         // A little less than all of the range: the quotient is rounded twice.
         self.step = most / (f32::from(Planes::MAX) - 1.0);
         self.planes.set(kernels, values, self.step);
-        self.set_table(kernels, values, &spread);
+        self.set_table(kernels, values, &spread, most_entry);
     }
 
-    fn set_table(&mut self, kernels: &Kernels, values: &[f32], spread: &Spread) {
+    fn set_table(&mut self, kernels: &Kernels, values: &[f32], spread: &Spread, most_entry: u8) {
         let has_range = self.step > 0.0;
         let steps = if has_range {
             // Half a step is kept free, because entries are rounded.
-            (f32::from(ENTRY_MAX) - 0.5) / spread.most_of_four
+            (f32::from(ENTRY_MAX.min(most_entry)) - 0.5) / spread.most_of_four
         } else {
             0.0
         };

@@ -10,7 +10,9 @@ pub mod flat;
 pub mod graph;
 pub mod ivf;
 mod metric;
+pub mod multi;
 mod rotate;
+pub mod sparse;
 pub mod tail;
 
 pub use flat::{Hit, Scratch, top_k};

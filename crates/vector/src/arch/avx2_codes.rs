@@ -129,7 +129,7 @@ unsafe fn sums(codes: &[u8], table: &[u8], ahead: &[u8]) -> [__m128i; 4] {
 /// # Safety
 /// The processor has AVX2.
 #[inline(always)]
-unsafe fn fold(both: __m256i, odd: __m256i) -> [__m128i; 2] {
+pub(super) unsafe fn fold(both: __m256i, odd: __m256i) -> [__m128i; 2] {
     // SAFETY: the caller has the features; no memory is touched.
     unsafe {
         let even = two(_mm256_sub_epi16(both, _mm256_slli_epi16::<8>(odd)));

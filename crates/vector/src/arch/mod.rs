@@ -20,15 +20,15 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx2_codes;
 #[cfg(target_arch = "x86_64")]
-mod avx2_fine;
+mod avx2_lists;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(target_arch = "x86_64")]
 mod avx512_codes;
 mod codes;
 mod element;
-mod fine;
 mod generic;
+mod lists;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 #[cfg(target_arch = "aarch64")]
@@ -45,7 +45,7 @@ pub(crate) use codes::prefetch_lines;
 pub use codes::{BLOCK, Codes, ENTRY_MAX, Line, Planes, Range, Table};
 pub use element::{Bf16, Element, F16};
 use element::{ElementKernels, Pairs};
-pub use fine::{FineKernels, pack};
+pub use lists::{ListKernels, SCAN_MOST, pack};
 pub use portable::{EdgeSums, Spread};
 pub(crate) use portable::{half, nearest};
 

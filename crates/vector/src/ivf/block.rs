@@ -6,8 +6,8 @@
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::arch::{BLOCK, Codes, Line};
-use crate::code::{Factors, read_signs, write_signs};
+use crate::arch::{BLOCK, Codes, Line, half};
+use crate::code::{Factors, length_squared_about, read_signs, write_signs};
 
 /// Bytes of one block.
 pub(super) fn block_bytes(padded: usize) -> usize {
@@ -93,6 +93,13 @@ impl Blocks {
 
     pub fn slot(&self, at: usize) -> u32 {
         self.block(at).slot(at % BLOCK)
+    }
+
+    /// About the mean squared length of the rows' residuals; 0 of none.
+    pub fn spread(&self) -> f32 {
+        let squares = (0..self.rows).map(|at| self.block(at).codes.mul[at % BLOCK]);
+        let sum: f32 = squares.map(|mul| length_squared_about(half(mul))).sum();
+        sum / self.rows.max(1) as f32
     }
 
     /// Puts a row behind the others.

@@ -6,7 +6,7 @@
 use zerocopy::IntoBytes;
 
 use super::block::{Block, Blocks, Sketch, block_bytes};
-use crate::arch::{BLOCK, EdgeSums, Kernels, Line, Range};
+use crate::arch::{BLOCK, EdgeSums, Kernels, Line, ListKernels, Range, SCAN_MOST};
 use crate::code::{Factors, Query, RowScale, encode_row};
 use crate::graph::beam::{distance, found};
 
@@ -31,8 +31,18 @@ pub(super) struct CentroidsView<'a> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct NearestScratch {
     candidates: Vec<u64>,
-    /// Distance and list, nearest first.
-    pub nearest: Vec<(f32, u32)>,
+    /// Least rank first.
+    pub nearest: Vec<Near>,
+}
+
+/// A centroid that was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Near {
+    /// Squared distance and weight of the list.
+    pub rank: f32,
+    /// Squared.
+    pub distance: f32,
+    pub list: u32,
 }
 
 impl<'a> CentroidsView<'a> {
@@ -63,12 +73,14 @@ impl<'a> CentroidsView<'a> {
         );
     }
 
-    /// The `m` nearest centroids, nearest first, into the scratch.
+    /// The `m` nearest centroids into the scratch, when the squared distance of each is made longer by
+    /// the weight of its list, which is not negative.
     pub fn nearest(
         &self,
         kernels: &Kernels,
         query: &Query,
         m: usize,
+        weight: impl Fn(u32) -> f32,
         scratch: &mut NearestScratch,
     ) {
         let NearestScratch {
@@ -77,45 +89,60 @@ impl<'a> CentroidsView<'a> {
         } = scratch;
         let m = m.min(self.count);
         let want = (SPARE_SHARE * m + SPARE).min(self.count);
-        self.estimate(kernels, query, want, candidates);
+        self.estimate(kernels, query, want, &weight, candidates);
         nearest.clear();
         nearest.extend(candidates.iter().map(|&entry| {
             let list = entry as u32;
             let (row, scale) = self.row(list);
-            (query.distance(kernels, row, scale), list)
+            let distance = query.distance(kernels, row, scale);
+            Near {
+                rank: distance + weight(list),
+                distance,
+                list,
+            }
         }));
-        nearest.sort_unstable_by_key(|&(distance, list)| found(distance, list));
+        nearest.sort_unstable_by_key(|near| found(near.rank, near.list));
         nearest.truncate(m);
     }
 
-    /// The `want` that seem nearest by one bit, in no order.
-    fn estimate(&self, kernels: &Kernels, query: &Query, want: usize, best: &mut Vec<u64>) {
+    /// The `want` that seem to have the least rank by one bit, in no order.
+    fn estimate(
+        &self,
+        kernels: &Kernels,
+        query: &Query,
+        want: usize,
+        weight: &impl Fn(u32) -> f32,
+        best: &mut Vec<u64>,
+    ) {
         best.clear();
-        let mut bound = f32::INFINITY;
+        let kernels = ListKernels::of(kernels);
+        let mut range = Range {
+            base: query.norm(),
+            bound: f32::INFINITY,
+            ahead: &[],
+        };
         let mut out = [0.0; BLOCK];
         let blocks = self.blocks.chunks_exact(block_bytes(self.padded));
         for (n, bytes) in blocks.enumerate() {
             let Some(block) = Block::of(bytes, self.padded) else {
                 return;
             };
-            let range = Range {
-                base: query.norm(),
-                bound,
-                ahead: &[],
-            };
-            let mut below = kernels.estimate(&block.codes, &query.table(), &range, &mut out);
+            let mut below = kernels.scan(&block.codes, &query.table(), &range, &mut out);
             below &= mask(self.count - n * BLOCK);
             while below != 0 {
                 let at = below.trailing_zeros() as usize;
                 below &= below - 1;
-                best.push(found(out[at], (n * BLOCK + at) as u32));
+                let list = (n * BLOCK + at) as u32;
+                let rank = out[at] + weight(list);
+                if rank < range.bound {
+                    best.push(found(rank, list));
+                }
             }
             if best.len() >= 2 * want + BLOCK {
-                best.select_nth_unstable(want - 1);
+                let (_, &mut worst, _) = best.select_nth_unstable(want - 1);
                 best.truncate(want);
-                // A candidate as far as the worst kept has the greater number and is not needed.
-                let worst = best.iter().max().copied().unwrap_or(u64::MAX);
-                bound = distance((worst >> 32) as u32);
+                // One as far as the worst kept has the greater number and is not needed.
+                range.bound = distance((worst >> 32) as u32);
             }
         }
         if best.len() > want {
@@ -123,6 +150,11 @@ impl<'a> CentroidsView<'a> {
             best.truncate(want);
         }
     }
+}
+
+/// Makes a query of a vector in the frame.
+pub(super) fn prepare(kernels: &Kernels, values: &[f32], query: &mut Query) {
+    query.set_with(kernels, values, SCAN_MOST);
 }
 
 /// Bits of the rows of a block of which `rows` are left.
@@ -275,22 +307,28 @@ mod tests {
         for _ in 0..20 {
             let values = normal(&mut rng, dim);
             let mut query = Query::default();
-            query.set(kernels, &values);
-            view.nearest(kernels, &query, 20, &mut scratch);
+            prepare(kernels, &values, &mut query);
+            view.nearest(kernels, &query, 20, |_| 0.0, &mut scratch);
             let mut all: Vec<(f32, u32)> = (0..397)
                 .map(|n| (kernels.l2_squared(&values, &twin[n]), n as u32))
                 .collect();
             all.sort_by(|a, b| a.0.total_cmp(&b.0));
             assert_eq!(scratch.nearest.len(), 20);
             for (got, want) in scratch.nearest.iter().zip(&all) {
-                hits += u32::from(all[..20].iter().any(|near| near.1 == got.1));
-                assert!((got.0 - want.0).abs() < 0.1 * want.0);
+                hits += u32::from(all[..20].iter().any(|near| near.1 == got.list));
+                assert!((got.distance - want.0).abs() < 0.1 * want.0);
             }
             let mut copy = Vec::new();
-            view.values(scratch.nearest[0].1, &mut copy);
+            view.values(scratch.nearest[0].list, &mut copy);
             let exact = kernels.l2_squared(&values, &copy);
-            assert!((exact - scratch.nearest[0].0).abs() < 1e-3);
+            assert!((exact - scratch.nearest[0].distance).abs() < 1e-3);
         }
+        let (mut query, last) = (Query::default(), 396);
+        prepare(kernels, &twin[3], &mut query);
+        let weight = |list| if list == last { 0.0 } else { 100.0 };
+        view.nearest(kernels, &query, 2, weight, &mut scratch);
+        let lists = [0, 1].map(|n: usize| scratch.nearest[n].list);
+        assert_eq!(lists, [last, 3], "the weight decides, then the distance");
         assert!(hits > 300, "{hits} of 400");
     }
 }

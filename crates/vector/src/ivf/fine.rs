@@ -19,7 +19,7 @@
 //! add | mul | error | 0 (f32 each) | high D / 2 bytes || add | mul | 0 | 0 | low (bits - 4) D / 8 bytes
 //! ```
 
-use crate::arch::{FineKernels, Kernels, pack};
+use crate::arch::{Kernels, ListKernels, pack};
 use crate::code::Query;
 
 /// Bytes of factors before each half.
@@ -67,7 +67,7 @@ pub(super) struct FineQuery<'q> {
     query: &'q Query,
     /// Half of the greatest code times the sum of the query, of the high and the whole code.
     middles: [f64; 2],
-    kernels: FineKernels,
+    kernels: ListKernels,
     shape: FineShape,
 }
 
@@ -78,7 +78,7 @@ impl<'q> FineQuery<'q> {
         Self {
             query,
             middles: [7.5 * high as f64, most / 2.0 * wide as f64],
-            kernels: FineKernels::of(kernels),
+            kernels: ListKernels::of(kernels),
             shape,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use super::block::{Blocks, Sketch};
-use super::centroids::{Centroids, CentroidsView, NearestScratch, sketch};
+use super::centroids::{Centroids, CentroidsView, Near, NearestScratch, prepare, sketch};
 use super::fine::{FineScratch, FineShape, encode};
 use super::kmeans;
 use super::search::{self, Effort, Found, List, Lists, SearchScratch};
@@ -40,6 +40,8 @@ pub struct Index {
 pub(super) struct Rows {
     pub blocks: Blocks,
     pub fine: Vec<u8>,
+    /// Of the blocks.
+    pub spread: f32,
 }
 
 impl Rows {
@@ -47,12 +49,14 @@ impl Rows {
         Self {
             blocks: Blocks::new(padded),
             fine: Vec::new(),
+            spread: 0.0,
         }
     }
 
     pub fn push(&mut self, slot: u32, coded: &Coded) {
         self.blocks.push(&coded.sketch, slot);
         self.fine.extend_from_slice(&coded.fine);
+        self.spread = self.blocks.spread();
     }
 
     /// Takes the row of this slot out; false where it is not here.
@@ -64,6 +68,7 @@ impl Rows {
         let last = self.blocks.len() * fine_bytes;
         self.fine.copy_within(last.., at * fine_bytes);
         self.fine.truncate(last);
+        self.spread = self.blocks.spread();
         true
     }
 }
@@ -91,7 +96,8 @@ impl Index {
     /// more come, lists are split; a sample of some 64 rows a list trains them well.
     ///
     /// # Panics
-    /// When the sample is not whole rows, the metric is `Ip` or the width of the fine codes is none of [`super::WIDTHS`].
+    /// When the sample is not whole rows, lists are meant to hold none, the metric is `Ip` or the width of the fine codes is
+    /// none of [`super::WIDTHS`].
     #[must_use]
     pub fn new(
         frame: Frame,
@@ -108,7 +114,8 @@ impl Index {
             "lists are ranked by distance, and a product of unequal lengths is none"
         );
         let shape = FineShape::new(padded, settings.bits);
-        let count = (expected / settings.rows_per_list.max(1)).max(1);
+        assert!(settings.rows_per_list > 0, "lists hold rows");
+        let count = (expected / settings.rows_per_list).max(1);
         let rows = sample.len() / dim;
         let taken = rows.min(count * SAMPLE_ROWS);
         // Evenly over the sample, which may be in some order.
@@ -255,17 +262,23 @@ impl Index {
             .frame
             .bring(self.kernels, row, &mut scratch.frame)
             .to_vec();
-        let list = self.nearest(&framed, scratch).1;
+        let list = self.nearest(&framed, scratch).list;
         (list, self.code(&framed, list, scratch))
     }
 
-    /// The nearest centroid's squared distance and list.
-    pub(super) fn nearest(&self, framed: &[f32], scratch: &mut Place) -> (f32, u32) {
-        scratch.query.set(self.kernels, framed);
+    /// The nearest centroid; the first where, by damage, none can be compared.
+    pub(super) fn nearest(&self, framed: &[f32], scratch: &mut Place) -> Near {
+        prepare(self.kernels, framed, &mut scratch.query);
         let view = self.centroids.view();
-        view.nearest(self.kernels, &scratch.query, 1, &mut scratch.nearest);
-        let nearest = scratch.nearest.nearest.first().copied();
-        nearest.expect("there is always a list")
+        view.nearest(
+            self.kernels,
+            &scratch.query,
+            1,
+            |_| 0.0,
+            &mut scratch.nearest,
+        );
+        let nearest = scratch.nearest.nearest.first();
+        nearest.copied().unwrap_or_default()
     }
 
     /// The code of a row in a list.
@@ -324,6 +337,10 @@ impl Lists for Index {
 
     fn centroids(&self) -> CentroidsView<'_> {
         self.centroids.view()
+    }
+
+    fn spread(&self, list: u32) -> f32 {
+        self.lists[list as usize].spread
     }
 
     fn list(&self, list: u32) -> List<'_> {

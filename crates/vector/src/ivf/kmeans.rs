@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use stdx::Rng;
 
-use super::centroids::{Centroids, NearestScratch};
+use super::centroids::{Centroids, NearestScratch, prepare};
 use crate::arch::Kernels;
 use crate::code::Query;
 use crate::graph::{Team, map};
@@ -44,9 +44,9 @@ pub(super) fn train(
             &scratches,
             Assign::default,
             |at, scratch| {
-                scratch.query.set(kernels, rows[at]);
-                view.nearest(kernels, &scratch.query, 1, &mut scratch.nearest);
-                scratch.nearest.nearest.first().map_or(0, |near| near.1)
+                prepare(kernels, rows[at], &mut scratch.query);
+                view.nearest(kernels, &scratch.query, 1, |_| 0.0, &mut scratch.nearest);
+                scratch.nearest.nearest.first().map_or(0, |near| near.list)
             },
         );
         let (means, sizes) = means(padded, &rows, &nearest, centroids.len());
@@ -111,9 +111,13 @@ mod tests {
         let view = centroids.view();
         let (mut query, mut scratch) = (Query::default(), NearestScratch::default());
         for centre in &centres {
-            query.set(kernels, centre);
-            view.nearest(kernels, &query, 1, &mut scratch);
-            assert!(scratch.nearest[0].0 < 0.5, "{}", scratch.nearest[0].0);
+            prepare(kernels, centre, &mut query);
+            view.nearest(kernels, &query, 1, |_| 0.0, &mut scratch);
+            assert!(
+                scratch.nearest[0].distance < 0.5,
+                "{}",
+                scratch.nearest[0].distance
+            );
         }
     }
 

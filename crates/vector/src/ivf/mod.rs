@@ -39,7 +39,7 @@ pub const SLACK: f32 = 1.9;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Rows that a list is meant to hold. One of more than twice as many is split, one of less than an
-    /// eighth is dissolved into its neighbours.
+    /// eighth that rows were taken from is dissolved into its neighbours. Not 0.
     pub rows_per_list: usize,
     /// Bits a component of the fine codes, one of [`WIDTHS`].
     pub bits: usize,
@@ -57,7 +57,7 @@ impl Default for Settings {
 impl Settings {
     /// Rows that a list holds at most.
     pub(crate) fn most(self) -> usize {
-        2 * self.rows_per_list.max(1)
+        2 * self.rows_per_list
     }
 
     /// Rows that a list holds at least, unless it is the only one.

@@ -173,7 +173,7 @@ impl Index {
         let (mut block, mut row, mut table) = (0u32, 0u32, Vec::new());
         for rows in &self.lists {
             let count = rows.blocks.len() as u32;
-            for word in [block, row, count, 0] {
+            for word in [block, row, count, rows.spread.to_bits()] {
                 table.extend_from_slice(&word.to_le_bytes());
             }
             block += count.div_ceil(BLOCK as u32);
@@ -205,8 +205,11 @@ impl Index {
                     return Err(BadIvf::Damaged("a slot is there twice"));
                 }
             }
-            let fine = list.fine.to_vec();
-            index.lists.push(Rows { blocks, fine });
+            index.lists.push(Rows {
+                spread: blocks.spread(),
+                blocks,
+                fine: list.fine.to_vec(),
+            });
         }
         Ok(index)
     }
@@ -243,8 +246,8 @@ impl<B: AsRef<[u8]>> Segment<B> {
             rows_per_list: word(all, 32) as usize,
             bits: word(all, 36) as usize,
         };
-        if !super::WIDTHS.contains(&settings.bits) {
-            return Err(damaged("width of the fine codes"));
+        if !super::WIDTHS.contains(&settings.bits) || settings.rows_per_list == 0 {
+            return Err(damaged("width of the fine codes or rows of a list"));
         }
         let shape = FineShape::new(dim.next_multiple_of(64), settings.bits);
         let [lists, rows, blocks] = [40, 44, 48].map(|at| word(all, at) as usize);
@@ -380,6 +383,12 @@ impl<B: AsRef<[u8]>> Lists for Segment<B> {
             scales: self.part(&self.parts.scales),
             blocks: self.part(&self.parts.codes),
         }
+    }
+
+    #[inline]
+    fn spread(&self, list: u32) -> f32 {
+        let table = self.part(&self.parts.table);
+        f32::from_bits(word(table, list as usize * ENTRY + 12))
     }
 
     #[inline]

@@ -11,10 +11,10 @@
 //! search" (SOSP 2023), section 4.
 
 use super::block::{Block, block_bytes};
-use super::centroids::mask;
+use super::centroids::{mask, prepare};
 use super::index::{Index, Place, Rows};
 use super::search::Lists;
-use crate::arch::{BLOCK, Range, half};
+use crate::arch::{BLOCK, ListKernels, Range, half};
 use crate::code::{Query, length_squared_about};
 
 /// Lists beside a split one whose rows may come over.
@@ -52,9 +52,12 @@ impl Index {
         row: &impl Fn(u32) -> &'r [f32],
         scratch: &mut Place,
     ) {
+        // Every split parts rows, so this many are never needed; numbers of damaged bytes may ask for more.
+        let lists_most = self.lists.len() + self.homes.len();
         let mut at = 0;
         while let Some(&list) = touched.get(at) {
-            if self.lists[list as usize].blocks.len() > self.settings.most() {
+            let rows = self.lists[list as usize].blocks.len();
+            if rows > self.settings.most() && self.lists.len() < lists_most {
                 self.split(list, row, scratch, touched);
             } else {
                 at += 1;
@@ -110,8 +113,12 @@ impl Index {
         if now <= self.kernels.l2_squared(values, old) {
             return own;
         }
-        let (distance, nearest) = self.nearest(values, scratch);
-        if distance < now { nearest } else { own }
+        let nearest = self.nearest(values, scratch);
+        if nearest.distance < now {
+            nearest.list
+        } else {
+            own
+        }
     }
 
     /// Brings rows of neighbouring lists over that are nearer to one of the new centroids.
@@ -123,15 +130,21 @@ impl Index {
         scratch: &mut Place,
         touched: &mut Vec<u32>,
     ) {
-        scratch.query.set(self.kernels, old);
+        prepare(self.kernels, old, &mut scratch.query);
         let view = self.centroids.view();
         view.nearest(
             self.kernels,
             &scratch.query,
             NEIGHBOURS + 2,
+            |_| 0.0,
             &mut scratch.nearest,
         );
-        let neighbours: Vec<u32> = scratch.nearest.nearest.iter().map(|near| near.1).collect();
+        let neighbours: Vec<u32> = scratch
+            .nearest
+            .nearest
+            .iter()
+            .map(|near| near.list)
+            .collect();
         for home in neighbours.into_iter().filter(|list| !new.contains(list)) {
             for slot in self.seem_nearer(home, new) {
                 let values = self
@@ -168,7 +181,7 @@ impl Index {
         for new in new {
             view.values(new, &mut values);
             let mut query = Query::default();
-            query.set(self.kernels, &values);
+            prepare(self.kernels, &values, &mut query);
             let range = Range {
                 base: self.kernels.l2_squared(&values, &own),
                 bound: f32::INFINITY,
@@ -179,9 +192,12 @@ impl Index {
                 let Some(block) = Block::of(bytes, padded) else {
                     continue;
                 };
-                let below = self
-                    .kernels
-                    .estimate(&block.codes, &query.table(), &range, &mut out);
+                let below = ListKernels::of(self.kernels).scan(
+                    &block.codes,
+                    &query.table(),
+                    &range,
+                    &mut out,
+                );
                 let below = below & mask(list.rows - n * BLOCK);
                 let seem = (0..BLOCK).filter(|at| below >> at & 1 == 1);
                 let seem =
@@ -218,7 +234,7 @@ impl Index {
                 .zip(0..)
                 .collect();
             order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let quarter = rows.len() / 4;
+            let quarter = (rows.len() / 4).max(1);
             let cut = order.partition_point(|row| row.0 < 0.0);
             let cut = cut.clamp(quarter, rows.len() - quarter);
             order

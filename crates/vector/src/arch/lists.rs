@@ -1,4 +1,4 @@
-//! Kernels over fine codes: rows of 4, 6 or 8 bits a component, kept as two planes so that the coarse
+//! Kernels over lists: estimates of 32 rows by one bit, and fine codes: rows of 4, 6 or 8 bits a component, kept as two planes so that the coarse
 //! half can be read without the other.
 //!
 //! ```text
@@ -11,28 +11,64 @@
 //! Sums are of unsigned codes and signed query components, exact in integers, and so the same on
 //! every machine whatever the order of additions.
 
-use super::{Kernels, Planes};
+use super::{BLOCK, Codes, Kernels, Planes, Range, Table};
 
 /// Components whose codes lie together.
 const GROUP: usize = 64;
 
-/// The kernels over fine codes of one instruction set.
+/// The greatest entry of a table that is scanned: four fit a byte.
+pub const SCAN_MOST: u8 = 63;
+
+type Scan = fn(&Codes<'_>, &Table<'_>, &Range<'_>, &mut [f32; BLOCK]) -> u32;
+
+/// The kernels over lists of one instruction set.
 #[derive(Clone, Copy)]
-pub struct FineKernels {
+pub struct ListKernels {
+    pub(super) scan: Scan,
     pub(super) dot_high: fn(&[u8], &Planes) -> i32,
     pub(super) dot_fine: fn(&[u8], &[u8], &Planes) -> i64,
 }
 
-impl FineKernels {
+impl ListKernels {
     /// Those that go with `kernels`.
     #[must_use]
     pub fn of(kernels: &Kernels) -> Self {
         #[cfg(target_arch = "x86_64")]
         if matches!(kernels.name, "avx2" | "avx512") {
-            return super::avx2_fine::FINE;
+            let wider = kernels.name == "avx512";
+            let lists = super::avx2_lists::LISTS;
+            return Self {
+                scan: if wider {
+                    kernels.codes.estimate
+                } else {
+                    lists.scan
+                },
+                ..lists
+            };
         }
-        let _ = kernels;
-        Self { dot_high, dot_fine }
+        Self {
+            scan: kernels.codes.estimate,
+            dot_high,
+            dot_fine,
+        }
+    }
+
+    /// [`Kernels::estimate`] for tables whose entries are at most [`SCAN_MOST`], which can be added four
+    /// at a time before a sum needs more than a byte; the same bits.
+    ///
+    /// # Panics
+    /// When codes and table differ in length or are no groups of 64 components.
+    #[inline]
+    pub fn scan(
+        &self,
+        codes: &Codes<'_>,
+        table: &Table<'_>,
+        range: &Range<'_>,
+        out: &mut [f32; BLOCK],
+    ) -> u32 {
+        assert_eq!(codes.bytes.len(), table.bytes.len(), "one dimension");
+        assert!(codes.bytes.len().is_multiple_of(4 * GROUP), "whole groups");
+        (self.scan)(codes, table, range, out)
     }
 
     /// The sum of `high * query`, both of few bits: codes of 4, and the query's high plane.
@@ -148,6 +184,30 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(128))]
 
         #[test]
+        fn scans_have_the_bits_of_estimates(
+            (codes, table) in (1usize..=17).prop_map(|n| if n > 16 { 64 } else { n }).prop_flat_map(|n| (
+                prop::collection::vec(any::<u8>(), n * 4 * GROUP),
+                prop::collection::vec(
+                    prop_oneof![3 => 0..=SCAN_MOST, 1 => Just(SCAN_MOST)], n * 4 * GROUP
+                ),
+            )),
+            add in prop::array::uniform32(0u16..0x7c00),
+            mul in prop::array::uniform32(0u16..0x7c00),
+            (slope, offset, base, bound) in (-2.0f32..2.0, -2.0f32..2.0, 0.0f32..4.0, -9.0f32..9.0),
+        ) {
+            let codes = Codes { bytes: &codes, add: &add, mul: &mul };
+            let table = Table { bytes: &table, slope, offset };
+            let range = Range { base, bound, ahead: codes.bytes };
+            let (mut want, mut got) = ([0.0; BLOCK], [0.0; BLOCK]);
+            let below = Kernels::available()[0].estimate(&codes, &table, &range, &mut want);
+            for kernels in Kernels::available() {
+                let lists = ListKernels::of(&kernels);
+                prop_assert_eq!(lists.scan(&codes, &table, &range, &mut got), below);
+                prop_assert_eq!(got.map(f32::to_bits), want.map(f32::to_bits), "{}", kernels.name);
+            }
+        }
+
+        #[test]
         fn products_of_fine_codes_are_exact((width, codes, query) in case()) {
             let mut planes = Planes::default();
             let values: Vec<f32> = query.iter().map(|&wide| f32::from(wide)).collect();
@@ -161,7 +221,7 @@ mod tests {
             let few = |q: i16| (i32::from(q) + 64) >> 7;
             let want_high: i32 = pairs.map(|(&c, &q)| i32::from(c >> bits) * few(q)).sum();
             for kernels in Kernels::available() {
-                let fine = FineKernels::of(&kernels);
+                let fine = ListKernels::of(&kernels);
                 prop_assert_eq!(fine.dot_fine(&high, &low, &planes), want, "{}", kernels.name);
                 prop_assert_eq!(fine.dot_high(&high, &planes), want_high, "{}", kernels.name);
             }
