@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use vector::Metric;
-use vector::graph::{Alone, Frame, Graph, Settings, delete, insert};
+use vector::graph::{Alone, Frame, Graph, Settings, Sketch, delete, insert};
 
 use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, NONE, Progress, cold, store};
 use crate::Error;
@@ -45,6 +45,7 @@ impl Linker {
         let dense = Arc::clone(&self.dense);
         let _ended = Ended(&dense);
         self.verify();
+        self.sketch();
         dense.progress().verified = true;
         let mut saved = dense.linked_count();
         let mut forgotten = 0;
@@ -99,6 +100,17 @@ impl Linker {
             _ => return,
         };
         self.leave_graph(&both);
+    }
+
+    /// Makes the sketches of a graph that was opened; until then rows that pass a filter are read whole.
+    fn sketch(&self) {
+        let sketch = match &*self.dense.read() {
+            Some(linked) => Sketch::of(&linked.graph),
+            None => return,
+        };
+        if let Some(linked) = &mut *self.write() {
+            linked.sketch = Some(sketch);
+        }
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Option<Linked>> {
@@ -325,7 +337,8 @@ fn begin(dense: &Dense, state: &RwLock<State>) {
         (state.metric(), state.dim())
     };
     let frame = Frame::new(metric, dim, &sample, SEED);
-    let linked = Linked::new(Graph::new(frame, Settings::default()), Vec::new(), 0);
+    let mut linked = Linked::new(Graph::new(frame, Settings::default()), Vec::new(), 0);
+    linked.sketch = Some(Sketch::of(&linked.graph));
     *dense.linked.write().unwrap_or_else(PoisonError::into_inner) = Some(linked);
 }
 

@@ -19,7 +19,7 @@ mod store;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
-use vector::graph::{BATCH, Graph, Shared};
+use vector::graph::{BATCH, Graph, Shared, Sketch};
 use vector::tail::Tail;
 
 pub(crate) use cold::{Cold, open as open_cold};
@@ -59,6 +59,9 @@ pub(crate) struct Linked {
     pub slots: Vec<u32>,
     /// Answers each graph slot was in lately.
     answers: Vec<AtomicU8>,
+    /// One bit a component of each row of the graph, by which those that pass a filter are compared first; the linker
+    /// makes it.
+    pub sketch: Option<Sketch>,
     /// Version slots below this one are in the graph or cold, the others in the tail.
     pub count: u32,
     /// Rows that were moved out of the graph.
@@ -87,6 +90,7 @@ impl Linked {
             slots,
             count,
             cold: None,
+            sketch: None,
         }
     }
 
@@ -101,6 +105,9 @@ impl Linked {
         self.answers
             .resize_with(self.graph.slots(), AtomicU8::default);
         for (version, &slot) in versions.zip(slots) {
+            if let Some(sketch) = &mut self.sketch {
+                sketch.take(&self.graph, slot);
+            }
             self.versions[slot as usize] = version;
             if self.slots.len() <= version as usize {
                 self.slots.resize(version as usize + 1, NONE);
@@ -213,7 +220,8 @@ impl Dense {
         let linked = self.read();
         linked.as_ref().map_or(0, |linked| {
             let maps = linked.versions.len() * 5 + linked.slots.len() * 4;
-            let cold = linked.cold.as_ref().map_or(0, Cold::resident_bytes);
+            let cold = linked.cold.as_ref().map_or(0, Cold::resident_bytes)
+                + linked.sketch.as_ref().map_or(0, Sketch::size_bytes);
             (linked.graph.size_bytes() + linked.tail.size_bytes() + maps + cold) as u64
         })
     }

@@ -210,9 +210,10 @@ impl Looked<'_> {
             visible: (share * self.state.version_count() as f64).ceil() as u64,
         };
         let Linked { graph, .. } = self.linked;
+        // Only rows of the graph: the others are asked for elsewhere.
         let index = (self.state.payload(), &InGraph(self));
         let (hits, explain) = plan::search(
-            (graph, None),
+            (graph, self.linked.sketch.as_ref()),
             self.linked,
             index,
             &ask,
