@@ -37,17 +37,31 @@ fn main() {
         count as f64 * 1e9 / ns as f64
     );
     searches(&c, count, &mut rng);
-    println!("{:?}", c.stats());
-    drop(c);
     let start = SystemClock.now_ns();
-    let (c, recovery) = Collection::open(dir.path(), settings).expect("reopen");
+    c.settle();
     let ns = SystemClock.now_ns() - start;
-    println!(
-        "reopen       {:.2} s, {} batches",
-        ns as f64 / 1e9,
-        recovery.records
-    );
-    black_box(c);
+    println!("link the rest {:.1} s", ns as f64 / 1e9);
+    let start = SystemClock.now_ns();
+    c.checkpoint().expect("checkpoint");
+    let ns = SystemClock.now_ns() - start;
+    println!("checkpoint   {:.2} s", ns as f64 / 1e9);
+    println!("{:?}", c.stats());
+    let query = point(&mut rng, 0).vector;
+    drop(c);
+    for _ in 0..3 {
+        let start = SystemClock.now_ns();
+        let (c, recovery) = Collection::open(dir.path(), settings).expect("reopen");
+        let opened_ns = SystemClock.now_ns() - start;
+        black_box(c.search_dense(&query, 10, &AsOf::Now, None).expect("dense"));
+        let ns = SystemClock.now_ns() - start;
+        println!(
+            "reopen       {:.1} ms, first query after {:.1} ms, {} batches, checkpoint of {}",
+            opened_ns as f64 / 1e6,
+            ns as f64 / 1e6,
+            recovery.records,
+            recovery.checkpoint_seq
+        );
+    }
 }
 
 fn writes() {
