@@ -141,8 +141,8 @@ impl Kernels {
     }
 }
 
-/// Asks for a row that is compared soon, as far as 24 lines. Without it a scan of four rows at a time
-/// reads at three quarters of the memory's speed, with it at nearly all of it (`benches/scan.rs`).
+/// Asks for a row that is compared soon, as far as 24 lines: rows of two bytes a component are read at
+/// half of the memory's speed with four lines, and at nearly nine tenths with all.
 #[inline]
 pub(crate) fn prefetch<E: Element>(row: &[E]) {
     #[cfg(target_arch = "x86_64")]

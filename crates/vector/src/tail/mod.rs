@@ -14,20 +14,24 @@
 //! scan, bit for bit.
 
 mod block;
+mod lowest;
 
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 
 use crate::Hit;
 use crate::arch::{BLOCK, Kernels};
 use crate::code::Query;
 use crate::flat::{Scan, Scratch};
-use crate::graph::{Frame, FrameScratch, Stretch, distance, found};
+use crate::graph::{Frame, FrameScratch, Stretch};
 
 use block::{Asked, Block};
+use lowest::Lowest;
 
 /// Seeds for each row asked for: of so many lowest bounds the nearest rows, by four bits, are nearly the
 /// nearest of all, and the first limit nearly the last.
 const SEEDS: usize = 4;
+/// Rows whose four bits are on their way while others are looked at.
+const ROWS_WAITING: usize = 16;
 /// Whole rows compared between two looks at the k-th distance so far.
 const ROWS_AT_ONCE: usize = 8;
 
@@ -53,6 +57,7 @@ pub struct TailScratch {
     bounds: Vec<f32>,
     /// Bound and place as one number, see `found`.
     seeds: Vec<u64>,
+    places: Vec<u32>,
     /// Bound and place.
     near: Vec<(f32, u32)>,
     scan: Scratch,
@@ -146,18 +151,21 @@ impl Tail {
         if k == 0 || self.count == 0 {
             return Vec::new();
         }
-        self.bounds(k * SEEDS, &visible, scratch);
+        self.bounds(k.min(self.count) * SEEDS, &visible, scratch);
         let TailScratch {
             query: prepared,
             bounds,
             seeds,
+            places,
             near,
             ..
         } = scratch;
         let asked = Asked::new(prepared, &self.frame);
+        places.clear();
+        places.extend(seeds.iter().map(|&seed| seed as u32));
         near.clear();
-        near.extend(seeds.iter().map(|&seed| (0.0, seed as u32)));
-        self.look_closer(&asked, f32::MAX, near);
+        self.look_closer(&asked, f32::MAX, places, near);
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         let mut scan = Scan::new(self.frame.metric(), query, k, &mut scratch.scan);
         let first = &near[..near.len().min(k)];
         scan.slots(first.iter().map(|&(_, place)| self.slot(place)), &row);
@@ -170,8 +178,7 @@ impl Tail {
             bounds[place as usize] = f32::INFINITY;
         }
         let limit = self.distance(worst, stretch);
-        self.at_most(limit, bounds, near);
-        self.look_closer(&asked, limit, near);
+        self.narrow(&asked, limit, bounds, (places, near));
         for near in near.chunks(ROWS_AT_ONCE) {
             let worst = scan
                 .worst()
@@ -190,29 +197,50 @@ impl Tail {
         distance.min(f32::MAX)
     }
 
-    /// Collects the bounds that do not pass `limit`, and their places.
-    fn at_most(&self, limit: f32, bounds: &[f32], near: &mut Vec<(f32, u32)>) {
+    /// Collects the rows that may be as near as `limit`, the lowest bound first. Some blocks at a time,
+    /// so that what is asked for from memory has come and is still near when it is looked at.
+    fn narrow(
+        &self,
+        asked: &Asked<'_>,
+        limit: f32,
+        bounds: &[f32],
+        (places, near): (&mut Vec<u32>, &mut Vec<(f32, u32)>),
+    ) {
         near.clear();
-        for (n, (block, bounds)) in self.blocks.iter().zip(bounds.as_chunks().0).enumerate() {
+        places.clear();
+        let mut waiting = 0;
+        for (n, bounds) in bounds.as_chunks().0.iter().enumerate() {
             let mut bits = self.kernels.at_most(bounds, limit);
             while bits != 0 {
                 let at = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                block.prefetch(at);
-                near.push((bounds[at], (n * BLOCK + at) as u32));
+                self.blocks[n].prefetch(at);
+                places.push((n * BLOCK + at) as u32);
+            }
+            if places.len() - waiting >= ROWS_WAITING {
+                self.look_closer(asked, limit, &places[..waiting], near);
+                places.drain(..waiting);
+                waiting = places.len();
             }
         }
+        self.look_closer(asked, limit, places, near);
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     }
 
-    /// Keeps the rows that may be as near as `limit` by four bits a component, the lowest bound first.
-    fn look_closer(&self, asked: &Asked<'_>, limit: f32, near: &mut Vec<(f32, u32)>) {
-        near.retain_mut(|(bound, place)| {
-            let (block, at) = (*place as usize / BLOCK, *place as usize % BLOCK);
-            let closer = self.blocks[block].closer(self.kernels, asked, at, limit);
-            *bound = closer.unwrap_or(f32::INFINITY);
-            closer.is_some()
-        });
-        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    /// Collects the rows of `places` that may be as near as `limit` by four bits a component.
+    fn look_closer(
+        &self,
+        asked: &Asked<'_>,
+        limit: f32,
+        places: &[u32],
+        near: &mut Vec<(f32, u32)>,
+    ) {
+        for &place in places {
+            let (block, at) = (place as usize / BLOCK, place as usize % BLOCK);
+            if let Some(bound) = self.blocks[block].closer(self.kernels, asked, at, limit) {
+                near.push((bound, place));
+            }
+        }
     }
 
     #[inline]
@@ -230,30 +258,21 @@ impl Tail {
         } = scratch;
         let asked = Asked::new(query, &self.frame);
         bounds.resize(self.blocks.len() * BLOCK, 0.0);
-        let mut lowest = BinaryHeap::from(std::mem::take(seeds));
-        lowest.clear();
-        let mut limit = f32::INFINITY;
+        let mut lowest = Lowest::new(seeds, k);
         for (n, out) in bounds.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+            let block = &self.blocks[n];
             let ahead = self.blocks.get(n + 1).map_or(&[][..], Block::codes);
-            let mut below = self.blocks[n].bounds(self.kernels, &asked, (limit, ahead), out);
+            let mut below = block.bounds(self.kernels, &asked, (lowest.limit, ahead), out);
             below &= self.only_rows(n, out);
             while below != 0 {
                 let at = below.trailing_zeros() as usize;
                 below &= below - 1;
-                if out[at] < limit && visible(self.blocks[n].slots[at]) {
-                    lowest.push(found(out[at], (n * BLOCK + at) as u32));
-                    if lowest.len() > k {
-                        lowest.pop();
-                    }
-                    if let Some(&last) = lowest.peek()
-                        && lowest.len() == k
-                    {
-                        limit = distance((last >> 32) as u32);
-                    }
+                if out[at] < lowest.limit && visible(block.slots[at]) {
+                    lowest.push(out[at], (n * BLOCK + at) as u32);
                 }
             }
         }
-        *seeds = lowest.into_vec();
+        lowest.finish();
     }
 
     /// Writes infinity where block `n` has no row; the others' bits are set.
