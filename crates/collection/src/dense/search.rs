@@ -207,6 +207,7 @@ impl Looked<'_> {
             k: self.depth(),
             ef: beam,
             filter,
+            below: self.linked.count,
             visible: (share * self.state.version_count() as f64).ceil() as u64,
         };
         let Linked { graph, .. } = self.linked;

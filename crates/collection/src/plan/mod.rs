@@ -62,6 +62,9 @@ pub struct Known {
     pub select_slots: u64,
 }
 
+/// Times the visits that a walk is thought to take, after which what passes must lie elsewhere.
+const PATIENCE: f64 = 4.0;
+
 /// The cheapest plan. Pure: the same numbers give the same plan.
 #[must_use]
 pub fn plan(known: &Known, costs: &Costs) -> Plan {
@@ -86,6 +89,6 @@ pub fn plan(known: &Known, costs: &Costs) -> Plan {
     }
     Plan::Walk {
         ef: walk.ef,
-        max_visits: (among_ns / costs.visit_ns) as usize,
+        max_visits: (among_ns / costs.visit_ns).min(PATIENCE * walk.visits) as usize,
     }
 }

@@ -61,6 +61,8 @@ pub struct Ask<'a> {
     pub filter: &'a Filter,
     /// How many versions are visible.
     pub visible: u64,
+    /// Versions from this one on are not in the graph.
+    pub below: u32,
 }
 
 /// The `k` nearest of a graph's rows that are visible and pass, nearest first: as many as there are,
@@ -107,7 +109,8 @@ pub fn search<R: Rows, S: Slots>(
     run.explain.matched = Some(set.len());
     watch.step("select");
     let visible_share = ask.visible as f64 / f64::from(index.len().max(1));
-    known.passing = Estimate::exactly((set.len() as f64 * visible_share).round() as u64);
+    let here = ask.below.checked_sub(1).map_or(0, |last| set.rank(last));
+    known.passing = Estimate::exactly((here as f64 * visible_share).round() as u64);
     known.select_slots = 0;
     run.explain.plan = plan(&known, &costs);
     if let Plan::Walk { ef, max_visits } = run.explain.plan {

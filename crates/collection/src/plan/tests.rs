@@ -112,6 +112,7 @@ impl World {
             ef: 60,
             filter,
             visible: visible.clone().count() as u64,
+            below: COUNT,
         };
         let mut scratch = PlanScratch::default();
         let clock = std::cell::Cell::new(0);

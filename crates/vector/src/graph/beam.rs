@@ -39,15 +39,18 @@ pub(super) struct Beam {
     entries: Vec<u64>,
     ef: usize,
     visible: usize,
+    /// Entries at most: so many are still visited at most, the others only take time.
+    most: usize,
     /// Everything before it was visited.
     cursor: usize,
 }
 
 impl Beam {
-    /// Empties it for a walk with at most `ef` visible entries.
-    pub fn begin(&mut self, ef: usize) {
+    /// Empties it for a walk with at most `ef` visible entries and at most `visits` visits.
+    pub fn begin(&mut self, ef: usize, visits: usize) {
         self.entries.clear();
         (self.ef, self.visible, self.cursor) = (ef, 0, 0);
+        self.most = visits;
     }
 
     /// Distances at or above this cannot enter.
@@ -71,6 +74,18 @@ impl Beam {
             self.visible += 1;
             self.cut();
         }
+        if self.entries.len() > self.most {
+            self.pop();
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        let last = self.entries.pop();
+        if last.is_some_and(|entry| entry & HIDDEN == 0) {
+            self.visible -= 1;
+        }
+        self.cursor = self.cursor.min(self.entries.len());
     }
 
     /// Drops what lies behind the last visible entry that has a place.
@@ -79,10 +94,7 @@ impl Beam {
         while self.visible > self.ef
             || self.visible == self.ef && self.entries.last().is_some_and(|e| e & HIDDEN != 0)
         {
-            let last = self.entries.pop();
-            if last.is_some_and(|entry| entry & HIDDEN == 0) {
-                self.visible -= 1;
-            }
+            self.pop();
         }
     }
 
@@ -125,7 +137,7 @@ mod tests {
             offers in prop::collection::vec((0u8..40, any::<bool>(), any::<bool>()), 0..80),
         ) {
             let mut beam = Beam::default();
-            beam.begin(ef);
+            beam.begin(ef, usize::MAX);
             let mut twin: Vec<(u8, u32, bool, bool)> = Vec::new();
             for (slot, (estimate, is_visible, takes)) in offers.into_iter().enumerate() {
                 if f32::from(estimate) < beam.bound() {

@@ -36,7 +36,7 @@ pub struct WalkScratch {
 }
 
 impl WalkScratch {
-    fn begin(&mut self, slots: usize, ef: usize) {
+    fn begin(&mut self, slots: usize, ef: usize, max_visits: usize) {
         for word in self.touched.drain(..) {
             self.seen[word as usize] = 0;
         }
@@ -45,7 +45,7 @@ impl WalkScratch {
         self.found.clear();
         self.passed.clear();
         self.visits = 0;
-        self.beam.begin(ef);
+        self.beam.begin(ef, max_visits);
     }
 
     /// Whether this walk sees the slot for the first time. Slots that do not exist, which a damaged
@@ -90,7 +90,7 @@ impl Graph {
         visible: &impl Fn(u32) -> bool,
         scratch: &mut WalkScratch,
     ) -> bool {
-        scratch.begin(self.slots(), ef);
+        scratch.begin(self.slots(), ef, max_visits);
         let visible = &|slot| !self.deleted.has(slot) && visible(slot);
         for (estimate, slot) in self.pivots.nearest(self.kernels, query) {
             if estimate < scratch.beam.bound() && scratch.is_new(slot) {

@@ -189,6 +189,7 @@ impl Ours {
             ef,
             filter,
             visible: self.points.0.len() as u64,
+            below: self.points.0.len() as u32,
         }
     }
 
