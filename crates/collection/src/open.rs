@@ -61,13 +61,14 @@ impl Collection {
             check_checkpoint(&opened.state, &settings, &log)?;
             recovery.checkpoint_seq = opened.state.head_seq();
         }
-        // The thread that writes the next checkpoint begins with the last one, the live state with the same files.
-        let live = latest(&*disk, &mut recovery.set_aside)?;
-        let state = live.map(|live| live.state);
+        let (state, unverified) = match opened {
+            Some(opened) => (Some(opened.state), opened.unverified),
+            None => (None, Vec::new()),
+        };
         let keeping = Keeping {
             disk,
             options,
-            opened,
+            unverified,
         };
         let set_aside = &mut recovery.set_aside;
         let collection = Self::start(Box::new(log), settings, state, Some(keeping), set_aside)?;
@@ -180,8 +181,8 @@ impl Collection {
         self.watcher = Some(spawn("collection-recall", body)?);
         if let Some(Keeping {
             disk,
-            opened,
             options,
+            unverified: opened,
         }) = keeping
         {
             let settings = self.settings;
@@ -194,7 +195,7 @@ impl Collection {
                 empty: Box::new(move || State::new(settings.dim, settings.metric)),
             };
             let keeper = Arc::clone(&self.keeper);
-            let body = Box::new(move || keeper.run(&work, opened));
+            let body = Box::new(move || keeper.run(&work, &opened));
             self.checkpointer = Some(spawn("collection-keep", body)?);
         }
         Ok(())
@@ -205,7 +206,8 @@ impl Collection {
 struct Keeping {
     disk: Arc<dyn Disk>,
     options: Options,
-    opened: Option<Checkpoint>,
+    /// What was opened and not verified yet.
+    unverified: Vec<Sections>,
 }
 
 /// Opens graph and cold rows where they fit, and says what of them is not verified yet.

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::Checkpoint;
+use super::{Checkpoint, Sections};
 use crate::Error;
 use crate::commit::Committer;
 use crate::disk::Disk;
@@ -123,11 +123,11 @@ impl Keeper {
         self.changed.notify_all();
     }
 
-    /// The body of the thread. `opened` is what the collection was opened from.
-    pub(crate) fn run(&self, work: &Work, opened: Option<Checkpoint>) {
+    /// The body of the thread. `opened` is what the collection was opened from and was not verified yet.
+    pub(crate) fn run(&self, work: &Work, opened: &[Sections]) {
         let _ended = Ended(self);
-        let mut last = opened;
-        if let Some(Err(error)) = last.as_mut().map(|last| last.verify(&*work.disk)) {
+        let mut last = None;
+        if let Err(error) = super::verify(opened, &*work.disk) {
             self.lock().damage = Some(error.to_string().into());
             return;
         }
@@ -174,7 +174,8 @@ fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
     work.committer.sync()?;
     let mut next = match last.take() {
         Some(last) => last,
-        None => Checkpoint::none((work.empty)()),
+        None => super::latest(&*work.disk, &mut Vec::new())?
+            .unwrap_or_else(|| Checkpoint::none((work.empty)())),
     };
     let log = work.committer.log_reader();
     let from = next.state.next_seq();

@@ -48,7 +48,7 @@ pub(crate) struct Checkpoint {
     pub state: State,
     files: Vec<BlocksFile>,
     /// What was not verified yet.
-    unverified: Vec<Sections>,
+    pub unverified: Vec<Sections>,
 }
 
 fn tables_name(seq: u64) -> String {
@@ -132,6 +132,21 @@ fn open(disk: &dyn Disk, name: &str) -> Result<Checkpoint, Error> {
     })
 }
 
+/// Reads all that was not verified when it was opened; a file that does not match goes out of the way, so that the next
+/// opening does without.
+///
+/// # Errors
+/// `Corrupt` for the first file that does not match.
+fn verify(files: &[Sections], disk: &dyn Disk) -> Result<(), Error> {
+    for file in files {
+        if let Err(error) = file.verify(|_| true) {
+            put_aside(disk, file.name())?;
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
 impl Checkpoint {
     /// One of a state that is in no file yet.
     pub(crate) fn none(state: State) -> Self {
@@ -140,21 +155,6 @@ impl Checkpoint {
             files: Vec::new(),
             unverified: Vec::new(),
         }
-    }
-
-    /// Reads all that was not verified when it was opened; a file that does not match goes out of the way, so that the
-    /// next opening does without.
-    ///
-    /// # Errors
-    /// `Corrupt` for the first file that does not match.
-    pub(crate) fn verify(&mut self, disk: &dyn Disk) -> Result<(), Error> {
-        for file in std::mem::take(&mut self.unverified) {
-            if let Err(error) = file.verify(|_| true) {
-                put_aside(disk, file.name())?;
-                return Err(error);
-            }
-        }
-        Ok(())
     }
 
     /// Writes the state as it is now; earlier checkpoints but the last one go.
