@@ -24,6 +24,10 @@ const CODED_AT_ONCE: u32 = 16;
 /// each time.
 const COOL_ROWS: u64 = 8_192;
 
+/// The linker's nice value: a tenth of a processor where others want all of it.
+#[cfg(target_os = "linux")]
+const GIVES_WAY: i32 = 10;
+
 /// What the linker works with.
 pub(crate) struct Linker {
     pub dense: Arc<Dense>,
@@ -44,6 +48,7 @@ impl Linker {
     pub(crate) fn run(mut self) {
         let dense = Arc::clone(&self.dense);
         let _ended = Ended(&dense);
+        give_way();
         self.verify();
         self.sketch();
         dense.progress().verified = true;
@@ -126,11 +131,26 @@ impl Linker {
         self.code_tail();
         let rows = rows(&self.state, from..from + BATCH_SLOTS);
         let slots = insert(dense, &rows, &Alone);
+        self.sketch_rows(&slots);
         if let Some(linked) = &mut *self.write() {
             linked.add(from, &slots);
         }
         dense.progress().linked = from + BATCH_SLOTS;
         dense.changed.notify_all();
+    }
+
+    /// Makes the sketches of rows that were linked.
+    fn sketch_rows(&self, slots: &[u32]) {
+        for slots in slots.chunks(CODED_AT_ONCE as usize) {
+            if let Some(Linked {
+                sketch: Some(sketch),
+                graph,
+                ..
+            }) = &mut *self.write()
+            {
+                slots.iter().for_each(|&slot| sketch.take(graph, slot));
+            }
+        }
     }
 
     /// Gives the rows that came since codes in the tail, few at a time, so that readers never wait long.
@@ -278,6 +298,7 @@ impl Linker {
             rows.copied().collect::<Vec<f32>>()
         };
         let slots = insert(&*self.dense, &rows, &Alone);
+        self.sketch_rows(&slots);
         if let Some(linked) = &mut *self.write() {
             linked.place(warm.iter().copied(), &slots);
             if let Some(cold) = &mut linked.cold {
@@ -304,6 +325,16 @@ impl Linker {
             store::write(&**disk, &self.dense, &head, || self.code_tail())
         });
         self.dense.progress().failure = outcome.err().map(|error| error.to_string());
+    }
+}
+
+/// Lets threads that answer and write go first where there are not enough processors for all.
+fn give_way() {
+    #[cfg(target_os = "linux")]
+    {
+        // Where that is refused, linking takes its turns like the others.
+        let own = rustix::thread::gettid();
+        let _ = rustix::process::setpriority_process(Some(own), GIVES_WAY);
     }
 }
 

@@ -105,9 +105,6 @@ impl Linked {
         self.answers
             .resize_with(self.graph.slots(), AtomicU8::default);
         for (version, &slot) in versions.zip(slots) {
-            if let Some(sketch) = &mut self.sketch {
-                sketch.take(&self.graph, slot);
-            }
             self.versions[slot as usize] = version;
             if self.slots.len() <= version as usize {
                 self.slots.resize(version as usize + 1, NONE);

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use crate::code::{Query, row_distance};
 
 use super::arena::{DELETED, FREE, LinkBlock};
-use super::insert::LINKS_AT_ONCE;
+use super::insert::{LINKS_AT_ONCE, put};
 use super::link::write;
 use super::team::map;
 use super::{BATCH, Graph, Shared, Team, WalkScratch};
@@ -53,11 +53,7 @@ pub(super) fn mend(graph: &impl Shared, mut vertices: Vec<u32>, team: &dyn Team)
                 |n, ()| graph.without_deleted(vertices[n]),
             )
         });
-        graph.write(|graph| {
-            for (&vertex, block) in vertices.iter().zip(&blocks) {
-                graph.put_links(vertex, block);
-            }
-        });
+        put(graph, vertices.iter().copied().zip(&blocks));
     }
 }
 

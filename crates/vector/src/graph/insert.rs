@@ -29,6 +29,9 @@ use super::{BATCH, Graph, Shared, Team, WalkScratch};
 /// Vertices whose links are made before they are put in place: few, so that readers never wait long
 /// for a writer, and enough to share out.
 pub(super) const LINKS_AT_ONCE: usize = 128;
+/// Vertices whose links are put in place while readers wait: each touches the slots of all its neighbours, some
+/// microseconds.
+pub(super) const PUT_AT_ONCE: usize = 8;
 
 /// A row of the batch, in the frame.
 struct Entrant {
@@ -68,10 +71,10 @@ fn link_batch(graph: &impl Shared, dim: usize, rows: &[f32], team: &dyn Team) ->
             |n, scratch| graph.entrant(&rows[n * dim..(n + 1) * dim], scratch),
         )
     });
-    let slots: Vec<u32> = graph.write(|graph| {
-        let placed = entrants.iter().map(|entrant| graph.place(entrant));
-        placed.collect()
-    });
+    let mut slots: Vec<u32> = Vec::with_capacity(entrants.len());
+    for entrants in entrants.chunks(PUT_AT_ONCE) {
+        graph.write(|graph| slots.extend(entrants.iter().map(|entrant| graph.place(entrant))));
+    }
     let own = graph.read(|graph| {
         map(
             team,
@@ -87,23 +90,24 @@ fn link_batch(graph: &impl Shared, dim: usize, rows: &[f32], team: &dyn Team) ->
     });
     let mut backs: Vec<Back> = Vec::new();
     let mut stale: Vec<u32> = Vec::new();
-    graph.write(|graph| {
-        for (n, (chosen, block, near)) in own.iter().enumerate() {
-            graph.put_links(slots[n], block);
-            backs.extend(chosen.iter().map(|c| (c.slot, c.distance, n)));
-            stale.extend(near);
-        }
-    });
+    for (n, (chosen, _, near)) in own.iter().enumerate() {
+        backs.extend(chosen.iter().map(|c| (c.slot, c.distance, n)));
+        stale.extend(near);
+    }
+    let blocks = own.iter().map(|(_, block, _)| block);
+    put(graph, slots.iter().copied().zip(blocks));
     mend(graph, stale, team);
     link_backs(graph, backs, &slots, &entrants, team);
-    graph.write(|graph| {
-        for (&slot, entrant) in slots.iter().zip(&entrants) {
-            let kernels = graph.kernels;
-            graph
-                .pivots
-                .offer(kernels, slot, &entrant.row, entrant.scale);
+    for (&slot, entrant) in slots.iter().zip(&entrants) {
+        if graph.read(|graph| graph.pivots.wants(slot)) {
+            graph.write(|graph| {
+                let kernels = graph.kernels;
+                graph
+                    .pivots
+                    .push(kernels, slot, &entrant.row, entrant.scale);
+            });
         }
-    });
+    }
     slots
 }
 
@@ -130,11 +134,23 @@ fn link_backs(
                 |n, ()| graph.considered(groups[n], slots, entrants),
             )
         });
-        graph.write(|graph| {
-            for (group, block) in groups.iter().zip(&blocks) {
-                graph.put_links(group[0].0, block);
-            }
-        });
+        put(graph, groups.iter().map(|group| group[0].0).zip(&blocks));
+    }
+}
+
+/// Puts links in place, a few at a time.
+pub(super) fn put<'b>(graph: &impl Shared, mut links: impl Iterator<Item = (u32, &'b LinkBlock)>) {
+    let mut left = true;
+    while left {
+        let some: Vec<_> = links.by_ref().take(PUT_AT_ONCE).collect();
+        left = !some.is_empty();
+        if left {
+            graph.write(|graph| {
+                for (vertex, block) in some {
+                    graph.put_links(vertex, block);
+                }
+            });
+        }
     }
 }
 

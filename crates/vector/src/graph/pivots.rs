@@ -41,13 +41,9 @@ impl Pivots {
         self.slots.len() * 4 + self.add.len() * BLOCK * 4 + self.codes.len() * 64
     }
 
-    /// Takes the row if its slot is drawn or there is no pivot yet.
-    pub fn offer(&mut self, kernels: &Kernels, slot: u32, row: &[u8], scale: RowScale) {
-        let is_first = self.slots.is_empty();
-        if !is_first && !is_drawn(slot) || self.has(slot) {
-            return;
-        }
-        self.push(kernels, slot, row, scale);
+    /// Whether the row at the slot becomes a pivot: it is drawn, or there is none yet.
+    pub fn wants(&self, slot: u32) -> bool {
+        (self.slots.is_empty() || is_drawn(slot)) && !self.has(slot)
     }
 
     /// Pivots that were written before.
@@ -65,7 +61,8 @@ impl Pivots {
         &self.slots
     }
 
-    fn push(&mut self, kernels: &Kernels, slot: u32, row: &[u8], scale: RowScale) {
+    /// Takes the row at the slot.
+    pub fn push(&mut self, kernels: &Kernels, slot: u32, row: &[u8], scale: RowScale) {
         if self.slots.len().is_multiple_of(BLOCK) {
             self.add.push([0; BLOCK]);
             self.mul.push([0; BLOCK]);
