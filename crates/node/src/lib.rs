@@ -11,8 +11,10 @@ mod names;
 mod node;
 pub mod outlet;
 pub mod reference;
+mod restore;
 
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;
 pub use node::{Node, NodeError, Settings};
 pub use reference::ReferenceStore;
+pub use restore::restore;

@@ -45,6 +45,7 @@ impl Args {
             Command::Search(a) => a.json,
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
+            Command::Restore(a) => a.json,
             Command::Listen(a) => a.json,
             Command::Venue(a) => a.json,
             Command::Profile(_) => false,
@@ -125,6 +126,15 @@ Examples:
     Ingest(IngestArgs),
     /// Say what on this machine limits speed, and how to mend it
     Doctor(DoctorArgs),
+    /// Copy what a data folder remembers, all of it or as of an instant, to an empty folder, and read the copy back
+    #[command(after_help = "\
+The folder must not be open: stop its server first. The copy is a data folder like any other. As of an instant it ends before the first entry
+in which something became known later. Its digest is printed: two folders that say the same have the same.
+
+Examples:
+  ouzel restore --data ./ouzel-data --to ./copy
+  ouzel restore --data ./copy --to ./as-it-was --as-of 2014-01-28T21:00:00Z")]
+    Restore(RestoreArgs),
     /// Follow what another Ouzel sends by multicast; print it, holes filled or marked
     #[command(after_help = "\
 Examples:
@@ -703,6 +713,23 @@ pub struct ListenArgs {
     #[arg(long)]
     pub summary: bool,
     /// Print one JSON object a frame
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, ClapArgs)]
+pub struct RestoreArgs {
+    /// The data folder to copy
+    #[arg(long, default_value = "ouzel-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// An empty folder, made where there is none
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Only what was known by this instant (RFC 3339, or ns)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

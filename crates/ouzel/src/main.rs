@@ -21,6 +21,7 @@ mod outputs;
 mod print;
 mod profile;
 mod replay;
+mod restore;
 mod search;
 mod serve;
 mod session_day;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Search(search) => search::run(&search),
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Restore(restore) => restore::run(&restore),
         Command::Listen(listen) => listen::run(&listen),
         Command::Venue(venue) => exchange::run(&venue),
         Command::Profile(profile) => profile::run(&profile),
