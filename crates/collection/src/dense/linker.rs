@@ -1,16 +1,14 @@
 //! The thread that links what arrived, a batch at a time, and writes the graph out now and then.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use vector::Metric;
-use vector::graph::{Alone, Frame, Graph, Settings, Sketch, delete, insert};
+use vector::graph::{Alone, Frame, Graph, Settings, Sketch, insert};
 
-use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, NONE, Progress, cold, store};
+use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, NONE, Progress, store};
 use crate::Error;
 use crate::checkpoint::Sections;
 use crate::disk::Disk;
-use crate::state::{State, WholeRows};
+use crate::state::State;
 
 /// What the rotation is made from: any number, but always the same one.
 const SEED: u64 = 0x0075_7a65_6c00;
@@ -19,10 +17,6 @@ const SAVE_ROWS: u32 = 16_384;
 
 /// Rows that get their codes while readers wait; fewer are compared whole.
 const CODED_AT_ONCE: u32 = 16;
-
-/// Rows that are moved out of the graph at once, or a quarter of those that were where that is more: the lists are written anew
-/// each time.
-const COOL_ROWS: u64 = 8_192;
 
 /// The linker's nice value: a tenth of a processor where others want all of it.
 #[cfg(target_os = "linux")]
@@ -118,7 +112,7 @@ impl Linker {
         }
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Option<Linked>> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Option<Linked>> {
         let linked = self.dense.linked.write();
         linked.unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,7 +134,7 @@ impl Linker {
     }
 
     /// Makes the sketches of rows that were linked.
-    fn sketch_rows(&self, slots: &[u32]) {
+    pub(super) fn sketch_rows(&self, slots: &[u32]) {
         for slots in slots.chunks(CODED_AT_ONCE as usize) {
             if let Some(Linked {
                 sketch: Some(sketch),
@@ -154,7 +148,7 @@ impl Linker {
     }
 
     /// Gives the rows that came since codes in the tail, few at a time, so that readers never wait long.
-    fn code_tail(&self) {
+    pub(super) fn code_tail(&self) {
         loop {
             let from = match &*self.dense.read() {
                 Some(linked) => linked.coded(),
@@ -180,135 +174,8 @@ impl Linker {
         }
     }
 
-    /// Moves the rows of the fewest answers out of the graph when it has more than it may.
-    fn cool(&self, saved: &mut u32) {
-        let hot = self.dense.read().as_ref().map_or(0, Linked::hot);
-        let cold = self.dense.cold().0;
-        let over = hot.saturating_sub(self.hot_rows);
-        let metric = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            state.metric()
-        };
-        // Lists are ranked by distance, and a product of unequal lengths is none.
-        if metric == Metric::Ip || over < COOL_ROWS.max(cold / 4) {
-            return;
-        }
-        // A row may only be cold when the graph on disk had it: what opens finds it in one of the two.
-        self.save(saved);
-        let rows = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            state.whole_rows()
-        };
-        let below = rows.count().min(*saved);
-        let chosen = match &*self.dense.read() {
-            Some(linked) => linked.coldest(over as usize, below),
-            None => return,
-        };
-        let outcome = self.moved(&chosen, &rows);
-        self.dense.progress().failure = outcome.err().map(|error| error.to_string());
-    }
-
-    fn moved(&self, chosen: &[u32], rows: &WholeRows) -> Result<(), Error> {
-        let Some(last) = chosen.iter().max() else {
-            return Ok(());
-        };
-        let bytes = match &*self.dense.read() {
-            Some(linked) => {
-                let frame = linked.graph.frame();
-                cold::grown(linked.cold.as_ref(), frame, chosen, rows)?
-            }
-            None => return Ok(()),
-        };
-        let head = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            store::Head::of(&state, last + 1)
-        };
-        let files = self.dense.files();
-        let cold = cold::written(self.disk.as_deref(), bytes, &head)?;
-        drop(files);
-        let old = match &mut *self.write() {
-            Some(linked) => linked.cold.replace(cold),
-            None => None,
-        };
-        drop(old);
-        self.leave_graph(chosen);
-        Ok(())
-    }
-
-    /// Takes rows that trimming gave up out of graph and lists, from the `done`th on.
-    fn forget(&self, done: &mut usize) {
-        let given_up = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            state.forgotten()[*done..].to_vec()
-        };
-        let (mut hot, mut cold) = (Vec::new(), Vec::new());
-        if let Some(linked) = &*self.dense.read() {
-            for &version in &given_up {
-                if version >= linked.count {
-                    // Linked first: batches are the log's.
-                    break;
-                }
-                *done += 1;
-                let is_hot = linked
-                    .slots
-                    .get(version as usize)
-                    .is_some_and(|&slot| slot != NONE);
-                if is_hot { &mut hot } else { &mut cold }.push(version);
-            }
-        }
-        self.leave_graph(&hot);
-        if !cold.is_empty()
-            && let Some(Linked {
-                cold: Some(lists), ..
-            }) = &mut *self.write()
-        {
-            lists.gone(&cold);
-        }
-    }
-
-    /// Takes rows that are cold now out of the graph.
-    fn leave_graph(&self, versions: &[u32]) {
-        for versions in versions.chunks(BATCH_SLOTS as usize) {
-            let slots: Vec<u32> = match &*self.dense.read() {
-                Some(linked) => versions.iter().map(|&v| linked.slots[v as usize]).collect(),
-                None => return,
-            };
-            delete(&*self.dense, &slots, &Alone);
-            if let Some(linked) = &mut *self.write() {
-                linked.displace(versions);
-            }
-            self.code_tail();
-        }
-    }
-
-    /// Links cold rows again that answers want.
-    fn warm(&self) {
-        let warm = match &*self.dense.read() {
-            Some(Linked {
-                cold: Some(cold), ..
-            }) => cold.warm(BATCH_SLOTS as usize),
-            _ => return,
-        };
-        if warm.is_empty() {
-            return;
-        }
-        let rows = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            let rows = warm.iter().flat_map(|&version| state.row(version));
-            rows.copied().collect::<Vec<f32>>()
-        };
-        let slots = insert(&*self.dense, &rows, &Alone);
-        self.sketch_rows(&slots);
-        if let Some(linked) = &mut *self.write() {
-            linked.place(warm.iter().copied(), &slots);
-            if let Some(cold) = &mut linked.cold {
-                cold.gone(&warm);
-            }
-        }
-    }
-
     /// Writes the graph. Readers go on; what arrives meanwhile waits in the tail.
-    fn save(&self, saved: &mut u32) {
+    pub(super) fn save(&self, saved: &mut u32) {
         let Some(disk) = &self.disk else {
             return;
         };
@@ -382,31 +249,6 @@ fn rows(state: &RwLock<State>, slots: std::ops::Range<u32>) -> Vec<f32> {
 }
 
 impl Linked {
-    /// Rows in the graph.
-    fn hot(&self) -> u64 {
-        self.graph.len() as u64
-    }
-
-    /// `count` versions of the graph below `below` that were in the fewest answers, the earliest first among equals. All
-    /// counts are halved: what was asked long ago counts less.
-    fn coldest(&self, count: usize, below: u32) -> Vec<u32> {
-        let slots = self.versions.iter().zip(&self.answers);
-        let mut all: Vec<(u8, u32)> = slots
-            .filter(|(version, _)| **version < below)
-            .map(|(&version, answers)| (answers.load(Ordering::Relaxed), version))
-            .collect();
-        for answers in &self.answers {
-            answers.store(answers.load(Ordering::Relaxed) / 2, Ordering::Relaxed);
-        }
-        let count = count.min(all.len());
-        if count > 0 && count < all.len() {
-            all.select_nth_unstable(count - 1);
-        }
-        let mut chosen: Vec<u32> = all[..count].iter().map(|&(_, version)| version).collect();
-        chosen.sort_unstable();
-        chosen
-    }
-
     /// The versions from `from` on have these graph slots, in order.
     fn add(&mut self, from: u32, slots: &[u32]) {
         self.place(from.., slots);

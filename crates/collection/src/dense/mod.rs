@@ -15,6 +15,7 @@ mod linker;
 mod recall;
 mod search;
 mod store;
+mod tiers;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
