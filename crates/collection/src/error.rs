@@ -78,7 +78,9 @@ pub enum Error {
     },
     /// Bytes of a checkpoint changed on disk while it was in use. Reopen the collection: the damaged file is out of
     /// the way, and the log says the same.
-    #[error("{what}; the file was set aside: reopen the collection, the log has it all")]
+    #[error(
+        "{what}; the file was set aside: reopen the collection, it goes by an earlier checkpoint or the log"
+    )]
     Damaged {
         /// Which file, where, and what does not hold.
         what: String,

@@ -139,7 +139,11 @@ impl Keeper {
             shared.seen_bytes = log_bytes;
             shared.answered = asked;
             match outcome {
-                Ok(seq) => (shared.seq, shared.failure) = (seq, None),
+                Ok((seq, dropped)) => {
+                    (shared.seq, shared.failure) = (seq, None);
+                    // What went from the log's start is not growth that is missing.
+                    shared.seen_bytes = log_bytes.saturating_sub(dropped);
+                }
                 Err(error) => shared.failure = Some(error.to_string()),
             }
             self.changed.notify_all();
@@ -169,8 +173,8 @@ impl Shared {
     }
 }
 
-/// Makes the next checkpoint from the last one and the log.
-fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
+/// Makes the next checkpoint from the last one and the log. Says its entry, and how many bytes of the log it let go.
+fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<(u64, u64), Error> {
     work.committer.sync()?;
     let mut next = match last.take() {
         Some(last) => last,
@@ -182,16 +186,17 @@ fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
     log.read(from, &mut |entry| (work.apply)(&mut next.state, entry))?;
     next.write(&*work.disk)?;
     let seq = next.state.head_seq();
-    if let Some(older) = super::seqs(&*work.disk)?.iter().rev().nth(1) {
-        work.committer.shorten_log(older + 1, work.log_bytes)?;
-    }
+    let dropped = match super::seqs(&*work.disk)?.iter().rev().nth(1) {
+        Some(older) => work.committer.shorten_log(older + 1, work.log_bytes)?,
+        None => 0,
+    };
     // What it took to get here lies in files now.
     let written = super::latest(&*work.disk, &mut Vec::new())?;
     if let Some(written) = &written {
         map_blocks(work, written)?;
     }
     *last = written;
-    Ok(seq)
+    Ok((seq, dropped))
 }
 
 /// Lets go of the memory of blocks that lie in files now.

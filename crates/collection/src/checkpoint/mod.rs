@@ -229,7 +229,12 @@ fn remove_old(disk: &dyn Disk) -> Result<(), Error> {
     let names = disk
         .list()
         .map_err(Error::io("list", "the collection's folder"))?;
-    let unfinished = names.into_iter().filter(|name| name.ends_with(TEMP_SUFFIX));
+    // Those of this thread alone: the linker may be writing others right now.
+    let own = |name: &String| {
+        let name = name.strip_suffix(TEMP_SUFFIX);
+        name.is_some_and(|name| name.ends_with(TABLES_SUFFIX) || name.ends_with(BLOCKS_SUFFIX))
+    };
+    let unfinished = names.into_iter().filter(own);
     for name in old.chain(unfinished) {
         disk.remove(&name).map_err(Error::io("remove", &name))?;
     }

@@ -165,6 +165,7 @@ pub(super) fn write(
     for at in 0..pieces {
         between();
         with(&mut |linked| {
+            // Never missing: pieces are only added, and by the thread that writes here.
             let piece = linked.graph.pieces().nth(at);
             file.section(PIECE, piece.unwrap_or_default())
         })?;
