@@ -79,6 +79,7 @@ impl Linker {
         let Some(disk) = &self.disk else {
             return;
         };
+        // One that is damaged and cannot be put aside is damaged all the same.
         let is_whole = |file: &Sections| store::verify(file, &**disk).unwrap_or(false);
         if !files.iter().all(is_whole) {
             *self.write() = None;

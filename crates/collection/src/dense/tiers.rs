@@ -31,6 +31,9 @@ impl Linker {
         }
         // A row may only be cold when the graph on disk had it: what opens finds it in one of the two.
         self.save(saved);
+        if self.dense.progress().failure.is_some() {
+            return;
+        }
         let rows = {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             state.whole_rows()
