@@ -13,7 +13,7 @@ use crate::disk::Disk;
 use crate::log::LogReader;
 use crate::plan::Explain;
 use crate::state::{State, check, check_filter, check_query, check_size, prepare};
-use crate::text::{Analyser, TextQuery};
+use crate::text::{Analyser, TextExplain, TextQuery};
 use crate::{
     Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
     TEXT_BYTES_LIMIT, Version,
@@ -328,8 +328,31 @@ impl Collection {
         check_size("text", query.size_bytes(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
         check_asked(filter)?;
         let state = self.read_as_of(as_of)?;
-        let hits = state.best_texts(query, k, bm25, &state.plain(as_of), filter);
+        let hits = state.best_texts(query, k, bm25, &state.plain(as_of), filter, None);
         Ok(scored(&state, &hits))
+    }
+
+    /// As [`search_text_with`](Self::search_text_with), and how: what is known of the words, what was searched, how much
+    /// of it was read, and how long each step took by the clock that `now` reads, ns.
+    ///
+    /// # Errors
+    /// As `search_text`.
+    pub fn explain_text(
+        &self,
+        query: &TextQuery,
+        k: usize,
+        as_of: &AsOf,
+        filter: Option<&Filter>,
+        bm25: &Bm25,
+        now: &dyn Fn() -> u64,
+    ) -> Result<(Vec<Scored>, TextExplain), Error> {
+        check_size("text", query.size_bytes(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
+        check_asked(filter)?;
+        let state = self.read_as_of(as_of)?;
+        let mut told = TextExplain::default();
+        let as_of = state.plain(as_of);
+        let hits = state.best_texts(query, k, bm25, &as_of, filter, Some((&mut told, now)));
+        Ok((scored(&state, &hits), told))
     }
 
     /// The point with this id.

@@ -4,6 +4,7 @@
 //! [`Node`] joins both behind the traits that `rag` asks for. It owns no socket and knows neither
 //! JSON nor HTTP.
 
+mod backup;
 pub mod lanes;
 pub mod market;
 pub mod memory;
@@ -13,6 +14,7 @@ pub mod outlet;
 pub mod reference;
 mod restore;
 
+pub use backup::{Backup, BackupError};
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;
 pub use node::{Node, NodeError, Settings};

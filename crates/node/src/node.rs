@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use collection::{Recovery, SyncPolicy};
+use collection::{Collection, Filter, Options, Recovery, SyncPolicy};
 use embed::Embedder;
 use market::event::Terms;
 use market::publish::Frame;
@@ -15,7 +15,7 @@ use rag::{
 use stdx::Clock;
 
 use crate::market::MarketView;
-use crate::memory::{Days, Documents, day_settings, document_settings};
+use crate::memory::{Days, Documents, View, day_settings, document_settings};
 use crate::names::Names;
 use crate::outlet::{Outlets, Registry};
 use crate::reference::{Listing, ReferenceStore};
@@ -27,6 +27,8 @@ pub struct Settings {
     pub dir: PathBuf,
     /// When writes reach the disk.
     pub sync: SyncPolicy,
+    /// How much the documents may take in memory and on disk.
+    pub limits: Options,
 }
 
 /// Why a node does not start.
@@ -73,6 +75,7 @@ pub struct Node {
     names: Names,
     reference: ReferenceStore,
     recovery: Vec<(&'static str, Recovery)>,
+    dir: PathBuf,
     /// Held for the life of the node: two writers of one log would destroy it.
     _lock: File,
 }
@@ -94,8 +97,13 @@ impl Node {
             source,
         };
         let shape = document_settings(embedder.dim(), settings.sync);
-        let (documents, recovered) =
-            Documents::open(&dir.join("documents"), shape, Arc::clone(&clock)).map_err(store)?;
+        let (documents, recovered) = Documents::open(
+            &dir.join("documents"),
+            shape,
+            settings.limits,
+            Arc::clone(&clock),
+        )
+        .map_err(store)?;
         let (days, recovered_days) =
             Days::open(&dir.join("days"), day_settings(settings.sync)).map_err(store)?;
         let names = Names::packaged();
@@ -109,6 +117,7 @@ impl Node {
             names,
             reference: ReferenceStore::default(),
             recovery: vec![("documents", recovered), ("days", recovered_days)],
+            dir: dir.clone(),
             _lock: lock,
         })
     }
@@ -202,10 +211,7 @@ impl Node {
     /// # Errors
     /// Which store could not, and why.
     pub fn checkpoint(&self) -> Result<(), NodeError> {
-        for (name, collection) in [
-            ("documents", self.documents.collection()),
-            ("days", self.days.collection()),
-        ] {
+        for (name, collection) in self.stores() {
             let written = collection.checkpoint_after(STOP_BYTES);
             written.map_err(|source| NodeError::Store {
                 dir: name.into(),
@@ -213,6 +219,20 @@ impl Node {
             })?;
         }
         Ok(())
+    }
+
+    /// What the stores hold, by the names of their folders.
+    pub(crate) fn stores(&self) -> [(&'static str, &Collection); 2] {
+        [
+            ("documents", self.documents.collection()),
+            ("days", self.days.collection()),
+        ]
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// What opening each store found and mended.
@@ -231,6 +251,18 @@ impl Node {
     #[must_use]
     pub fn asker<'a>(&'a self, model: Option<&'a dyn Model>) -> Asker<'a> {
         Asker::new(self, self, self, model, self.clock())
+    }
+
+    /// As [`asker`](Self::asker), over the documents of a view alone.
+    #[must_use]
+    pub fn asker_over<'a>(&'a self, view: &'a View<'a>) -> Asker<'a> {
+        Asker::new(view, self, self, None, self.clock())
+    }
+
+    /// The documents that pass a filter.
+    #[must_use]
+    pub fn view(&self, filter: Option<Filter>) -> View<'_> {
+        View::new(&self.documents, filter, self.clock())
     }
 }
 

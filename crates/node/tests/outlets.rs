@@ -26,6 +26,7 @@ fn node() -> (Arc<Node>, tempfile::TempDir) {
     let settings = Settings {
         dir: dir.path().to_owned(),
         sync: SyncPolicy::Never,
+        limits: collection::Options::default(),
     };
     let node = Node::open(&settings, Arc::new(ManualClock::at(1))).expect("a node");
     (Arc::new(node), dir)

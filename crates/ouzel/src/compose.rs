@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use collection::SyncPolicy;
+use collection::{Options, SyncPolicy};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::{Node, Settings};
@@ -65,10 +65,11 @@ pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
 }
 
 /// Opens a data folder with the machine's clock.
-pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
+pub fn open_node(dir: &Path, sync: SyncPolicy, limits: Options) -> Result<Node> {
     let settings = Settings {
         dir: dir.to_path_buf(),
         sync,
+        limits,
     };
     Ok(Node::open(&settings, Arc::new(SystemClock))?)
 }
@@ -132,7 +133,7 @@ pub fn open_existing(dir: &Path) -> Result<Node> {
         dir.display(),
         dir.display(),
     );
-    open_node(dir, SyncPolicy::Always)
+    open_node(dir, SyncPolicy::Always, Options::default())
 }
 
 /// The runtime of the doors.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use collection::SyncPolicy;
+use collection::{Options, SyncPolicy};
 use serde_json::{Value, json};
 use server::client::Client;
 use server::json::document::parse_documents;
@@ -32,7 +32,11 @@ pub fn run(args: &IngestArgs) -> Result<ExitCode> {
         "nothing to store: name a file of JSON lines, or --days FILE; see `ouzel ingest --help`",
     );
     let node = match &args.target.data {
-        Some(dir) => Some(compose::open_node(dir, SyncPolicy::Always)?),
+        Some(dir) => Some(compose::open_node(
+            dir,
+            SyncPolicy::Always,
+            Options::default(),
+        )?),
         None => None,
     };
     let there = || Target::There(Client::new(&args.target.url).patience(PATIENCE));

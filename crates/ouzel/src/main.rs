@@ -15,7 +15,9 @@ mod compose;
 mod demo;
 mod doctor;
 mod exchange;
+mod explain;
 mod ingest;
+mod keep;
 mod listen;
 mod outputs;
 mod print;
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Restore(restore) => restore::run(&restore),
+        Command::Backup(backup) => keep::backup(&backup),
+        Command::Trim(trim) => keep::trim(&trim),
         Command::Listen(listen) => listen::run(&listen),
         Command::Venue(venue) => exchange::run(&venue),
         Command::Profile(profile) => profile::run(&profile),

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use server::client::Client;
-use server::json::answer::{SearchBody, SearchRow};
+use server::json::answer::{SearchBody, search};
 use server::json::parse_instant;
 
 use crate::args::{ModeArg, SearchArgs};
-use crate::{compose, print};
+use crate::{compose, explain, print};
 
 /// Searches and prints.
 pub fn run(args: &SearchArgs) -> Result<ExitCode> {
@@ -28,6 +28,8 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
         "source": args.source,
         "as_of": args.as_of,
         "mode": mode,
+        "filter": args.filter.as_deref().map(filter).transpose()?,
+        "explain": args.explain,
     });
     let found = match &args.target.data {
         Some(dir) => search_here(dir, body)?,
@@ -37,6 +39,9 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
         print::json(&found);
     } else {
         print::line(print::hits(&found));
+        if args.explain {
+            print::line(explain::told(&found["explain"]));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -44,6 +49,15 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
 fn search_here(dir: &std::path::Path, body: Value) -> Result<Value> {
     let node = compose::open_existing(dir)?;
     let body: SearchBody = serde_json::from_value(body).context("the request")?;
-    let found = node.asker(None).search(&body.into())?;
-    serde_json::to_value(SearchRow::from(found)).context("the hits cannot be shown as JSON")
+    let found = search(&node, body)?;
+    serde_json::to_value(found.row).context("the hits cannot be shown as JSON")
+}
+
+/// Reads a filter, or the file that it is in.
+fn filter(given: &str) -> Result<Value> {
+    let text = match given.strip_prefix('@') {
+        Some(path) => std::fs::read_to_string(path).with_context(|| format!("--filter: {path}"))?,
+        None => given.to_owned(),
+    };
+    serde_json::from_str(&text).context("--filter is not JSON")
 }

@@ -31,7 +31,7 @@ pub mod ask;
 pub mod search;
 
 pub use ask::{Answer, Asker, Citation, Fact, Question};
-pub use document::{Document, Draft, EmbeddedChunk, Stored};
+pub use document::{Document, Draft, EmbeddedChunk, Field, Fields, Stored};
 pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};
 pub use fault::Fault;
 pub use memory::{Memory, MemoryHead, Passage, Search};

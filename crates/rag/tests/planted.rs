@@ -102,6 +102,7 @@ impl World {
             symbols: tags.iter().map(|s| (*s).to_owned()).collect(),
             url: None,
             event_at: at,
+            fields: rag::Fields::default(),
             known_at: at,
         };
         self.asker(embed).ingest(&document).expect("stored");

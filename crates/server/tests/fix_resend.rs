@@ -117,6 +117,7 @@ fn door(folder: &Path) -> (tokio::runtime::Runtime, SocketAddr) {
     let settings = Settings {
         dir: folder.join("data"),
         sync: SyncPolicy::Never,
+        limits: collection::Options::default(),
     };
     let node = Arc::new(Node::open(&settings, Arc::new(SystemClock)).expect("a node"));
     let path = folder.join("fix.json");

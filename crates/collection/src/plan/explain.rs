@@ -69,14 +69,14 @@ pub struct Step {
 }
 
 /// Times steps.
-pub(super) struct Watch<'a> {
+pub(crate) struct Watch<'a> {
     now: &'a dyn Fn() -> u64,
     last: u64,
     pub steps: Vec<Step>,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new(now: &'a dyn Fn() -> u64) -> Self {
+    pub(crate) fn new(now: &'a dyn Fn() -> u64) -> Self {
         Self {
             last: now(),
             now,
@@ -85,7 +85,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Says what was done since the last time, and how long that took.
-    pub(super) fn step(&mut self, name: &'static str) -> u64 {
+    pub(crate) fn step(&mut self, name: &'static str) -> u64 {
         let now = (self.now)();
         let ns = now.saturating_sub(self.last);
         self.last = now;

@@ -22,6 +22,7 @@ mod tests;
 use crate::payload::Estimate;
 
 pub use cost::Costs;
+pub(crate) use explain::Watch;
 pub use explain::{Explain, Part, Step};
 pub(crate) use run::passes;
 pub use run::{Ask, PlanScratch, Same, Slots, search};

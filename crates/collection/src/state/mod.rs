@@ -21,8 +21,9 @@ use vector::{Hit, Metric};
 
 use crate::codec::write_payload;
 use crate::payload::{PayloadIndex, Rows};
+use crate::plan::Watch;
 use crate::text::{
-    Bm25, Slots, Statistics, TextIndex, TextQuery, TextScratch, TextSearch, analyse,
+    Bm25, Slots, Statistics, TextExplain, TextIndex, TextQuery, TextScratch, TextSearch, analyse,
 };
 use crate::{Condition, Filter, Point};
 use arena::Arena;
@@ -258,10 +259,23 @@ impl State {
         bm25: &Bm25,
         as_of: &AsOf,
         filter: Option<&Filter>,
+        told: Option<(&mut TextExplain, &dyn Fn() -> u64)>,
     ) -> Vec<Hit> {
-        with_scratch(|Scratch { allowed, text, .. }| {
+        let (mut told, now) = told.unzip();
+        let mut watch = now.map(Watch::new);
+        let mut step = |name: &'static str| {
+            if let Some(watch) = watch.as_mut() {
+                watch.step(name);
+            }
+        };
+        let hits = with_scratch(|Scratch { allowed, text, .. }| {
             let allowed = filter.map(|filter| {
-                allowed.fill_from(&self.matching(as_of, filter));
+                let matching = self.matching(as_of, filter);
+                if let Some(told) = told.as_deref_mut() {
+                    told.matched = Some(matching.len() as u64);
+                }
+                allowed.fill_from(&matching);
+                step("select");
                 &*allowed
             });
             let search = TextSearch {
@@ -272,8 +286,15 @@ impl State {
                 visible: &self.lens(as_of),
                 allowed,
             };
-            self.text.search(&search, text)
-        })
+            step("statistics");
+            let hits = self.text.search_told(&search, text, told.as_deref_mut());
+            step("search");
+            hits
+        });
+        if let (Some(told), Some(watch)) = (told, watch) {
+            told.steps = watch.steps;
+        }
+        hits
     }
 
     /// Where the statistics of the texts as of an instant come from.

@@ -7,6 +7,7 @@ use vector::Hit;
 use super::cursor::{Cursor, List};
 use super::delta::Delta;
 use super::events::Events;
+use super::explain::{TermTold, TextExplain, TextPart};
 use super::part::PartRef;
 use super::score::{Texts, weights};
 use super::search::{Pass, TextScratch, search_any, search_phrases};
@@ -134,13 +135,26 @@ impl TextIndex {
         search: &TextSearch<'_, V, A>,
         scratch: &mut TextScratch,
     ) -> Vec<Hit> {
+        self.search_told(search, scratch, None)
+    }
+
+    /// As [`search`](Self::search); what it did is added to `told`.
+    pub fn search_told<V: Slots, A: Slots>(
+        &self,
+        search: &TextSearch<'_, V, A>,
+        scratch: &mut TextScratch,
+        mut told: Option<&mut TextExplain>,
+    ) -> Vec<Hit> {
         let query = search.query;
         let lists = self.lists(&query.terms);
-        if search.k == 0 || lists.iter().all(Vec::is_empty) {
+        if told.is_none() && (search.k == 0 || lists.iter().all(Vec::is_empty)) {
             return Vec::new();
         }
         let texts = self.texts(search);
         let frequencies = self.frequencies(search, &lists, &texts);
+        if let Some(told) = told.as_deref_mut() {
+            tell_query(told, search, &texts, &frequencies);
+        }
         let asked = query.terms.iter().map(|term| term.count);
         let (weights, scale) = weights(asked.zip(frequencies), texts, &search.bm25);
         let mut top = Top::new(search.k);
@@ -151,6 +165,7 @@ impl TextIndex {
         for (part, lists) in self.part_refs().zip(lists) {
             let births = part.births();
             let slots = births.first..births.first.saturating_add(births.len());
+            let before = scratch.work;
             let (terms, mut cursors): (Vec<usize>, Vec<Cursor<'_>>) = lists
                 .into_iter()
                 .map(|(term, list)| (term, Cursor::new(list, births, weights[term])))
@@ -158,7 +173,16 @@ impl TextIndex {
             if query.phrases.is_empty() {
                 search_any(&mut cursors, slots, &pass, &mut top, scratch);
             } else {
-                search_phrases(&mut cursors, &terms, &query.phrases, slots, &pass, &mut top);
+                let (phrases, work) = (&query.phrases, &mut scratch.work);
+                search_phrases(&mut cursors, &terms, phrases, slots, &pass, &mut top, work);
+            }
+            if let Some(told) = told.as_deref_mut() {
+                told.parts.push(TextPart {
+                    name: part.name(),
+                    texts: u64::from(births.len()),
+                    terms: terms.len(),
+                    work: scratch.work.since(before),
+                });
             }
         }
         top.into_hits(scale)
@@ -236,6 +260,26 @@ impl TextIndex {
             .for_each(|df| *df = (*df).min(texts.count));
         frequencies
     }
+}
+
+fn tell_query<V, A>(
+    told: &mut TextExplain,
+    search: &TextSearch<'_, V, A>,
+    texts: &Texts,
+    frequencies: &[u64],
+) {
+    let terms = search.query.terms.iter().zip(frequencies);
+    told.terms = terms
+        .map(|(term, texts)| TermTold {
+            text: term.text.to_owned(),
+            count: term.count,
+            texts: *texts,
+        })
+        .collect();
+    told.phrases = search.query.phrases.len();
+    told.texts = texts.count;
+    told.mean_length = texts.length_total as f64 / texts.count.max(1) as f64;
+    told.statistics = search.statistics.name();
 }
 
 impl Statistics {

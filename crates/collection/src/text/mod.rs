@@ -31,6 +31,7 @@ mod columns;
 mod cursor;
 mod delta;
 mod events;
+mod explain;
 mod freeze;
 mod impacts;
 mod index;
@@ -47,6 +48,7 @@ mod top;
 
 pub use analyse::Analyser;
 pub(crate) use analyse::analyse;
+pub use explain::{TermTold, TextExplain, TextPart, Work};
 pub use freeze::{BadText, Sealed, tiers};
 pub use index::{Statistics, TextIndex, TextSearch};
 pub use query::TextQuery;

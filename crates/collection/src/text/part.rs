@@ -27,6 +27,13 @@ impl<'a> PartRef<'a> {
         }
     }
 
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Segment(_) => "segment",
+            Self::Delta(_) => "delta",
+        }
+    }
+
     pub(super) fn is_empty(self) -> bool {
         self.births().len() == 0 && self.deaths().len() == 0
     }

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use super::Slots;
 use super::cursor::Cursor;
+use super::explain::Work;
 use super::query::Phrase;
 use super::top::Top;
 
@@ -33,6 +34,8 @@ pub struct TextScratch {
     candidates: Vec<(u32, u32)>,
     /// Bounds in the window with their cursors, ascending.
     bounds: Vec<(u32, usize)>,
+    /// What was done since the thread began.
+    pub(super) work: Work,
 }
 
 impl Default for TextScratch {
@@ -41,6 +44,7 @@ impl Default for TextScratch {
             sums: vec![0; WINDOW as usize],
             candidates: Vec::new(),
             bounds: Vec::new(),
+            work: Work::default(),
         }
     }
 }
@@ -111,6 +115,7 @@ pub(super) fn search_any<V: Slots, A: Slots>(
         let near = near.max(from + 1);
         if !top.wants(bound_all(cursors, near, scratch)) {
             from = near;
+            scratch.work.windows_skipped += 1;
             continue;
         }
         let mut end = near;
@@ -157,6 +162,7 @@ fn search_window<V: Slots, A: Slots>(
         enough
     });
     if let Some(split) = split {
+        scratch.work.windows_read += 1;
         let few = pass.few(window.clone(), &mut scratch.candidates);
         let (looked_up, read) = bounds.split_at(if few { bounds.len() } else { split });
         if few {
@@ -166,11 +172,14 @@ fn search_window<V: Slots, A: Slots>(
         } else {
             gather(cursors, read, window, rest, top, scratch);
         }
+        scratch.work.candidates += scratch.candidates.len() as u64;
         for &(slot, sum) in &scratch.candidates {
             if top.wants(sum.saturating_add(rest)) && pass.has(slot) {
                 look_up(cursors, looked_up, slot, sum, rest, top);
             }
         }
+    } else {
+        scratch.work.windows_skipped += 1;
     }
     scratch.bounds = bounds;
 }
@@ -251,6 +260,7 @@ pub(super) fn search_phrases<V: Slots, A: Slots>(
     slots: Range<u32>,
     pass: &Pass<'_, V, A>,
     top: &mut Top,
+    work: &mut Work,
 ) {
     let words = phrases.iter().flat_map(|phrase| &phrase.0);
     let needed: Option<Vec<usize>> = words
@@ -268,6 +278,7 @@ pub(super) fn search_phrases<V: Slots, A: Slots>(
         if !pass.has(slot) {
             continue;
         }
+        work.candidates += 1;
         let scores = cursors.iter_mut().map(|cursor| cursor.score_of(slot));
         let sum = scores.fold(0, u32::saturating_add);
         let occurs = |phrase: &Phrase| {

@@ -170,7 +170,35 @@ impl Pair {
                 self.naive(&typed, &search),
                 "{typed:?} as of {seq}, {statistics:?}"
             );
+            self.check_told(&search, &got);
         }
+    }
+
+    /// Telling changes nothing, and what is told of words and texts is what counting finds.
+    fn check_told(&self, search: &TextSearch<'_, Bits>, got: &[Hit]) {
+        let mut told = TextExplain::default();
+        let mut scratch = TextScratch::default();
+        let again = self
+            .index
+            .search_told(search, &mut scratch, Some(&mut told));
+        assert_eq!(again, got);
+        let visible = |slot: &usize| search.visible.has(*slot as u32);
+        let visible: Vec<&Text> = (0..self.texts.len())
+            .filter(visible)
+            .map(|slot| &self.texts[slot])
+            .collect();
+        assert_eq!(told.texts, visible.len() as u64);
+        for term in &told.terms {
+            let has = |text: &&&Text| text.words.contains(&term.text);
+            let texts = visible.iter().filter(has).count();
+            assert_eq!(term.texts, texts as u64, "{:?}", term.text);
+        }
+        let parts = told.parts.iter();
+        let (texts, candidates) = parts.fold((0, 0), |(texts, candidates), part| {
+            (texts + part.texts, candidates + part.work.candidates)
+        });
+        assert_eq!(texts, self.texts.len() as u64);
+        assert!(candidates >= got.len() as u64 && candidates <= texts);
     }
 
     fn naive(&self, typed: &str, search: &TextSearch<'_, Bits>) -> Vec<Hit> {

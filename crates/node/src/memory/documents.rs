@@ -4,14 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use collection::plan::Explain;
+use collection::text::{Analyser, TextExplain};
 use collection::{
-    AsOf, Collection, Condition, Error, Filter, Op, Payload, Point, Recovery, Scored, Settings,
-    Value,
+    AsOf, Bm25, Collection, Condition, Effort, Error, Filter, FsDisk, Op, Options, Payload, Point,
+    Recovery, Scored, Settings, TextQuery, Value, Wanted,
 };
-use rag::{Document, EmbeddedChunk, Fault, MemoryHead, Passage, Search, Stored};
+use rag::{Document, EmbeddedChunk, Fault, Fields, MemoryHead, Passage, Search, Stored};
 use stdx::Clock;
 
 use super::arrivals::Arrivals;
+use super::fields;
 
 /// The documents' collection.
 pub struct Documents {
@@ -35,6 +38,8 @@ pub struct DocumentSummary {
     pub symbols: Vec<String>,
     /// Where a person can read it.
     pub url: Option<String>,
+    /// What else is said of it.
+    pub fields: Fields,
     /// When it happened, ns UTC.
     pub event_at: u64,
     /// When it became known, ns UTC.
@@ -58,9 +63,11 @@ impl Documents {
     pub fn open(
         dir: &Path,
         settings: Settings,
+        limits: Options,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), Error> {
-        let (collection, recovery) = Collection::open(dir, settings)?;
+        let disk = Arc::new(FsDisk::open(dir)?);
+        let (collection, recovery) = Collection::open_with(disk, settings, limits)?;
         let newest = collection.latest_known(clock.now_ns())?;
         Ok((
             Self {
@@ -113,6 +120,50 @@ impl Documents {
         Ok(found.map_err(fault)?.into_iter().map(passage).collect())
     }
 
+    /// As [`dense`](Self::dense) among what passes `filter`, and how it was done; `now` reads a clock, ns.
+    ///
+    /// # Errors
+    /// When the collection refuses the vector or the filter.
+    pub(super) fn explain_dense(
+        &self,
+        vector: &[f32],
+        search: &Search,
+        filter: Option<&Filter>,
+        now: &dyn Fn() -> u64,
+    ) -> Result<(Vec<Passage>, Explain), Fault> {
+        let wanted = Wanted {
+            vector,
+            k: search.k,
+            as_of: &self.as_of(search.as_of),
+            filter,
+            effort: Effort::Usual,
+        };
+        let found = self.collection.explain_dense(&wanted, now);
+        let (found, explain) = found.map_err(fault)?;
+        Ok((found.into_iter().map(passage).collect(), explain))
+    }
+
+    /// As [`text`](Self::text) among what passes `filter`, words in double quotes in a row, and how it was done.
+    ///
+    /// # Errors
+    /// When the collection refuses the words or the filter.
+    pub(super) fn explain_text(
+        &self,
+        query: &str,
+        search: &Search,
+        filter: Option<&Filter>,
+        now: &dyn Fn() -> u64,
+    ) -> Result<(Vec<Passage>, TextExplain), Fault> {
+        let query = TextQuery::parse(query, &Analyser::default());
+        let as_of = self.as_of(search.as_of);
+        let bm25 = Bm25::default();
+        let found = self
+            .collection
+            .explain_text(&query, search.k, &as_of, filter, &bm25, now);
+        let (found, explain) = found.map_err(fault)?;
+        Ok((found.into_iter().map(passage).collect(), explain))
+    }
+
     /// How far it has got.
     #[must_use]
     pub fn head(&self) -> MemoryHead {
@@ -129,6 +180,7 @@ impl Documents {
     /// # Errors
     /// When the log refuses the entry; nothing is stored then.
     pub fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault> {
+        fields::check(&document.fields)?;
         let count = chunks.len();
         let leftover = Filter {
             must: vec![
@@ -281,7 +333,7 @@ fn any(field: &str, values: &[String]) -> Option<Condition> {
     })
 }
 
-fn filter(search: &Search) -> Option<Filter> {
+pub(super) fn filter(search: &Search) -> Option<Filter> {
     let mut must = Vec::new();
     must.extend(any("symbols", &search.symbols));
     must.extend(any("source", &search.sources));
@@ -317,6 +369,9 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
             put(key, Value::Str(value.clone()));
         }
     }
+    for (name, field) in &document.fields {
+        put(name, fields::value(field));
+    }
     Point {
         id: chunk_id(&document.id, chunk.index),
         vector: chunk.vector,
@@ -336,6 +391,7 @@ fn passage(scored: Scored) -> Passage {
         title: summary.title,
         source: summary.source,
         symbols: summary.symbols,
+        fields: summary.fields,
         text: point.text.clone(),
         start: whole(&point.payload, "start"),
         end: whole(&point.payload, "end"),
@@ -356,6 +412,7 @@ fn summary(point: &Point) -> DocumentSummary {
         source: words(&point.payload, "source"),
         symbols,
         url: words(&point.payload, "url"),
+        fields: fields::of_payload(&point.payload),
         event_at: point.event_at,
         known_at: point.known_at,
     }
@@ -379,8 +436,21 @@ fn whole(payload: &Payload, key: &str) -> usize {
     }
 }
 
+/// What the caller can mend is told as such.
 fn fault(error: Error) -> Fault {
-    Fault::unavailable("memory", error.to_string())
+    match error {
+        Error::Query(refusal) => Fault::invalid(refusal.to_string(), "mend it and ask again"),
+        Error::Refused { source, .. } => {
+            Fault::invalid(source.to_string(), "mend it and send it again")
+        }
+        Error::BatchTooLarge { .. } => {
+            Fault::invalid(error.to_string(), "split it into several documents")
+        }
+        Error::Trimmed { .. } | Error::Ahead { .. } => {
+            Fault::invalid(error.to_string(), "ask about another instant")
+        }
+        error => Fault::unavailable("memory", error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -395,7 +465,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let settings = crate::memory::document_settings(2, SyncPolicy::Never);
         let clock = Arc::new(ManualClock::at(NOW));
-        let (documents, _) = Documents::open(dir.path(), settings, clock).expect("opens");
+        let (documents, _) =
+            Documents::open(dir.path(), settings, Options::default(), clock).expect("opens");
         (documents, dir)
     }
 

@@ -3,12 +3,16 @@
 mod arrivals;
 mod days;
 mod documents;
+mod fields;
+mod view;
 
 use collection::{Metric, Settings, SyncPolicy};
 
 pub use arrivals::{Arrival, Arrivals, Arrived};
 pub use days::{DayBar, Days, read_csv};
 pub use documents::{DocumentSummary, Documents, StoredDocument};
+pub use fields::{INSTANTS, RESERVED};
+pub use view::{Told, View};
 
 /// Settings of the documents' collection.
 #[must_use]

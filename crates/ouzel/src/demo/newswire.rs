@@ -56,6 +56,7 @@ fn run(node: &Node, items: &Receiver<NewsItem>) {
             source: Some(SOURCE.to_owned()),
             symbols: item.symbol.into_iter().collect(),
             url: None,
+            fields: rag::Fields::default(),
             event_at: Some(item.at_ns),
             known_at: Some(known_at),
         };

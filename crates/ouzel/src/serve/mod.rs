@@ -45,6 +45,7 @@ pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
     let node = Arc::new(compose::open_node(
         &args.data,
         compose::sync_policy(args.sync),
+        (&args.limits).into(),
     )?);
     report_recovery(&node);
     let runtime = compose::runtime()?;

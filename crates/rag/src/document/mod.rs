@@ -1,7 +1,34 @@
 //! What a person stores, and what becomes of it: document, chunk, receipt of the store.
 
+use std::collections::BTreeMap;
+
+/// What else is said of a document, by name: searches are narrowed by it.
+pub type Fields = BTreeMap<String, Field>;
+
+/// One thing that is said of a document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Field {
+    /// Words.
+    Text(String),
+    /// A whole number.
+    Whole(i64),
+    /// A finite number.
+    Number(f64),
+    /// True or false.
+    Flag(bool),
+    /// A place on the Earth, degrees north and east.
+    Place {
+        /// North of the equator.
+        lat: f64,
+        /// East of Greenwich.
+        lon: f64,
+    },
+    /// Several.
+    List(Vec<Field>),
+}
+
 /// A text with its two instants. All spans in this crate are byte offsets into [`Document::text`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Document {
     /// The user's key; storing the same key again replaces the document from `known_at` on.
     pub id: String,
@@ -15,6 +42,8 @@ pub struct Document {
     pub symbols: Vec<String>,
     /// Where a person can read it.
     pub url: Option<String>,
+    /// What else is said of it.
+    pub fields: Fields,
     /// When what it tells happened, ns UTC.
     pub event_at: u64,
     /// When we could first have read it, ns UTC; nothing may use it before.
@@ -22,7 +51,7 @@ pub struct Document {
 }
 
 /// A document as it arrives: the two instants may be missing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Draft {
     /// As [`Document::id`].
     pub id: String,
@@ -36,6 +65,8 @@ pub struct Draft {
     pub symbols: Vec<String>,
     /// As [`Document::url`].
     pub url: Option<String>,
+    /// As [`Document::fields`].
+    pub fields: Fields,
     /// `None`: the same as `known_at`.
     pub event_at: Option<u64>,
     /// `None`: now.
@@ -55,6 +86,7 @@ impl Draft {
             source: self.source,
             symbols: self.symbols,
             url: self.url,
+            fields: self.fields,
             event_at: self.event_at.unwrap_or(known_at),
             known_at,
         }

@@ -1,6 +1,6 @@
 //! The seam to whatever stores chunks and finds them again. `rag` drives; the memory answers.
 
-use crate::document::{Document, EmbeddedChunk, Stored};
+use crate::document::{Document, EmbeddedChunk, Fields, Stored};
 use crate::fault::Fault;
 
 /// Stored chunks, searchable by meaning and by words, as of any instant.
@@ -58,6 +58,8 @@ pub struct Passage {
     pub source: Option<String>,
     /// Symbols the document is tagged with.
     pub symbols: Vec<String>,
+    /// What else is said of the document.
+    pub fields: Fields,
     /// The chunk: bytes `start..end` of the document's text.
     pub text: String,
     /// First byte in the document's text.

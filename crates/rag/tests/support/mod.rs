@@ -131,6 +131,7 @@ impl Memory for FakeMemory {
                     title: document.title.clone(),
                     source: document.source.clone(),
                     symbols: document.symbols.clone(),
+                    fields: document.fields.clone(),
                     text: chunk.text,
                     start: chunk.start,
                     end: chunk.end,

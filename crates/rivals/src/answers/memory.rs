@@ -41,6 +41,7 @@ pub fn fill(node: &Node, count: usize, now_ns: u64) -> Result<usize> {
 /// A news item as a node takes it.
 pub fn document(prefix: &str, item: &NewsItem) -> Document {
     Document {
+        fields: rag::Fields::default(),
         id: format!("{prefix}-{}", item.id),
         title: Some(item.headline.clone()),
         text: item.body.clone(),

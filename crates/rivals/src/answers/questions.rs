@@ -46,6 +46,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let settings = Settings {
         dir: folder.path().to_path_buf(),
         sync: SyncPolicy::Never,
+        limits: collection::Options::default(),
     };
     let shared: Arc<dyn Clock> = clock.clone();
     let node = Arc::new(Node::open(&settings, shared)?);

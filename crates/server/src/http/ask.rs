@@ -13,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use rag::{Answer, Fault, Model, Prompt, Question, SearchRequest, Stages};
+use rag::{Answer, Fault, Model, Prompt, Question, Stages};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use super::error::{Refusal, refuse};
 use super::extract::Body;
 use crate::app::{App, Undone};
-use crate::json::answer::{AnswerRow, AskBody, SearchBody, SearchRow, server_timing};
+use crate::json::answer::{AnswerRow, AskBody, SearchBody, search as searched, server_timing};
 use crate::json::from_object;
 
 /// Pieces of an answer that wait for a slow reader before the writer waits too.
@@ -36,15 +36,12 @@ pub async fn search(
     State(app): State<Arc<App>>,
     Body(body): Body<BODY_LIMIT>,
 ) -> Result<Response, Refusal> {
-    let request = SearchRequest::from(parse::<SearchBody>(&body)?);
-    let found = app
-        .work(move |app| app.node.asker(None).search(&request))
-        .await;
+    let body = parse::<SearchBody>(&body)?;
+    let found = app.work(move |app| searched(&app.node, body)).await;
     let answer = found?.map_err(refuse)?;
-    app.metrics
-        .answer("search", &answer.receipt.stages_us, false);
-    let timing = timing_header(&answer.receipt.stages_us);
-    Ok(([timing], Json(SearchRow::from(answer))).into_response())
+    app.metrics.answer("search", &answer.stages, false);
+    let timing = timing_header(&answer.stages);
+    Ok(([timing], Json(answer.row)).into_response())
 }
 
 pub async fn ask(

@@ -7,6 +7,7 @@ mod documents;
 mod error;
 mod extract;
 mod health;
+mod keep;
 mod market;
 mod openapi;
 mod origin;
@@ -28,6 +29,7 @@ use crate::app::App;
 use crate::stream;
 
 pub use error::Refusal;
+pub use keep::{backup_row, trim_row};
 pub use market::{known, parse_span, sort_by_move, span_name};
 
 /// How long requests in flight may take to finish once the server is told to stop.
@@ -63,6 +65,8 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
             get(documents::get).delete(documents::delete),
         )
         .route("/v1/days", post(documents::store_days))
+        .route("/v1/backups", get(keep::backups).post(keep::backup))
+        .route("/v1/trim", post(keep::trim))
         .route("/v1/search", post(ask::search))
         .route("/v1/ask", post(ask::ask))
         .route("/v1/stream", get(stream::upgrade))

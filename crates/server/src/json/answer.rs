@@ -1,12 +1,16 @@
 //! Questions, answers and receipts at the border.
 
+use collection::{Condition, Filter};
+use node::Node;
 use rag::{
-    Answer, Candidates, Citation, Fact, Mode, Question, Receipt, SearchAnswer, SearchHit,
+    Answer, Candidates, Citation, Fact, Fault, Mode, Question, Receipt, SearchAnswer, SearchHit,
     SearchRequest, Stages,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Instant;
+use super::explain::ExplainRow;
+use super::filter::{FieldsRow, parse_filter};
 
 /// Body of `/v1/ask`.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,6 +62,69 @@ pub struct SearchBody {
     as_of: Option<Instant>,
     #[serde(default)]
     mode: ModeBody,
+    #[serde(default)]
+    event_from: Option<Instant>,
+    #[serde(default)]
+    event_to: Option<Instant>,
+    #[serde(default)]
+    filter: Option<FilterBody>,
+    #[serde(default)]
+    explain: bool,
+}
+
+/// Read from JSON as it stands there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "serde_json::Value")]
+struct FilterBody(Filter);
+
+impl TryFrom<serde_json::Value> for FilterBody {
+    type Error = String;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, String> {
+        parse_filter(&value).map(Self)
+    }
+}
+
+impl SearchBody {
+    /// What is asked, of which documents, and whether how it was done shall be told.
+    #[must_use]
+    pub fn into_parts(mut self) -> (SearchRequest, Option<Filter>, bool) {
+        let mut filter = self.filter.take().map(|body| body.0);
+        let (gte, lte) = (self.event_from.take(), self.event_to.take());
+        if gte.is_some() || lte.is_some() {
+            filter
+                .get_or_insert_default()
+                .must
+                .push(Condition::EventAt {
+                    gte: gte.map(|at| at.0),
+                    lte: lte.map(|at| at.0),
+                });
+        }
+        let explain = self.explain;
+        (self.into(), filter, explain)
+    }
+}
+
+/// Searches what passes the body's filter, and tells how it was done where that is asked for.
+///
+/// # Errors
+/// As [`rag::Asker::search`].
+pub fn search(node: &Node, body: SearchBody) -> Result<SearchAnswered, Fault> {
+    let (request, filter, explain) = body.into_parts();
+    let view = node.view(filter);
+    let answer = node.asker_over(&view).search(&request)?;
+    let stages = answer.receipt.stages_us;
+    let mut row = SearchRow::from(answer);
+    row.explain = explain.then(|| view.told().into());
+    Ok(SearchAnswered { row, stages })
+}
+
+/// A search's answer, ready to be sent.
+pub struct SearchAnswered {
+    /// As JSON.
+    pub row: SearchRow,
+    /// How long each stage took.
+    pub stages: Stages,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -300,6 +367,8 @@ pub fn server_timing(s: &Stages) -> String {
 pub struct SearchRow {
     hits: Vec<HitRow>,
     receipt: ReceiptRow,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explain: Option<ExplainRow>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -309,6 +378,7 @@ struct HitRow {
     title: Option<String>,
     source: Option<String>,
     symbols: Vec<String>,
+    fields: FieldsRow,
     text: String,
     start: usize,
     end: usize,
@@ -329,6 +399,7 @@ impl From<SearchAnswer> for SearchRow {
         Self {
             hits: answer.hits.into_iter().map(HitRow::from).collect(),
             receipt: answer.receipt.into(),
+            explain: None,
         }
     }
 }
@@ -342,6 +413,7 @@ impl From<SearchHit> for HitRow {
             title: passage.title,
             source: passage.source,
             symbols: passage.symbols,
+            fields: FieldsRow(passage.fields),
             text: passage.text,
             start: passage.start,
             end: passage.end,

@@ -1,11 +1,12 @@
 //! Documents at the border.
 
 use node::memory::{DocumentSummary, StoredDocument};
-use rag::Draft;
+use rag::{Draft, Fields};
 use serde::{Deserialize, Serialize};
 
 use super::Instant;
 use super::body::{BodyError, Layout, layout};
+use super::filter::{FieldsRow, fields};
 use super::words;
 
 /// Longest reason or id in a report: what is wrong may itself be megabytes.
@@ -28,9 +29,24 @@ pub struct DraftBody {
     #[serde(default)]
     url: Option<String>,
     #[serde(default)]
+    fields: Option<FieldsBody>,
+    #[serde(default)]
     event_at: Option<Instant>,
     #[serde(default)]
     known_at: Option<Instant>,
+}
+
+/// What else is said of a document.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "serde_json::Map<String, serde_json::Value>")]
+struct FieldsBody(Fields);
+
+impl TryFrom<serde_json::Map<String, serde_json::Value>> for FieldsBody {
+    type Error = String;
+
+    fn try_from(object: serde_json::Map<String, serde_json::Value>) -> Result<Self, String> {
+        fields(&object).map(Self)
+    }
 }
 
 /// Numbers are common as keys in data sets; they become their text.
@@ -58,6 +74,7 @@ impl From<DraftBody> for Draft {
                 .map(|s| s.trim().to_uppercase())
                 .collect(),
             url: body.url,
+            fields: body.fields.map(|body| body.0).unwrap_or_default(),
             event_at: body.event_at.map(|at| at.0),
             known_at: body.known_at.map(|at| at.0),
         }
@@ -144,6 +161,7 @@ pub struct SummaryRow {
     source: Option<String>,
     symbols: Vec<String>,
     url: Option<String>,
+    fields: FieldsRow,
     event_at: Instant,
     known_at: Instant,
 }
@@ -156,6 +174,7 @@ impl From<DocumentSummary> for SummaryRow {
             source: summary.source,
             symbols: summary.symbols,
             url: summary.url,
+            fields: FieldsRow(summary.fields),
             event_at: Instant(summary.event_at),
             known_at: Instant(summary.known_at),
         }

@@ -3,6 +3,8 @@
 pub mod answer;
 mod body;
 pub mod document;
+pub mod explain;
+pub mod filter;
 pub mod frame;
 pub mod market;
 pub mod reference;

@@ -300,6 +300,7 @@ mod tests {
         let settings = Settings {
             dir: dir.path().to_owned(),
             sync: SyncPolicy::Never,
+            limits: collection::Options::default(),
         };
         let node = Node::open(&settings, Arc::new(SystemClock)).expect("a node");
         (node, dir)

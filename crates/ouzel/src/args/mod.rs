@@ -1,5 +1,7 @@
 //! The command line, with help that teaches.
 
+mod keep;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -11,6 +13,8 @@ use crate::exchange::ExchangeArgs;
 use crate::serve::{DbnArgs, FastArgs, IexArgs, Mdp3Args};
 use crate::windows::WindowArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
 
 /// The address that every command agrees on.
 pub const LISTEN: &str = "127.0.0.1:7878";
@@ -46,6 +50,8 @@ impl Args {
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
             Command::Restore(a) => a.json,
+            Command::Backup(a) => a.json,
+            Command::Trim(a) => a.json,
             Command::Listen(a) => a.json,
             Command::Venue(a) => a.json,
             Command::Profile(_) => false,
@@ -111,7 +117,9 @@ Examples:
     #[command(after_help = "\
 Examples:
   ouzel search \"guidance cut\" --symbol NVDA -k 5
-  ouzel search \"iphone sales\" --as-of 2014-01-28 --mode text --json")]
+  ouzel search \"iphone sales\" --as-of 2014-01-28 --mode text --json
+  ouzel search '\"basis points\" fed'      (words in double quotes must stand in a row)
+  ouzel search margins --explain --filter '{\"must\": [{\"key\": \"sector\", \"match\": {\"value\": \"tech\"}}]}'")]
     Search(SearchArgs),
     /// Store documents (JSON lines) and day bars (CSV), in a server or a data folder
     #[command(after_help = "\
@@ -135,6 +143,22 @@ Examples:
   ouzel restore --data ./ouzel-data --to ./copy
   ouzel restore --data ./copy --to ./as-it-was --as-of 2014-01-28T21:00:00Z")]
     Restore(RestoreArgs),
+    /// Copy what a running server remembers, while it goes on; `ouzel restore` reads the copy
+    #[command(after_help = "\
+The copy is a data folder, made in the server's own data folder under backups/NAME. Its digest is printed.
+
+Examples:
+  ouzel backup monday
+  ouzel restore --data ./ouzel-data/backups/monday --to ./monday")]
+    Backup(BackupArgs),
+    /// Forget what was superseded or deleted before an instant; questions as of earlier ones are refused from then on
+    #[command(after_help = "\
+What is current stays, whenever it was stored. There is no way back but a copy: see `ouzel backup`.
+
+Examples:
+  ouzel trim --known-before 2026-01-01
+  ouzel trim --known-before 2026-01-01 --data ./ouzel-data")]
+    Trim(TrimArgs),
     /// Follow what another Ouzel sends by multicast; print it, holes filled or marked
     #[command(after_help = "\
 Examples:
@@ -239,6 +263,9 @@ pub struct ServeArgs {
     /// When writes reach the disk
     #[arg(long, value_enum, default_value_t = SyncArg::Always)]
     pub sync: SyncArg,
+    /// How much the documents may take
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Line A of an ITCH 5.0 feed in MoldUDP64: GROUP:PORT, or a local address for unicast
     #[arg(long, value_name = "GROUP:PORT")]
     pub itch_a: Option<SocketAddr>,
@@ -607,6 +634,12 @@ pub struct SearchArgs {
     /// Which lists to use
     #[arg(long, value_enum, default_value_t = ModeArg::Hybrid)]
     pub mode: ModeArg,
+    /// Only what passes this filter: JSON, or @FILE of it (see docs/filters.md)
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub filter: Option<String>,
+    /// Say how it was searched: plan, parts, what was compared, and how long each step took
+    #[arg(long)]
+    pub explain: bool,
     /// Where to search
     #[command(flatten)]
     pub target: TargetArgs,
@@ -713,23 +746,6 @@ pub struct ListenArgs {
     #[arg(long)]
     pub summary: bool,
     /// Print one JSON object a frame
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Arguments of `restore`.
-#[derive(Debug, ClapArgs)]
-pub struct RestoreArgs {
-    /// The data folder to copy
-    #[arg(long, default_value = "ouzel-data", value_name = "DIR")]
-    pub data: PathBuf,
-    /// An empty folder, made where there is none
-    #[arg(long, value_name = "DIR")]
-    pub to: PathBuf,
-    /// Only what was known by this instant (RFC 3339, or ns)
-    #[arg(long, value_name = "TIME")]
-    pub as_of: Option<String>,
-    /// Print one JSON object
     #[arg(long)]
     pub json: bool,
 }

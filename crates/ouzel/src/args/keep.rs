@@ -1,0 +1,75 @@
+//! How much is kept, and copies of it.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::TargetArgs;
+
+/// Bounds of what the documents take in memory and on disk; no answer changes by them.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct LimitArgs {
+    /// Passages that the graph in memory may have, some 2.2 KB each; those in the fewest answers beyond
+    /// it move to lists on disk, with 65 bytes each in memory, and are searched there [default: all]
+    #[arg(long, value_name = "PASSAGES", value_parser = clap::value_parser!(u64).range(4_096..))]
+    pub hot_passages: Option<u64>,
+    /// MiB that the log of documents may have before its oldest segments go, as far as checkpoints stand for
+    /// them: `ouzel restore --as-of` reaches less far back then [default: no limit]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
+    pub log_limit: Option<u64>,
+}
+
+impl From<&LimitArgs> for collection::Options {
+    fn from(args: &LimitArgs) -> Self {
+        let all = Self::default();
+        Self {
+            hot_rows: args.hot_passages.unwrap_or(all.hot_rows),
+            log_bytes: args.log_limit.map_or(all.log_bytes, |mib| mib << 20),
+            ..all
+        }
+    }
+}
+
+/// Arguments of `restore`.
+#[derive(Debug, ClapArgs)]
+pub struct RestoreArgs {
+    /// The data folder to copy
+    #[arg(long, default_value = "ouzel-data", value_name = "DIR")]
+    pub data: PathBuf,
+    /// An empty folder, made where there is none
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// Only what was known by this instant (RFC 3339, or ns)
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `backup`.
+#[derive(Debug, ClapArgs)]
+pub struct BackupArgs {
+    /// What the copy is called: letters, digits, `-`, `_` and `.`
+    pub name: String,
+    /// Which server
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `trim`.
+#[derive(Debug, ClapArgs)]
+pub struct TrimArgs {
+    /// The earliest instant that can be asked about from then on
+    #[arg(long, value_name = "INSTANT")]
+    pub known_before: String,
+    /// Where to forget
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
