@@ -68,6 +68,26 @@ proptest! {
     }
 
     #[test]
+    fn products_of_signed_bytes_are_exact(
+        (row, query) in prop_oneof![6 => 1usize..=200, 1 => 4090usize..=4096].prop_flat_map(|dim| (
+            prop::collection::vec(prop_oneof![4 => any::<i8>(), 1 => Just(-128i8)], dim),
+            prop::collection::vec(prop_oneof![
+                4 => -Planes::MAX..=Planes::MAX, 1 => Just(Planes::MAX), 1 => Just(-Planes::MAX)
+            ], dim),
+        ))
+    ) {
+        let product: i64 = row.iter().zip(&query).map(|(&r, &q)| i64::from(r) * i64::from(q)).sum();
+        let squares: i32 = row.iter().map(|&r| i32::from(r).pow(2)).sum();
+        let mut padded = query.clone();
+        padded.resize(query.len().next_multiple_of(64), 0);
+        let planes = planes(&padded);
+        for kernels in Kernels::available() {
+            prop_assert_eq!(kernels.dot_signed(&row, &planes, &row), product, "{}", kernels.name);
+            prop_assert_eq!(kernels.squares(&row), squares, "{}", kernels.name);
+        }
+    }
+
+    #[test]
     fn estimates_have_the_bits_of_the_twin(
         (codes, table) in (1usize..=16).prop_flat_map(|n| {
             (bytes(n * 256), prop::collection::vec(0..=ENTRY_MAX, n * 256))
