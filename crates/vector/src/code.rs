@@ -156,6 +156,21 @@ pub fn length_squared_about(mul: f32) -> f32 {
     mul * mul * std::f32::consts::FRAC_2_PI
 }
 
+/// Writes the signs, bit `i % 16` of entry `i / 16` set where component `i` is not negative, and
+/// returns the sum of the absolute values.
+#[must_use]
+pub fn signs_of(values: &[f32], signs: &mut [u16]) -> f32 {
+    let mut sums = [0.0f32; 16];
+    for (values, bits) in values.as_chunks::<16>().0.iter().zip(signs) {
+        *bits = 0;
+        for (i, &value) in values.iter().enumerate() {
+            *bits |= u16::from(value >= 0.0) << i;
+            sums[i] += value.abs();
+        }
+    }
+    sums.iter().sum()
+}
+
 /// Writes the signs of an edge as neighbour `place` of a block of codes.
 ///
 /// # Panics
@@ -318,12 +333,15 @@ mod tests {
 
     use super::*;
     use crate::arch::{Codes, Range};
+    use crate::cases::cases;
 
     fn half(bits: u16) -> f32 {
         crate::arch::half(bits)
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn the_nearest_half(value in -70_000.0f32..70_000.0, shift in 0i32..30) {
             let value = value * 2f32.powi(-shift);
@@ -411,6 +429,10 @@ mod tests {
 
     /// Estimates against exact distances: no bias, and an error that falls with the dimension.
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+    )]
     fn estimates_have_no_bias() {
         let (mut rng, kernels) = (Rng::new(8), Kernels::get());
         for dim in [128, 384, 832, 2048] {

@@ -4,6 +4,8 @@
 //! costs nor displaces anything. Ties are broken by the smaller slot; the answer depends on the
 //! set of visible rows alone, not on how they are cut into calls.
 
+mod codes;
+mod lowest;
 mod sieve;
 
 use std::collections::BinaryHeap;
@@ -11,6 +13,8 @@ use std::collections::BinaryHeap;
 use crate::Metric;
 use crate::arch::{Element, Kernels, prefetch_lines};
 
+pub use codes::{Bits, CodesScratch, FlatCodes};
+pub(crate) use lowest::Lowest;
 use sieve::Sieve;
 
 /// One neighbour.
@@ -91,7 +95,8 @@ impl<'a> Scan<'a> {
             let at = (slot - base) as usize * dim;
             &rows[at..at + dim]
         };
-        self.slots((base..base + count).filter(|&slot| visible(slot)), row);
+        let slots = (base..base + count).filter(|&slot| visible(slot));
+        self.compare_all(slots, row, rows_ahead::<E>(dim));
     }
 
     /// Offers the rows at `slots`, each slot once, wherever they lie.
@@ -103,14 +108,24 @@ impl<'a> Scan<'a> {
         slots: impl Iterator<Item = u32>,
         row: impl Fn(u32) -> &'r [E],
     ) {
-        // A row is compared while one that comes later is on its way; nobody asks for the first ones.
-        let ahead = rows_ahead::<E>(self.query.len());
+        // Rows that lie anywhere come one by one, the later the more of them were not asked for.
+        self.compare_all(slots, row, AHEAD_MOST);
+    }
+
+    /// Compares each row while one that comes `ahead` rows later is on its way.
+    fn compare_all<'r, E: Element>(
+        &mut self,
+        slots: impl Iterator<Item = u32>,
+        row: impl Fn(u32) -> &'r [E],
+        ahead: usize,
+    ) {
         let mut waiting: [(u32, &[E]); AHEAD_MOST] = [(0, &[]); AHEAD_MOST];
         let (mut count, mut at) = (0, 0);
         for slot in slots {
             let next = row(slot);
             let (before, compared) = std::mem::replace(&mut waiting[at], (slot, next));
             if count < ahead {
+                // Nobody asked for the first ones.
                 prefetch_lines(next);
                 count += 1;
             } else {
@@ -239,6 +254,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::{cases, most};
 
     const METRICS: [Metric; 3] = [Metric::L2, Metric::Ip, Metric::Cosine];
 
@@ -265,7 +281,7 @@ mod tests {
     }
 
     fn case() -> impl Strategy<Value = (usize, Vec<f32>, Vec<f32>, Vec<bool>, usize)> {
-        (1usize..40, 0usize..60).prop_flat_map(|(dim, n)| {
+        (1usize..most(40, 20), 0usize..most(60, 12)).prop_flat_map(|(dim, n)| {
             // Few distinct values make many ties.
             let value = || prop_oneof![Just(0.0f32), Just(1.0), Just(-1.0), -2.0f32..2.0];
             (
@@ -279,6 +295,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn equals_sorting_everything((dim, rows, query, seen, k) in case()) {
             for metric in METRICS {
@@ -302,16 +320,18 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn rows_of_bytes_give_what_scoring_all_of_them_gives(
-            (dim, rows) in (prop_oneof![6 => 1usize..150, 1 => Just(1100usize)], 0usize..50)
+            (dim, rows) in (prop_oneof![6 => 1usize..most(150, 70), 1 => Just(most(1100, 64))], 0usize..most(50, 12))
                 .prop_flat_map(|(dim, n)| (
                     Just(dim),
                     prop::collection::vec(
                         prop_oneof![2 => any::<i8>(), 2 => -2i8..3, 1 => Just(-128i8)], dim * n
                     ),
                 )),
-            values in prop::collection::vec(-1.0f32..1.0, 1100),
+            values in prop::collection::vec(-1.0f32..1.0, most(1100, 70)),
             // From denormal numbers to some whose products no float holds.
             scale in prop_oneof![
                 Just(0.0f32), Just(1e-42), Just(1e-30), Just(1.0), Just(100.0), Just(1e18), Just(3e38)
@@ -329,6 +349,10 @@ mod tests {
 
     /// A query near many rows: their scores differ in the last digits that a float has.
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+    )]
     fn rows_of_bytes_that_are_nearly_equal_are_told_apart() {
         let mut rng = stdx::Rng::new(4);
         let dim = 384;
