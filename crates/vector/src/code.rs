@@ -314,10 +314,11 @@ pub fn to_half(value: f32) -> u16 {
     }
     let sign = (value.to_bits() >> 16 & 0x8000) as u16;
     let magnitude = value.abs().min(MOST);
-    let smallest_normal = 2f32.powi(-14);
+    // Powers of two as quotients: how `powi` rounds is not said.
+    let smallest_normal = 1.0 / 16_384.0;
     let rest = if magnitude < smallest_normal {
         // Steps of 2^-24; 1,024 of them are the smallest normal number, whose bits follow on.
-        (magnitude * 2f32.powi(24)).round_ties_even() as u16
+        (magnitude * 16_777_216.0).round_ties_even() as u16
     } else {
         let bits = magnitude.to_bits();
         let odd = bits >> 13 & 1;
