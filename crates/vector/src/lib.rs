@@ -5,6 +5,8 @@
 //! replica builds.
 
 pub mod arch;
+#[cfg(test)]
+mod cases;
 mod code;
 pub mod flat;
 pub mod graph;

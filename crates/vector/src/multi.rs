@@ -183,6 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::cases;
     use crate::flat;
 
     const DIM: usize = 5;
@@ -233,6 +234,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn equals_comparing_everything((rows, ends, query, seen) in case(), k in 0usize..14) {
             let documents = Documents::new(DIM, &rows, &ends);

@@ -130,6 +130,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+    )]
     fn products_stay_as_they_were() {
         let mut rng = Rng::new(3);
         for dim in [1, 2, 63, 64, 65, 100, 128, 384, 784, 1000, 1536, 4096] {
@@ -147,6 +151,10 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+    )]
     fn a_single_component_is_spread_evenly() {
         for dim in [64, 100, 384, 784] {
             for at in [0, dim / 2, dim - 1] {

@@ -296,6 +296,7 @@ mod tests {
     use stdx::Rng;
 
     use super::*;
+    use crate::cases::{cases, most};
 
     type Vectors = Vec<BTreeMap<u32, f32>>;
 
@@ -348,9 +349,11 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn equals_comparing_everything(
-            vectors in prop::collection::vec(vector(30, 12), 0..300),
+            vectors in prop::collection::vec(vector(30, 12), 0..most(300, 20)),
             queries in prop::collection::vec(vector(33, 9), 1..4),
             seed in any::<u64>(),
             k in 0usize..20,
@@ -370,6 +373,10 @@ mod tests {
     /// Where one range holds all that matters, the others are not scored, and scores are near those of
     /// weights that were not rounded.
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+    )]
     fn ranges_that_cannot_matter_are_left() {
         let mut rng = Rng::new(3);
         let vectors: Vectors = (0..6_400)

@@ -2,6 +2,7 @@
 
 mod cargo_test;
 mod fuzz;
+mod miri;
 mod outlets;
 mod outside;
 
@@ -62,6 +63,7 @@ fn plan<'a>(
     steps.push(Step::new("unit", "cargo test, the whole workspace", || {
         cargo_test::run(workspace)
     }));
+    steps.push(miri::step(workspace));
     steps.extend(fuzz::steps(workspace, tools));
     steps.extend(outside::steps(workspace, tools, demo));
     steps.extend(outlets::steps(workspace, tools));

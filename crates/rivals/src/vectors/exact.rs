@@ -1,11 +1,10 @@
-//! `vector::flat` beside reading the same memory once and beside the scan one writes first.
+//! `vector::flat` beside the scan one writes first.
 
 use std::hint::black_box;
 
+use anyhow::Result;
 use stdx::Rng;
-use vector::arch::{Bf16, Element, F16};
 use vector::{Metric, top_k};
-use zerocopy::IntoBytes;
 
 use crate::Size;
 use crate::measure::{Run, interleave, time_ns};
@@ -28,7 +27,7 @@ pub fn unit_rows(count: usize, rng: &mut Rng) -> Vec<f32> {
 }
 
 /// Top 10 of 100,000 rows of 384 floats on one thread.
-pub fn measure(size: &Size) -> Vec<Figure> {
+pub fn measure(size: &Size) -> Result<Vec<Figure>> {
     let mut rng = Rng::new(7);
     let rows = unit_rows(size.of(ROWS), &mut rng);
     let queries = unit_rows(QUERIES, &mut rng);
@@ -37,7 +36,7 @@ pub fn measure(size: &Size) -> Vec<Figure> {
     let per_query = |search: &dyn Fn(&[f32])| {
         time_ns(|| queries.iter().for_each(|query| search(query))) / QUERIES as f64 / 1e6
     };
-    let mut contestants: [Run<'_>; 3] = [
+    let mut contestants: [Run<'_>; 2] = [
         Box::new(|| {
             per_query(&|query| {
                 black_box(top_k(Metric::Ip, DIM, &rows, query, K, |_| true));
@@ -48,85 +47,23 @@ pub fn measure(size: &Size) -> Vec<Figure> {
                 black_box(naive(&rows, query));
             })
         }),
-        Box::new(|| {
-            per_query(&|_| {
-                black_box(sum(&rows));
-            })
-        }),
     ];
     let values = interleave(ROUNDS, &mut contestants);
-    let [ours, naive, read] = values.as_slice() else {
-        unreachable!("one list of values a contestant")
-    };
-    let figure = || Figure::new("vector.flat.top10", "ms/query", Better::Less, ours.clone());
-    let input = format!(
+    let top10 = Figure::new(
+        "vector.flat.top10",
+        "ms/query",
+        Better::Less,
+        values[0].clone(),
+    )
+    .beside("naive scan, f32 loop", &values[1])
+    .recall(recall)
+    .note(format!(
         "{} x {DIM} f32, uniform directions, inner product, one thread",
         rows.len() / DIM
-    );
-    let mut figures = vec![
-        figure()
-            .beside("naive scan, f32 loop", naive)
-            .recall(recall)
-            .note(input.clone()),
-        Figure {
-            name: "vector.flat.top10_to_memory".to_owned(),
-            ..figure()
-        }
-        .beside("memory read (same bytes)", read)
-        .recall(recall)
-        .note(format!("a limit: {input}")),
-    ];
-    figures.extend(scans(&rows, &queries));
-    figures
-}
-
-/// Scans of rows of one element type, as far as memory is read, beside reading the same bytes.
-fn scans(rows: &[f32], queries: &[&[f32]]) -> Vec<Figure> {
-    let narrow = |value: &f32| (value * 1024.0).clamp(-127.0, 127.0) as i8;
-    let halves: Vec<F16> = rows.iter().map(|&value| F16::nearest(value)).collect();
-    let short: Vec<Bf16> = rows.iter().map(|&value| Bf16::nearest(value)).collect();
-    let bytes: Vec<i8> = rows.iter().map(narrow).collect();
-    vec![
-        scan("f16", &halves, queries),
-        scan("bf16", &short, queries),
-        scan("int8", &bytes, queries),
-    ]
-}
-
-fn scan<E: Element>(name: &str, rows: &[E], queries: &[&[f32]]) -> Figure {
-    let mut contestants: [Run<'_>; 2] = [
-        Box::new(|| {
-            let search = |query: &&[f32]| {
-                black_box(top_k(Metric::Ip, DIM, rows, query, K, |_| true));
-            };
-            time_ns(|| queries.iter().for_each(search)) / QUERIES as f64 / 1e6
-        }),
-        Box::new(|| {
-            let read = |_: &&[f32]| {
-                black_box(sum_bytes(rows.as_bytes()));
-            };
-            time_ns(|| queries.iter().for_each(read)) / QUERIES as f64 / 1e6
-        }),
-    ];
-    let values = interleave(ROUNDS, &mut contestants);
-    let named = format!("vector.flat.{name}_to_memory");
-    Figure::new(named, "ms/query", Better::Less, values[0].clone())
-        .beside("memory read (same bytes)", &values[1])
-        .note(format!(
-            "a limit: {} x {DIM} {name}, inner product, one thread",
-            rows.len() / DIM
-        ))
-}
-
-/// Reads every byte once.
-fn sum_bytes(bytes: &[u8]) -> u64 {
-    let mut sums = [0u64; 16];
-    for words in bytes.chunks_exact(128) {
-        for (sum, word) in sums.iter_mut().zip(words.as_chunks::<8>().0) {
-            *sum ^= u64::from_ne_bytes(*word);
-        }
-    }
-    sums.into_iter().fold(0, |all, sum| all ^ sum)
+    ));
+    let mut figures = vec![top10];
+    figures.extend(super::scan::measure(size)?);
+    Ok(figures)
 }
 
 /// Share of the exact ten that the search finds.
@@ -169,17 +106,6 @@ fn naive(rows: &[f32], query: &[f32]) -> Vec<(f32, u32)> {
         }
     }
     best
-}
-
-/// Reads every word once.
-fn sum(rows: &[f32]) -> u32 {
-    let mut sums = [0u32; 32];
-    for words in rows.chunks_exact(32) {
-        for (sum, word) in sums.iter_mut().zip(words) {
-            *sum = sum.wrapping_add(word.to_bits());
-        }
-    }
-    sums.into_iter().fold(0, u32::wrapping_add)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod graph;
 mod ivf;
 mod live;
 mod postings;
+mod scan;
 mod store;
 mod tail;
 mod texts;
@@ -48,7 +49,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         report.step("vector: exact search");
         let (is_held, figures) = held(CORE, || exact::measure(size));
         report.scheduled(is_held);
-        figures.into_iter().for_each(|figure| report.add(figure));
+        figures?.into_iter().for_each(|figure| report.add(figure));
     }
     if !size.wants("rest") {
         return Ok(());

@@ -6,16 +6,16 @@ use std::arch::x86_64::{
     _mm_loadu_si128, _mm_packus_epi16, _mm_shuffle_epi32, _mm_storeu_si128, _mm_unpackhi_epi16,
     _mm_unpacklo_epi16, _mm256_add_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
     _mm256_and_ps, _mm256_and_si256, _mm256_castsi256_ps, _mm256_castsi256_si128, _mm256_cmp_ps,
-    _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32, _mm256_cvtph_ps,
-    _mm256_cvttps_epi32, _mm256_extracti128_si256, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_movemask_ps, _mm256_mul_ps,
-    _mm256_packs_epi32, _mm256_permute4x64_epi64, _mm256_set1_epi8, _mm256_set1_epi16,
-    _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setr_epi64x, _mm256_setzero_si256,
-    _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_ps,
-    _mm256_storeu_si256, _mm256_sub_epi16, _mm256_sub_ps,
+    _mm256_cvtepi8_epi16, _mm256_cvtepi32_ps, _mm256_cvtepu8_epi16, _mm256_cvtepu16_epi32,
+    _mm256_cvtph_ps, _mm256_cvttps_epi32, _mm256_extracti128_si256, _mm256_fmadd_ps,
+    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16,
+    _mm256_movemask_ps, _mm256_mul_ps, _mm256_packs_epi32, _mm256_permute4x64_epi64,
+    _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi64x, _mm256_set1_ps, _mm256_setr_epi64x,
+    _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16,
+    _mm256_storeu_ps, _mm256_storeu_si256, _mm256_sub_epi16, _mm256_sub_ps,
 };
 
-use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, prefetch};
+use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table};
 
 super::portable::portable!(#[target_feature(enable = "avx2,fma")]);
 
@@ -23,7 +23,9 @@ super::portable::portable!(#[target_feature(enable = "avx2,fma")]);
 pub(super) const CODES: CodeKernels = CodeKernels {
     estimate,
     dot_planes,
+    dot_signed,
     dot_rows,
+    squares,
     dot_nibbles,
     edge,
     at_most,
@@ -99,8 +101,8 @@ unsafe fn sums(codes: &[u8], table: &[u8], ahead: &[u8]) -> [__m128i; 4] {
         let mut at = 0;
         while at < codes.len() {
             for line in [at, at + 64] {
-                prefetch(ahead, line);
-                prefetch(ahead, line + codes.len());
+                super::prefetch(ahead, line);
+                super::prefetch(ahead, line + codes.len());
             }
             let mut found = [_mm256_setzero_si256(); 2];
             for at in [at, at + 32, at + 64, at + 96] {
@@ -197,6 +199,56 @@ fn dot_planes(row: &[u8], query: &Planes) -> i64 {
     unsafe { inner(row, &query.wide) }
 }
 
+fn dot_signed(row: &[i8], query: &Planes, ahead: &[i8]) -> i64 {
+    #[target_feature(enable = "avx2")]
+    unsafe fn inner(row: &[i8], wide: &[i16], ahead: &[i8]) -> i64 {
+        let whole = row.len() - row.len() % 16;
+        // SAFETY: features by the attribute; the query is at least as long as the row, and every load
+        // reads sixteen components at a multiple of 16 below `whole`. A lane adds at most 512 products
+        // of 128 and 127 * 128, which fit 31 bits and a sign.
+        unsafe {
+            let mut sums = [_mm256_setzero_si256(); 2];
+            let mut at = 0;
+            while at + 32 <= whole {
+                super::prefetch(ahead, at);
+                sums[0] = _mm256_add_epi32(sums[0], products(row, wide, at));
+                sums[1] = _mm256_add_epi32(sums[1], products(row, wide, at + 16));
+                at += 32;
+            }
+            if at < whole {
+                sums[0] = _mm256_add_epi32(sums[0], products(row, wide, at));
+            }
+            let all = lanes(sums[0]).into_iter().chain(lanes(sums[1]));
+            let rest = super::portable::dot_signed(&row[whole..], &wide[whole..]);
+            all.map(i64::from).sum::<i64>() + rest
+        }
+    }
+    // SAFETY: `Kernels::available` detected the features; `Kernels::dot_signed` checked lengths.
+    unsafe { inner(row, &query.wide, ahead) }
+}
+
+/// Sums of two products each.
+///
+/// # Safety
+/// The processor has AVX2, and both have sixteen components from `at` on.
+#[inline(always)]
+unsafe fn products(row: &[i8], wide: &[i16], at: usize) -> __m256i {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let bytes = _mm256_cvtepi8_epi16(_mm_loadu_si128(row.as_ptr().add(at).cast()));
+        _mm256_madd_epi16(bytes, _mm256_loadu_si256(wide.as_ptr().add(at).cast()))
+    }
+}
+
+fn squares(row: &[i8]) -> i32 {
+    #[target_feature(enable = "avx2")]
+    unsafe fn inner(row: &[i8]) -> i32 {
+        super::portable::squares(row)
+    }
+    // SAFETY: `Kernels::available` detected the features; the code inside is safe.
+    unsafe { inner(row) }
+}
+
 fn dot_rows(a: &[u8], b: &[u8]) -> i32 {
     #[target_feature(enable = "avx2")]
     unsafe fn inner(a: &[u8], b: &[u8]) -> i32 {
@@ -236,8 +288,25 @@ pub(super) fn at_most(values: &[f32; BLOCK], limit: f32) -> u32 {
     unsafe { inner(values, limit) }
 }
 
-/// AVX-512 has it as well, as every processor with AVX-512 has AVX2.
-pub(super) fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
+/// The sum of all lanes.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+pub(super) unsafe fn total(sums: __m256i) -> i32 {
+    // SAFETY: the caller has AVX2; no memory is touched.
+    unsafe {
+        let four = _mm_add_epi32(
+            _mm256_castsi256_si128(sums),
+            _mm256_extracti128_si256::<1>(sums),
+        );
+        let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
+        let one = _mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two));
+        _mm_cvtsi128_si32(one)
+    }
+}
+
+fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
     #[target_feature(enable = "avx2")]
     unsafe fn inner(row: &[u8], high: &[i8]) -> i32 {
         // SAFETY: features by the attribute; `high` is twice as long as `row`, whole lines of it, so
@@ -260,13 +329,7 @@ pub(super) fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {
                 sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));
                 at += 32;
             }
-            let four = _mm_add_epi32(
-                _mm256_castsi256_si128(sums),
-                _mm256_extracti128_si256::<1>(sums),
-            );
-            let two = _mm_add_epi32(four, _mm_shuffle_epi32::<0b01_00_11_10>(four));
-            let one = _mm_add_epi32(two, _mm_shuffle_epi32::<0b10_11_00_01>(two));
-            _mm_cvtsi128_si32(one)
+            total(sums)
         }
     }
     // SAFETY: `Kernels::available` detected the features; `Kernels::dot_nibbles` checked lengths, and

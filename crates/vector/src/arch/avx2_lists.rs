@@ -13,8 +13,8 @@ use std::arch::x86_64::{
 };
 
 use super::avx2_codes::fold;
-use super::codes::prefetch;
 use super::lists::ListKernels;
+use super::prefetch;
 use super::{BLOCK, Codes, Planes, Range, Table};
 
 /// Chosen only where `super::avx2::is_here`.

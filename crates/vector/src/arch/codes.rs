@@ -111,6 +111,7 @@ pub struct Range<'a> {
     pub ahead: &'a [u8],
 }
 
+type DotSigned = fn(&[i8], &Planes, &[i8]) -> i64;
 type Edge = fn(&[u8], f32, &[u8], f32, &mut [u16]) -> EdgeSums;
 type Estimate = fn(&Codes<'_>, &Table<'_>, &Range<'_>, &mut [f32; BLOCK]) -> u32;
 
@@ -119,7 +120,9 @@ type Estimate = fn(&Codes<'_>, &Table<'_>, &Range<'_>, &mut [f32; BLOCK]) -> u32
 pub(super) struct CodeKernels {
     pub(super) estimate: Estimate,
     pub(super) dot_planes: fn(&[u8], &Planes) -> i64,
+    pub(super) dot_signed: DotSigned,
     pub(super) dot_rows: fn(&[u8], &[u8]) -> i32,
+    pub(super) squares: fn(&[i8]) -> i32,
     /// The sum of `nibble * high`.
     pub(super) dot_nibbles: fn(&[u8], &Planes) -> i32,
     pub(super) edge: Edge,
@@ -162,6 +165,33 @@ impl Kernels {
     pub fn dot_planes(&self, row: &[u8], query: &Planes) -> i64 {
         assert_eq!(row.len(), query.dim(), "vectors of one length");
         (self.codes.dot_planes)(row, query)
+    }
+
+    /// The sum of `row * query`, exact, while a row that is compared soon is on its way from memory. What
+    /// the query has behind the row's length is left out.
+    ///
+    /// # Panics
+    /// When the row is longer than the query or shorter by a line.
+    #[inline]
+    #[must_use]
+    pub fn dot_signed(&self, row: &[i8], query: &Planes, ahead: &[i8]) -> i64 {
+        assert_eq!(
+            row.len().next_multiple_of(64),
+            query.dim(),
+            "a query in whole lines"
+        );
+        (self.codes.dot_signed)(row, query, ahead)
+    }
+
+    /// The sum of the squares of at most 4,096 components, exact.
+    ///
+    /// # Panics
+    /// When there are more.
+    #[inline]
+    #[must_use]
+    pub fn squares(&self, row: &[i8]) -> i32 {
+        assert!(row.len() <= crate::DIM_MAX, "components whose squares fit");
+        (self.codes.squares)(row)
     }
 
     /// The sum of `(a - 128) * (b - 128)`, exact.
@@ -273,33 +303,4 @@ pub(super) fn finish(
         below |= u32::from(out[n] < range.bound) << n;
     }
     below
-}
-
-/// Asks for the line at `at` of `bytes`, or nothing when there is none.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(super) fn prefetch(bytes: &[u8], at: usize) {
-    if let Some(byte) = bytes.get(at) {
-        line(byte);
-    }
-}
-
-#[inline(always)]
-fn line(byte: &u8) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a prefetch never faults, and the address is that of a live byte.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = byte;
-}
-
-/// Asks for every line of `bytes`.
-#[inline(always)]
-pub(crate) fn prefetch_lines(bytes: &[u8]) {
-    for bytes in bytes.chunks(64) {
-        line(&bytes[0]);
-    }
 }

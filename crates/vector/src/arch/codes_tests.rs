@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::cases::{cases, most};
 
 fn twin() -> Kernels {
     scalar::KERNELS
@@ -15,7 +16,8 @@ fn bytes(len: usize) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn dim() -> impl Strategy<Value = usize> {
-    prop_oneof![4 => 1usize..=14, 1 => Just(64usize), 1 => Just(16usize)].prop_map(|n| n * 64)
+    prop_oneof![4 => 1usize..=most(14, 2), 1 => Just(most(64, 1)), 1 => Just(most(16, 1))]
+        .prop_map(|n| n * 64)
 }
 
 fn planes(components: &[i16]) -> Planes {
@@ -35,7 +37,7 @@ fn range(base: f32, bound: f32) -> Range<'static> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(cases(128))]
 
     #[test]
     fn products_of_bytes_are_exact(
@@ -68,8 +70,28 @@ proptest! {
     }
 
     #[test]
+    fn products_of_signed_bytes_are_exact(
+        (row, query) in prop_oneof![6 => 1usize..=most(200, 70), 1 => most(4090, 60)..=most(4096, 66)].prop_flat_map(|dim| (
+            prop::collection::vec(prop_oneof![4 => any::<i8>(), 1 => Just(-128i8)], dim),
+            prop::collection::vec(prop_oneof![
+                4 => -Planes::MAX..=Planes::MAX, 1 => Just(Planes::MAX), 1 => Just(-Planes::MAX)
+            ], dim),
+        ))
+    ) {
+        let product: i64 = row.iter().zip(&query).map(|(&r, &q)| i64::from(r) * i64::from(q)).sum();
+        let squares: i32 = row.iter().map(|&r| i32::from(r).pow(2)).sum();
+        let mut padded = query.clone();
+        padded.resize(query.len().next_multiple_of(64), 0);
+        let planes = planes(&padded);
+        for kernels in Kernels::available() {
+            prop_assert_eq!(kernels.dot_signed(&row, &planes, &row), product, "{}", kernels.name);
+            prop_assert_eq!(kernels.squares(&row), squares, "{}", kernels.name);
+        }
+    }
+
+    #[test]
     fn estimates_have_the_bits_of_the_twin(
-        (codes, table) in (1usize..=16).prop_flat_map(|n| {
+        (codes, table) in (1usize..=most(16, 1)).prop_flat_map(|n| {
             (bytes(n * 256), prop::collection::vec(0..=ENTRY_MAX, n * 256))
         }),
         add in prop::array::uniform32(0u16..0x7c00),
@@ -123,7 +145,7 @@ proptest! {
 
     #[test]
     fn tables_have_the_bytes_of_the_twin(
-        query in (1usize..=40).prop_flat_map(|n| prop::collection::vec(-1.0f32..1.0, n * 16)),
+        query in (1usize..=most(40, 3)).prop_flat_map(|n| prop::collection::vec(-1.0f32..1.0, n * 16)),
         steps in 0.0f32..64.0,
     ) {
         let mut want = vec![0; query.len() * 4];
@@ -144,7 +166,7 @@ proptest! {
 
     #[test]
     fn what_queries_need_has_the_bits_of_the_twin(
-        values in (1usize..=16).prop_flat_map(|n| prop::collection::vec(-1.0f32..1.0, n * 64)),
+        values in (1usize..=most(16, 1)).prop_flat_map(|n| prop::collection::vec(-1.0f32..1.0, n * 64)),
     ) {
         let want = (twin().codes.spread)(&values);
         let total: f64 = values.iter().map(|&v| f64::from(v)).sum();
@@ -170,7 +192,7 @@ proptest! {
 
     #[test]
     fn hadamard_has_the_bits_of_the_twin_and_keeps_lengths(
-        values in (0u32..=12).prop_flat_map(|log| {
+        values in (0..=most(12, 6)).prop_flat_map(|log| {
             prop::collection::vec(-1.0f32..1.0, 1usize << log)
         })
     ) {
@@ -221,9 +243,9 @@ fn halves_are_read_exactly() {
     for (bits, value) in [
         (0u16, 0.0f32),
         (0x8000, -0.0),
-        (1, 2f32.powi(-24)),
-        (0x3ff, 1023.0 * 2f32.powi(-24)),
-        (0x400, 2f32.powi(-14)),
+        (1, 1.0 / 16_777_216.0),
+        (0x3ff, 1023.0 * 1.0 / 16_777_216.0),
+        (0x400, 1.0 / 16_384.0),
         (0x3c00, 1.0),
         (0xc000, -2.0),
         (0x7bff, 65_504.0),
@@ -233,9 +255,11 @@ fn halves_are_read_exactly() {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn levels_are_weighed_bit_by_bit(
-        words in prop::collection::vec((any::<u64>(), any::<[u64; 4]>()), 0..40),
+        words in prop::collection::vec((any::<u64>(), any::<[u64; 4]>()), 0..most(40, 8)),
     ) {
         let bits: Vec<u64> = words.iter().map(|(bits, _)| *bits).collect();
         let planes: Vec<u64> = words.iter().flat_map(|(_, planes)| *planes).collect();

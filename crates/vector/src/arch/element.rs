@@ -41,8 +41,8 @@ impl Bf16 {
     }
 }
 
-/// One query against one row of `E`, both of one length.
-type One<E> = fn(&[f32], &[E]) -> f32;
+/// One query against one row of `E`, both of one length, and what of memory is needed next.
+type One<E> = fn(&[f32], &[E], &[E]) -> f32;
 /// One query against four rows.
 type Four<E> = fn(&[f32], [&[E]; 4]) -> [f32; 4];
 
@@ -72,6 +72,13 @@ pub trait Element: Copy + Default + IntoBytes + Immutable + 'static {
     /// The kernels of rows of this type.
     #[doc(hidden)]
     fn pairs(kernels: &Kernels) -> &Pairs<Self>;
+
+    /// The row, if it is one of bytes: those are multiplied as whole numbers first.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn signed(_row: &[Self]) -> Option<&[i8]> {
+        None
+    }
 }
 
 impl Element for f32 {
@@ -119,5 +126,10 @@ impl Element for i8 {
     #[inline(always)]
     fn pairs(kernels: &Kernels) -> &Pairs<Self> {
         &kernels.others.i8
+    }
+
+    #[inline(always)]
+    fn signed(row: &[Self]) -> Option<&[i8]> {
+        Some(row)
     }
 }

@@ -78,27 +78,35 @@ impl Load for f32 {
 }
 
 /// One query against `N` rows, `L2` choosing the distance over the product. Sums wait for each other
-/// within a row, not between rows.
+/// within a row, not between rows. With each line of the rows a line of what is `ahead` is asked for: in
+/// bursts of whole rows more is asked for than a processor keeps track of, and some of it is lost.
 ///
 /// # Safety
-/// The processor has the instructions of `V`, and all slices have one length.
+/// The processor has the instructions of `V`, and `query` and `rows` have one length.
 #[inline(always)]
 pub(super) unsafe fn many<V: Lanes, E: Load, const N: usize, const L2: bool>(
     query: &[f32],
     rows: [&[E]; N],
+    ahead: &[E],
 ) -> [f32; N] {
     let len = query.len();
     let whole = len - len % LANES;
+    let line = 64 / size_of::<E>();
     // SAFETY: the caller has the instructions. Whole blocks end at `whole <= len`, and the tail
     // reads `len - whole < 16` elements from `whole`; all rows are as long as the query.
     unsafe {
         let mut acc = [V::zero(); N];
         let mut at = 0;
-        while at < whole {
-            let q = V::load(query.as_ptr().add(at));
-            for n in 0..N {
-                acc[n] = step::<V, L2>(q, E::load(rows[n].as_ptr().add(at)), acc[n]);
+        while at + line <= whole {
+            super::prefetch(ahead, at);
+            for block in 0..line / LANES {
+                blocks::<V, E, N, L2>(query, rows, at + block * LANES, &mut acc);
             }
+            at += line;
+        }
+        super::prefetch(ahead, at);
+        while at < whole {
+            blocks::<V, E, N, L2>(query, rows, at, &mut acc);
             at += LANES;
         }
         if whole < len {
@@ -109,6 +117,26 @@ pub(super) unsafe fn many<V: Lanes, E: Load, const N: usize, const L2: bool>(
             }
         }
         acc.map(|acc| acc.sum())
+    }
+}
+
+/// One block of sixteen components of each row.
+///
+/// # Safety
+/// The processor has the instructions of `V`, and query and rows have sixteen elements from `at` on.
+#[inline(always)]
+unsafe fn blocks<V: Lanes, E: Load, const N: usize, const L2: bool>(
+    query: &[f32],
+    rows: [&[E]; N],
+    at: usize,
+    acc: &mut [V; N],
+) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        let q = V::load(query.as_ptr().add(at));
+        for n in 0..N {
+            acc[n] = step::<V, L2>(q, E::load(rows[n].as_ptr().add(at)), acc[n]);
+        }
     }
 }
 
@@ -144,31 +172,44 @@ macro_rules! kernels {
             super::element::Pairs {
                 dot: one::<E, false>,
                 l2_squared: one::<E, true>,
-                dot4: many::<E, 4, false>,
-                l2_squared4: many::<E, 4, true>,
+                dot4: four::<E, false>,
+                l2_squared4: four::<E, true>,
             }
         }
 
-        fn one<E: super::generic::Load, const L2: bool>(query: &[f32], row: &[E]) -> f32 {
-            many::<E, 1, L2>(query, [row])[0]
+        fn one<E: super::generic::Load, const L2: bool>(
+            query: &[f32],
+            row: &[E],
+            ahead: &[E],
+        ) -> f32 {
+            many::<E, 1, L2>(query, [row], ahead)[0]
+        }
+
+        fn four<E: super::generic::Load, const L2: bool>(
+            query: &[f32],
+            rows: [&[E]; 4],
+        ) -> [f32; 4] {
+            many::<E, 4, L2>(query, rows, &[])
         }
 
         #[inline(always)]
         fn many<E: super::generic::Load, const N: usize, const L2: bool>(
             query: &[f32],
             rows: [&[E]; N],
+            ahead: &[E],
         ) -> [f32; N] {
             #[$($features)*]
             unsafe fn inner<E: super::generic::Load, const N: usize, const L2: bool>(
                 query: &[f32],
                 rows: [&[E]; N],
+                ahead: &[E],
             ) -> [f32; N] {
                 // SAFETY: features by the attribute, lengths by the caller.
-                unsafe { super::generic::many::<$lanes, E, N, L2>(query, rows) }
+                unsafe { super::generic::many::<$lanes, E, N, L2>(query, rows, ahead) }
             }
             // SAFETY: `Kernels::available` detected the features; the methods of `Kernels` checked
             // lengths.
-            unsafe { inner::<E, N, L2>(query, rows) }
+            unsafe { inner::<E, N, L2>(query, rows, ahead) }
         }
     };
 }

@@ -162,10 +162,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::{cases, most};
 
     /// Codes of one width for 64 to 960 or 4,096 components, and a query; ends of ranges often.
     fn case() -> impl Strategy<Value = (usize, Vec<u8>, Vec<i16>)> {
-        let dim = prop_oneof![4 => 1usize..=15, 1 => Just(64usize)];
+        let dim = prop_oneof![4 => 1usize..=most(15, 2), 1 => Just(most(64, 1))];
         (0usize..3, dim).prop_flat_map(|(width, groups)| {
             let most = (16u32 << (2 * width)) - 1;
             let code = prop_oneof![3 => 0..=most, 1 => Just(most)].prop_map(|code| code as u8);
@@ -181,11 +182,11 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(128))]
+        #![proptest_config(cases(128))]
 
         #[test]
         fn scans_have_the_bits_of_estimates(
-            (codes, table) in (1usize..=17).prop_map(|n| if n > 16 { 64 } else { n }).prop_flat_map(|n| (
+            (codes, table) in (1usize..=most(17, 1)).prop_map(|n| if n > 16 { 64 } else { n }).prop_flat_map(|n| (
                 prop::collection::vec(any::<u8>(), n * 4 * GROUP),
                 prop::collection::vec(
                     prop_oneof![3 => 0..=SCAN_MOST, 1 => Just(SCAN_MOST)], n * 4 * GROUP

@@ -3,9 +3,9 @@
 use std::arch::aarch64::{
     int8x16_t, int16x8_t, vaddlvq_s32, vaddq_u8, vaddw_high_u8, vaddw_u8, vandq_u8, vdupq_n_s16,
     vdupq_n_s32, vdupq_n_u8, vdupq_n_u16, veorq_u8, vget_low_s8, vget_low_s16, vget_low_u8,
-    vld1q_s8, vld1q_s16, vld1q_u8, vmlal_high_s16, vmlal_s16, vmovl_high_u8, vmovl_u8,
-    vmull_high_s8, vmull_s8, vpadalq_s16, vqtbl1q_u8, vreinterpretq_s8_u8, vreinterpretq_s16_u16,
-    vshrq_n_u8, vst1q_u16, vsubq_s16,
+    vld1_s8, vld1q_s8, vld1q_s16, vld1q_u8, vmlal_high_s16, vmlal_s16, vmovl_high_u8, vmovl_s8,
+    vmovl_u8, vmull_high_s8, vmull_s8, vpadalq_s16, vqtbl1q_u8, vreinterpretq_s8_u8,
+    vreinterpretq_s16_u16, vshrq_n_u8, vst1q_u16, vsubq_s16,
 };
 
 use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, finish};
@@ -14,6 +14,7 @@ use super::codes::{BLOCK, CodeKernels, Codes, Planes, Range, Table, finish};
 pub(super) const CODES: CodeKernels = CodeKernels {
     estimate,
     dot_planes,
+    dot_signed,
     dot_rows,
     dot_nibbles,
     ..super::scalar::CODES
@@ -84,6 +85,25 @@ fn dot_planes(row: &[u8], query: &Planes) -> i64 {
         }
         vaddlvq_s32(sums[0]) + vaddlvq_s32(sums[1])
     }
+}
+
+fn dot_signed(row: &[i8], query: &Planes, _ahead: &[i8]) -> i64 {
+    let wide = query.wide.as_slice();
+    let whole = row.len() - row.len() % 16;
+    assert!(row.len() <= wide.len());
+    // SAFETY: NEON is part of the target. Every load reads eight components at a multiple of 8 below
+    // `whole`, which both slices have. Lanes as in `dot_planes`.
+    let sum = unsafe {
+        let mut sums = [vdupq_n_s32(0); 2];
+        for at in (0..whole).step_by(8) {
+            let half = vmovl_s8(vld1_s8(row.as_ptr().add(at)));
+            let query = vld1q_s16(wide.as_ptr().add(at));
+            sums[0] = vmlal_s16(sums[0], vget_low_s16(half), vget_low_s16(query));
+            sums[1] = vmlal_high_s16(sums[1], half, query);
+        }
+        vaddlvq_s32(sums[0]) + vaddlvq_s32(sums[1])
+    };
+    sum + super::portable::dot_signed(&row[whole..], &wide[whole..])
 }
 
 fn dot_rows(a: &[u8], b: &[u8]) -> i32 {

@@ -194,6 +194,21 @@ pub(super) fn dot_wide(row: &[u8], wide: &[i16]) -> i64 {
     sum
 }
 
+/// The sum of `row * wide`, as far as the row goes.
+#[inline(always)]
+pub(super) fn dot_signed(row: &[i8], wide: &[i16]) -> i64 {
+    let products = row.iter().zip(wide);
+    products
+        .map(|(&row, &wide)| i64::from(i32::from(row) * i32::from(wide)))
+        .sum()
+}
+
+/// The sum of the squares. Exact: 4,096 of 128 squared fit.
+#[inline(always)]
+pub(super) fn squares(row: &[i8]) -> i32 {
+    row.iter().map(|&value| i32::from(value).pow(2)).sum()
+}
+
 /// Which values are at most `limit`.
 #[inline(always)]
 pub(super) fn at_most(values: &[f32; 32], limit: f32) -> u32 {

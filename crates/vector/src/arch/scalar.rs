@@ -88,7 +88,9 @@ kernels!("scalar", Scalar, #[inline]);
 pub(super) const CODES: CodeKernels = CodeKernels {
     estimate,
     dot_planes,
+    dot_signed,
     dot_rows: portable::dot_rows,
+    squares: portable::squares,
     dot_nibbles,
     edge: portable::edge,
     at_most: portable::at_most,
@@ -111,6 +113,10 @@ fn estimate(
 
 fn dot_planes(row: &[u8], query: &Planes) -> i64 {
     portable::dot_wide(row, &query.wide)
+}
+
+fn dot_signed(row: &[i8], query: &Planes, _ahead: &[i8]) -> i64 {
+    portable::dot_signed(row, &query.wide)
 }
 
 fn dot_nibbles(row: &[u8], query: &Planes) -> i32 {

@@ -154,6 +154,10 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+    )]
     fn about_four_roots_of_pivots_the_first_among_them() {
         assert!(is_drawn(0));
         for n in [10_000u32, 60_000, 1_000_000] {

@@ -137,6 +137,10 @@ impl Team for Threads {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn finds_what_exact_search_finds() {
     for (metric, dim) in [(Metric::L2, 48), (Metric::Cosine, 100), (Metric::L2, 256)] {
         let mut all = clustered(&mut Rng::new(11), 4_100, dim);
@@ -164,6 +168,10 @@ fn finds_what_exact_search_finds() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn every_row_is_reached() {
     let dim = 64;
     let rows = clustered(&mut Rng::new(5), 3_000, dim);
@@ -178,6 +186,10 @@ fn every_row_is_reached() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn the_same_bytes_at_any_number_of_threads() {
     let dim = 40;
     let mut rng = Rng::new(3);
@@ -197,6 +209,10 @@ fn the_same_bytes_at_any_number_of_threads() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn the_same_bytes_with_any_instructions() {
     let dim = 70;
     let rows = clustered(&mut Rng::new(31), 700, dim);
@@ -214,6 +230,10 @@ fn the_same_bytes_with_any_instructions() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn filters_are_part_of_the_walk() {
     let dim = 48;
     let all = clustered(&mut Rng::new(21), 6_050, dim);
@@ -228,6 +248,10 @@ fn filters_are_part_of_the_walk() {
 
 /// Rows of very different lengths, so that the nearest and the greatest product are not the same.
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn finds_the_greatest_products() {
     let (mut rng, dim) = (Rng::new(31), 64);
     let mut all = clustered(&mut rng, 3_100, dim);
@@ -261,6 +285,10 @@ fn finds_the_greatest_products() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn sketches_tell_which_rows_to_read() {
     for (metric, dim) in [(Metric::L2, 24), (Metric::Cosine, 130), (Metric::L2, 384)] {
         let mut rng = Rng::new(9);
@@ -309,6 +337,10 @@ fn sketches_tell_which_rows_to_read() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn a_walk_gives_up_after_so_many_visits() {
     let mut rng = Rng::new(5);
     let (dim, rows) = (24, clustered(&mut rng, 2_000, 24));
@@ -331,6 +363,10 @@ fn a_walk_gives_up_after_so_many_visits() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn given_rows_are_all_compared() {
     let dim = 48;
     let all = clustered(&mut Rng::new(22), 1_020, dim);
@@ -362,6 +398,10 @@ fn given_rows_are_all_compared() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn rows_leave_and_others_come_and_nothing_is_rebuilt() {
     let dim = 64;
     let mut rng = Rng::new(9);
@@ -389,6 +429,10 @@ fn rows_leave_and_others_come_and_nothing_is_rebuilt() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn equal_rows_do_not_close_themselves_off() {
     let dim = 32;
     let mut rng = Rng::new(4);
@@ -404,6 +448,10 @@ fn equal_rows_do_not_close_themselves_off() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn small_and_odd_graphs() {
     for dim in [1, 3, 65] {
         for n in [0, 1, 2, 33, 300] {
@@ -441,6 +489,10 @@ impl Shared for Locked {
 
 /// Searches while rows come and go see rows that are there, and disturb nothing.
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn readers_do_not_change_what_is_linked() {
     let dim = 40;
     let mut rng = Rng::new(6);
@@ -479,6 +531,10 @@ fn readers_do_not_change_what_is_linked() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn a_graph_is_its_bytes() {
     let dim = 72;
     let rows = clustered(&mut Rng::new(14), 5_000, dim);
@@ -516,6 +572,10 @@ fn a_graph_is_its_bytes() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn damaged_links_are_passed_over() {
     let dim = 64;
     let rows = clustered(&mut Rng::new(15), 1_000, dim);

@@ -162,11 +162,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::{cases, most};
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         /// Against a plain vector.
         #[test]
-        fn rows_come_and_go(steps in prop::collection::vec((any::<u16>(), any::<u8>()), 1..150)) {
+        fn rows_come_and_go(steps in prop::collection::vec((any::<u16>(), any::<u8>()), 1..most(150, 40))) {
             let mut blocks = Blocks::new(64);
             let mut twin: Vec<(u16, u32)> = Vec::new();
             for (n, (word, choice)) in steps.into_iter().enumerate() {

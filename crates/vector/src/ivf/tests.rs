@@ -5,6 +5,7 @@ use stdx::Rng;
 
 use super::index::CHUNK;
 use super::*;
+use crate::cases::cases;
 use crate::graph::{Alone, Frame, Team};
 use crate::{Metric, top_k};
 
@@ -120,6 +121,10 @@ impl Team for Two {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn with_all_lists_the_answer_is_nearly_exact() {
     let world = World::new(1, 96, 3_000, 0.0);
     let slots: Vec<u32> = (0..3_000).collect();
@@ -145,6 +150,10 @@ fn with_all_lists_the_answer_is_nearly_exact() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn scores_are_those_of_the_metric() {
     let mut world = World::new(2, 40, 500, 0.0);
     for row in world.rows.chunks_exact_mut(40) {
@@ -174,6 +183,10 @@ fn scores_are_those_of_the_metric() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn the_bytes_are_the_index_at_any_size_of_team() {
     let world = World::new(3, 70, 2_500, 0.0);
     let slots: Vec<u32> = (0..2_500).collect();
@@ -241,6 +254,10 @@ fn nothing_and_little() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn what_a_search_needs_is_measured_and_kept() {
     let world = World::new(4, 64, 4_000, 0.0);
     let slots: Vec<u32> = (0..4_000).collect();
@@ -271,6 +288,10 @@ fn what_a_search_needs_is_measured_and_kept() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn drifting_rows_are_found_as_by_a_fresh_build() {
     let world = World::new(6, 64, 12_000, 0.06);
     let half: Vec<u32> = (0..3_000).collect();
@@ -297,9 +318,10 @@ fn drifting_rows_are_found_as_by_a_fresh_build() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(cases(32))]
 
     #[test]
+    #[cfg_attr(miri, ignore = "many rows, and nothing here is unsafe but kernels that other tests run")]
     fn each_live_slot_is_in_one_list(
         steps in prop::collection::vec((0u32..700, 1u32..300, any::<bool>()), 1..14),
         bits in prop::sample::select(&WIDTHS[..]),
@@ -327,6 +349,7 @@ proptest! {
 
     /// Bytes that were changed are refused or give some answer.
     #[test]
+    #[cfg_attr(miri, ignore = "many rows, and nothing here is unsafe but kernels that other tests run")]
     fn damage_never_panics(
         hits in prop::collection::vec((0usize..1 << 20, any::<u8>()), 1..6),
         in_front in any::<bool>(),

@@ -16,7 +16,7 @@
 use zerocopy::IntoBytes;
 
 use crate::arch::{BLOCK, Codes, Kernels, Line, Range, Table, half, prefetch_lines};
-use crate::code::{NibbleScale, Query, encode_nibbles, to_half, write_signs};
+use crate::code::{NibbleScale, Query, encode_nibbles, signs_of, to_half, write_signs};
 use crate::graph::Frame;
 
 /// Standard deviations between an estimate and its bound: a normal error is greater once in twenty
@@ -259,20 +259,6 @@ impl Product {
         let squared = turned * (self.most * (1.0 + turned) - e * e) + self.rounded * (1.0 + turned);
         ((e + squared.max(0.0).sqrt()) / (1.0 + turned)).min(limit)
     }
-}
-
-/// Writes the signs, bit `i % 16` of entry `i / 16` set where component `i` is not negative, and
-/// returns the sum of the absolute values.
-fn signs_of(values: &[f32], signs: &mut [u16]) -> f32 {
-    let mut sums = [0.0f32; 16];
-    for (values, bits) in values.as_chunks::<16>().0.iter().zip(signs) {
-        *bits = 0;
-        for (i, &value) in values.iter().enumerate() {
-            *bits |= u16::from(value >= 0.0) << i;
-            sums[i] += value.abs();
-        }
-    }
-    sums.iter().sum()
 }
 
 /// The greatest half that is not greater than `value`, which is not negative.

@@ -14,18 +14,16 @@
 //! scan, bit for bit.
 
 mod block;
-mod lowest;
 
 use std::collections::VecDeque;
 
 use crate::Hit;
 use crate::arch::{BLOCK, Kernels};
 use crate::code::Query;
-use crate::flat::{Scan, Scratch};
+use crate::flat::{Lowest, Scan, Scratch};
 use crate::graph::{Frame, FrameScratch, Stretch};
 
 use block::{Asked, Block};
-use lowest::Lowest;
 
 /// Seeds for each row asked for: of so many lowest bounds the nearest rows, by four bits, are nearly the
 /// nearest of all, and the first limit nearly the last.

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use stdx::Rng;
 
 use super::*;
+use crate::cases::{cases, most};
 use crate::{Metric, normalise, top_k};
 
 fn normal(rng: &mut Rng, dim: usize) -> Vec<f32> {
@@ -37,11 +38,11 @@ fn any_float() -> impl Strategy<Value = f32> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn equals_the_exact_scan(
-        (dim, rows, query) in (1usize..150, 0usize..150).prop_flat_map(|(dim, n)| (
+        (dim, rows, query) in (1usize..most(150, 20), 0usize..most(150, 40)).prop_flat_map(|(dim, n)| (
             Just(dim),
             prop::collection::vec(any_float(), dim * n),
             prop::collection::vec(any_float(), dim),
@@ -76,6 +77,10 @@ proptest! {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn rows_far_outside_the_sample_are_found() {
     let (mut rng, dim) = (Rng::new(4), 96);
     let sample = normal(&mut rng, dim * 100);
@@ -95,6 +100,10 @@ fn rows_far_outside_the_sample_are_found() {
 
 /// Bounds of random pairs are never passed, and are as far off as they are said to be.
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn bounds_hold_and_are_tight() {
     let mut rng = Rng::new(6);
     for dim in [2, 3, 20, 63, 64, 66, 100, 384, 1000, 4096] {
@@ -154,6 +163,10 @@ fn deviations(dim: usize, rows: &[f32], queries: &[f32], seed: u64) -> Vec<f64> 
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn few_whole_rows_are_read() {
     let (mut rng, dim) = (Rng::new(5), 128);
     // Around sixteen centres, so that there is something to be near to.

@@ -1,7 +1,7 @@
 //! `cargo test` with its tests counted, and a test that skipped itself called skipped.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 /// Runs every test of the workspace.
 pub fn run(workspace: &Workspace) -> Result<Outcome> {
-    let mut command = cargo_in(
+    let command = cargo_in(
         workspace,
         &[
             "test",
@@ -24,6 +24,11 @@ pub fn run(workspace: &Workspace) -> Result<Outcome> {
             "--show-output",
         ],
     );
+    counted(command)
+}
+
+/// Runs a command that runs tests, and counts them.
+pub fn counted(mut command: Command) -> Result<Outcome> {
     println!("$ {}", shown(&command));
     let mut child = command
         .stdout(Stdio::piped())

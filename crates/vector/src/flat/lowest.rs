@@ -4,7 +4,7 @@ use crate::graph::{distance, found};
 
 /// The `k` lowest bounds with their places. Up to `2 k` wait before the higher half is dropped, so that
 /// one costs a push and a share of a selection, not a walk down a heap.
-pub(super) struct Lowest<'a> {
+pub(crate) struct Lowest<'a> {
     entries: &'a mut Vec<u64>,
     k: usize,
     /// Bounds at or above it are not among the `k` lowest.
@@ -50,8 +50,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::cases::cases;
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn equals_sorting_everything(
             bounds in prop::collection::vec(-4i8..40, 0..200),
