@@ -158,16 +158,16 @@ impl Committer {
         log.reader()
     }
 
-    /// Lets segments go whose entries are all before `seq`, the oldest first, while the log has more than `bytes`. Says how
-    /// many bytes went.
-    pub(crate) fn shorten_log(&self, seq: u64, bytes: u64) -> Result<u64, Error> {
+    /// Lets segments go whose entries are all before `seq`, the oldest first, while the log has more than `bytes`.
+    pub(crate) fn shorten_log(&self, seq: u64, bytes: u64) -> Result<(), Error> {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = log.size_bytes();
-        log.drop_before(seq, bytes)?;
+        let outcome = log.drop_before(seq, bytes);
         let size = log.size_bytes();
+        // While nobody appends: the keeper counts in the order in which it happened.
+        self.keeper.shortened(size);
         drop(log);
         self.queue().log_bytes = size;
-        Ok(before - size)
+        outcome
     }
 
     /// `(applied_seq, durable_seq, log_bytes)`.

@@ -75,6 +75,14 @@ impl Keeper {
         }
     }
 
+    /// The log has `bytes` now, after some went from its start; what that was is not growth that is missing.
+    pub(crate) fn shortened(&self, bytes: u64) {
+        let mut shared = self.lock();
+        let went = shared.log_bytes.saturating_sub(bytes);
+        shared.log_bytes = bytes;
+        shared.seen_bytes = shared.seen_bytes.saturating_sub(went);
+    }
+
     /// Bytes of the log behind the last checkpoint.
     pub(crate) fn grown_by(&self) -> u64 {
         let shared = self.lock();
@@ -133,17 +141,15 @@ impl Keeper {
         }
         self.lock().verified = true;
         while let Some(asked) = self.next() {
-            let log_bytes = self.lock().log_bytes;
+            {
+                let mut shared = self.lock();
+                shared.seen_bytes = shared.log_bytes;
+            }
             let outcome = advance(work, &mut last);
             let mut shared = self.lock();
-            shared.seen_bytes = log_bytes;
             shared.answered = asked;
             match outcome {
-                Ok((seq, dropped)) => {
-                    (shared.seq, shared.failure) = (seq, None);
-                    // What went from the log's start is not growth that is missing.
-                    shared.seen_bytes = log_bytes.saturating_sub(dropped);
-                }
+                Ok(seq) => (shared.seq, shared.failure) = (seq, None),
                 Err(error) => shared.failure = Some(error.to_string()),
             }
             self.changed.notify_all();
@@ -173,8 +179,8 @@ impl Shared {
     }
 }
 
-/// Makes the next checkpoint from the last one and the log. Says its entry, and how many bytes of the log it let go.
-fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<(u64, u64), Error> {
+/// Makes the next checkpoint from the last one and the log. Says its entry.
+fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
     work.committer.sync()?;
     let mut next = match last.take() {
         Some(last) => last,
@@ -186,17 +192,16 @@ fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<(u64, u64), Err
     log.read(from, &mut |entry| (work.apply)(&mut next.state, entry))?;
     next.write(&*work.disk)?;
     let seq = next.state.head_seq();
-    let dropped = match super::seqs(&*work.disk)?.iter().rev().nth(1) {
-        Some(older) => work.committer.shorten_log(older + 1, work.log_bytes)?,
-        None => 0,
-    };
+    if let Some(older) = super::seqs(&*work.disk)?.iter().rev().nth(1) {
+        work.committer.shorten_log(older + 1, work.log_bytes)?;
+    }
     // What it took to get here lies in files now.
     let written = super::latest(&*work.disk, &mut Vec::new())?;
     if let Some(written) = &written {
         map_blocks(work, written)?;
     }
     *last = written;
-    Ok((seq, dropped))
+    Ok(seq)
 }
 
 /// Lets go of the memory of blocks that lie in files now.
