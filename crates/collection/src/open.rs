@@ -71,7 +71,9 @@ impl Collection {
             unverified,
         };
         let set_aside = &mut recovery.set_aside;
-        let collection = Self::start(Box::new(log), settings, state, Some(keeping), set_aside)?;
+        let epoch = options.epoch;
+        let parts = (state, Some(keeping), epoch);
+        let collection = Self::start(Box::new(log), settings, parts, set_aside)?;
         recovery.records = collection.head_seq();
         Ok((collection, recovery))
     }
@@ -84,7 +86,7 @@ impl Collection {
     pub fn open_log(log: Box<dyn Log>, settings: Settings) -> Result<(Self, u64), Error> {
         check_dim(&settings)?;
         check_start(&*log, None)?;
-        let collection = Self::start(log, settings, None, None, &mut Vec::new())?;
+        let collection = Self::start(log, settings, (None, None, None), &mut Vec::new())?;
         let records = collection.head_seq();
         Ok((collection, records))
     }
@@ -92,17 +94,19 @@ impl Collection {
     fn start(
         mut log: Box<dyn Log>,
         settings: Settings,
-        state: Option<State>,
-        keeping: Option<Keeping>,
+        (state, keeping, epoch): (Option<State>, Option<Keeping>, Option<u64>),
         set_aside: &mut Vec<String>,
     ) -> Result<Self, Error> {
+        let epoch = epoch.unwrap_or(log.epoch());
+        log.fence(epoch)?;
         if log.next_seq() == 0 {
             let body = settings_body(&settings);
-            log.append(&[Entry {
+            let entry = Entry {
                 seq: 0,
                 kind: KIND_SETTINGS,
                 body: &body,
-            }])?;
+            };
+            log.append(epoch, &[entry])?;
             log.sync()?;
         }
         let mut state = state.unwrap_or_else(|| State::new(settings.dim, settings.metric));
@@ -130,6 +134,7 @@ impl Collection {
         let state = Arc::new(RwLock::new(state));
         let committer = Committer::new(
             settings.sync,
+            epoch,
             Arc::clone(&state),
             Arc::clone(&dense),
             Arc::clone(&keeper),

@@ -22,6 +22,7 @@ const OPTIONS: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: 6_000,
     log_bytes: u64::MAX,
+    epoch: None,
 };
 /// Clusters, so that few bits a component tell neighbours apart.
 const CENTRES: u64 = 300;
