@@ -190,12 +190,13 @@ impl Collection {
             unverified: opened,
         }) = keeping
         {
-            let settings = self.settings;
+            let (settings, dense) = (self.settings, Arc::clone(&self.dense));
             let work = Work {
                 disk,
                 log_bytes: options.log_bytes,
                 state: Arc::clone(&self.state),
                 committer: Arc::clone(&self.committer),
+                linked: Box::new(move || dense.saved_count()),
                 apply: Box::new(move |state, entry| apply_entry(state, &settings, entry)),
                 empty: Box::new(move || State::new(settings.dim, settings.metric)),
             };

@@ -47,6 +47,8 @@ pub(crate) struct Work {
     pub committer: Arc<Committer>,
     /// Applies an entry to a state.
     pub apply: Box<Apply>,
+    /// Slots below this one are in the graph on disk.
+    pub linked: Box<dyn Fn() -> u32 + Send>,
     /// A state before any entry.
     pub empty: Box<dyn Fn() -> State + Send>,
 }
@@ -190,7 +192,7 @@ fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
     let log = work.committer.log_reader();
     let from = next.state.next_seq();
     log.read(from, &mut |entry| (work.apply)(&mut next.state, entry))?;
-    next.write(&*work.disk)?;
+    next.write(&*work.disk, (work.linked)())?;
     let seq = next.state.head_seq();
     if let Some(older) = super::seqs(&*work.disk)?.iter().rev().nth(1) {
         work.committer.shorten_log(older + 1, work.log_bytes)?;
@@ -212,13 +214,26 @@ fn map_blocks(work: &Work, written: &Checkpoint) -> Result<(), Error> {
             state.mapped_blocks()
         };
         let Some(blocks) = written.blocks_from(&*work.disk, mapped)? else {
-            return Ok(());
+            break;
         };
         let mut state = work.state.write().unwrap_or_else(PoisonError::into_inner);
         let old = state.map_blocks(blocks);
         drop(state);
         drop(old);
     }
+    for (blocks, held) in written.held() {
+        let is_as_written = {
+            let state = work.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.held(blocks.clone()) == held
+        };
+        if !is_as_written && let Some(found) = written.blocks_from(&*work.disk, blocks.start)? {
+            let mut state = work.state.write().unwrap_or_else(PoisonError::into_inner);
+            let old = state.map_again(blocks.start, found);
+            drop(state);
+            drop(old);
+        }
+    }
+    Ok(())
 }
 
 struct Ended<'a>(&'a Keeper);
