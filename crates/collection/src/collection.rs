@@ -118,7 +118,7 @@ pub struct Options {
     /// A checkpoint is written when the log has grown by this many bytes, or by a sixteenth where that is more.
     pub checkpoint_bytes: u64,
     /// Rows that the graph may have, 2.2 KB each at 384 dimensions; those in the fewest answers beyond it are moved to lists of
-    /// some 65 bytes a row in memory and 400 on disk.
+    /// some 65 bytes a row in memory and 400 on disk. Under the inner product there are none: only `u64::MAX` opens.
     pub hot_rows: u64,
     /// Bytes that the log may have before its oldest segments go, as far as the last two checkpoints stand for them. Less of it
     /// is there to restore from.

@@ -110,6 +110,14 @@ pub enum Error {
         /// The earliest entry.
         first: u64,
     },
+    /// An option asks for what collections of this kind do not have. Open it without.
+    #[error("{what} is not supported: {why}")]
+    Unsupported {
+        /// Which option, and with what.
+        what: &'static str,
+        /// Why not, and what to do.
+        why: &'static str,
+    },
     /// A folder to copy to has files. Choose an empty one.
     #[error("the folder to copy to is not empty, it has {name}: choose an empty one")]
     NotEmpty {

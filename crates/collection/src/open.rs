@@ -48,6 +48,7 @@ impl Collection {
         options: Options,
     ) -> Result<(Self, Recovery), Error> {
         check_dim(&settings)?;
+        check_options(&settings, &options)?;
         check_finished(&*disk)?;
         let (log, cut) = LocalLog::open(Arc::clone(&disk))?;
         let mut recovery = Recovery {
@@ -248,6 +249,17 @@ fn check_dim(settings: &Settings) -> Result<(), Error> {
             size: settings.dim,
             limit: DIM_MAX,
         }));
+    }
+    Ok(())
+}
+
+/// Lists of cold rows are ranked by distance, and a product of rows of unequal lengths is none.
+fn check_options(settings: &Settings, options: &Options) -> Result<(), Error> {
+    if settings.metric == Metric::Ip && options.hot_rows != u64::MAX {
+        return Err(Error::Unsupported {
+            what: "a limit of hot rows (`hot_rows`) under the inner product",
+            why: "rows that leave the graph are found by distance; leave the limit out, or use cosine",
+        });
     }
     Ok(())
 }

@@ -239,6 +239,20 @@ fn no_row_goes_cold_while_the_graph_cannot_be_written() {
     });
 }
 
+#[test]
+fn a_limit_of_hot_rows_under_the_inner_product_is_refused_by_name() {
+    let settings = Settings {
+        metric: Metric::Ip,
+        ..SETTINGS
+    };
+    let open = |options| Collection::open_with(Arc::new(MemDisk::new()), settings, options);
+    let refused = open(OPTIONS).err().expect("refused");
+    assert!(matches!(refused, collection::Error::Unsupported { .. }));
+    let said = refused.to_string();
+    assert!(said.contains("hot_rows") && said.contains("inner product"));
+    assert!(open(Options::default()).is_ok());
+}
+
 /// What nobody can ask for any more is forgotten everywhere, and no answer that can be asked for changes.
 #[test]
 fn trimmed_history_changes_no_answer_behind_the_horizon() {

@@ -25,7 +25,7 @@ impl Linker {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             state.metric()
         };
-        // Lists are ranked by distance, and a product of unequal lengths is none.
+        // Opening refuses a limit under the inner product; logs of others come without one.
         if metric == Metric::Ip || over < COOL_ROWS.max(cold / 4) {
             return;
         }
