@@ -1,6 +1,8 @@
 //! Writes by one thread and sixteen, searches now and as of the past, on a real folder.
 //!
 //! `cargo bench -p collection --bench collection [points]` (default 100,000 of 384 dimensions)
+//! `... trim [points]`: bytes on disk before and after four fifths of the history are trimmed, and what searches notice
+//! `... backlog [points]`: searches while most rows are not linked yet, and how fast they are linked
 
 use std::hint::black_box;
 
@@ -15,6 +17,12 @@ fn main() {
     let count = std::env::args()
         .find_map(|arg| arg.parse().ok())
         .unwrap_or(100_000u64);
+    if std::env::args().any(|arg| arg == "trim") {
+        return trim(count);
+    }
+    if std::env::args().any(|arg| arg == "backlog") {
+        return backlog(count);
+    }
     writes();
     let dir = tempfile::tempdir().expect("a folder");
     let settings = Settings {
@@ -62,6 +70,113 @@ fn main() {
             recovery.checkpoint_seq
         );
     }
+}
+
+fn open(dir: &std::path::Path) -> Collection {
+    let settings = Settings {
+        dim: DIM,
+        metric: Metric::Cosine,
+        sync: SyncPolicy::Never,
+    };
+    Collection::open(dir, settings).expect("open").0
+}
+
+/// Every id in five versions, the first four of which are trimmed.
+fn trim(count: u64) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let c = open(dir.path());
+    let (mut rng, ids) = (Rng::new(4), count / 5);
+    for n in (0..count).step_by(100) {
+        let ops = (n..n + 100).map(|n| {
+            let id = (n % ids).to_string();
+            let known_at = n / ids;
+            Op::Upsert(Point {
+                id,
+                known_at,
+                ..point(&mut rng, n)
+            })
+        });
+        c.apply(ops.collect()).expect("write");
+    }
+    c.settle();
+    c.checkpoint().expect("checkpoint");
+    show_bytes("before trimming", dir.path());
+    let mut idle = Histogram::new();
+    (0..400).for_each(|_| idle.record(search_ns(&c, &mut rng)));
+    c.apply(vec![Op::Trim { known_before: 4 }]).expect("trim");
+    let mut beside = Histogram::new();
+    for n in 0..6 {
+        let start = SystemClock.now_ns();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| c.checkpoint().expect("checkpoint"));
+            while !writer.is_finished() {
+                beside.record(search_ns(&c, &mut rng));
+            }
+        });
+        let s = (SystemClock.now_ns() - start) as f64 / 1e9;
+        show_bytes(&format!("checkpoint {n}, {s:.2} s"), dir.path());
+        let op = Op::Upsert(point(&mut rng, count + n));
+        c.apply(vec![op]).expect("write");
+    }
+    show_latency("idle", &idle);
+    show_latency("beside checkpoints", &beside);
+}
+
+fn show_bytes(when: &str, dir: &std::path::Path) {
+    let mut by_kind = std::collections::BTreeMap::<String, u64>::new();
+    for entry in std::fs::read_dir(dir).expect("folder").flatten() {
+        let path = entry.path();
+        let kind = path.extension().or(path.file_name());
+        let kind = kind.map(|kind| kind.to_string_lossy().into_owned());
+        *by_kind.entry(kind.unwrap_or_default()).or_default() +=
+            entry.metadata().map_or(0, |data| data.len());
+    }
+    let shown = by_kind.iter();
+    let shown = shown.map(|(kind, bytes)| format!("{kind} {:.1} MB", *bytes as f64 / 1e6));
+    println!("{when}: {}", shown.collect::<Vec<_>>().join(", "));
+}
+
+fn show_latency(when: &str, h: &Histogram) {
+    let ms = |q| h.quantile(q).unwrap_or(0) as f64 / 1e6;
+    println!("{when}: p50 {:.2} p99 {:.2} ms", ms(0.5), ms(0.99));
+}
+
+fn search_ns(c: &Collection, rng: &mut Rng) -> u64 {
+    let query = vector(rng);
+    let start = SystemClock.now_ns();
+    black_box(c.search_dense(&query, 10, &AsOf::Now, None).expect("dense"));
+    SystemClock.now_ns() - start
+}
+
+/// Vectors alone, loaded far faster than they are linked.
+fn backlog(count: u64) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let c = open(dir.path());
+    let mut rng = Rng::new(5);
+    let start = SystemClock.now_ns();
+    for n in (0..count).step_by(500) {
+        let ops = (n..n + 500).map(|n| {
+            Op::Upsert(Point {
+                id: n.to_string(),
+                vector: vector(&mut rng),
+                ..Point::default()
+            })
+        });
+        c.apply(ops.collect()).expect("write");
+    }
+    let s = |start: u64| (SystemClock.now_ns() - start) as f64 / 1e9;
+    println!("load {:.0} rows/s", count as f64 / s(start));
+    let (start, from) = (SystemClock.now_ns(), c.stats().linked);
+    let mut slow = Histogram::new();
+    (0..100).for_each(|_| slow.record(search_ns(&c, &mut rng)));
+    println!("{} of {count} rows linked when searches begin", from);
+    show_latency("backlog", &slow);
+    c.settle();
+    let rate = (c.stats().linked - from) as f64 / s(start);
+    println!("linked {rate:.0} rows/s, the last after {:.1} s", s(start));
+    let mut idle = Histogram::new();
+    (0..400).for_each(|_| idle.record(search_ns(&c, &mut rng)));
+    show_latency("linked", &idle);
 }
 
 fn writes() {

@@ -10,7 +10,7 @@ use crate::codec::write_batch;
 use crate::commit::Committer;
 use crate::dense::{Ask, Dense, Effort, RecallEstimate, nearest};
 use crate::disk::Disk;
-use crate::log::LogReader;
+use crate::log::{LogReader, LogTail};
 use crate::plan::Explain;
 use crate::state::{State, check, check_filter, check_query, check_size, prepare};
 use crate::text::{Analyser, TextExplain, TextQuery};
@@ -118,11 +118,14 @@ pub struct Options {
     /// A checkpoint is written when the log has grown by this many bytes, or by a sixteenth where that is more.
     pub checkpoint_bytes: u64,
     /// Rows that the graph may have, 2.2 KB each at 384 dimensions; those in the fewest answers beyond it are moved to lists of
-    /// some 65 bytes a row in memory and 400 on disk.
+    /// some 65 bytes a row in memory and 400 on disk. Under the inner product there are none: only `u64::MAX` opens.
     pub hot_rows: u64,
     /// Bytes that the log may have before its oldest segments go, as far as the last two checkpoints stand for them. Less of it
     /// is there to restore from.
     pub log_bytes: u64,
+    /// Takes the collection over from all writers of earlier epochs, which are refused from then on; `None` goes on in the epoch
+    /// of the last writer, which is right where the folder is only ever opened here.
+    pub epoch: Option<u64>,
 }
 
 impl Default for Options {
@@ -131,6 +134,7 @@ impl Default for Options {
             checkpoint_bytes: 64 << 20,
             hot_rows: u64::MAX,
             log_bytes: u64::MAX,
+            epoch: None,
         }
     }
 }
@@ -186,6 +190,16 @@ impl Collection {
     /// `Poisoned`: reopen the collection.
     pub fn sync(&self) -> Result<u64, Error> {
         self.committer.sync()
+    }
+
+    /// Lets a writer of `epoch` take over: from here on writes answer `Fenced`, also after reopening in an earlier epoch, while
+    /// questions are answered as before. Says the last entry; it is durable, and nothing follows it.
+    ///
+    /// # Errors
+    /// `Fenced` when a later writer has taken over already, `Poisoned`, or `Io` when it is not certain that the fence stands; writes are
+    /// refused all the same until the collection is reopened.
+    pub fn fence(&self, epoch: u64) -> Result<u64, Error> {
+        self.committer.fence(epoch)
     }
 
     /// The `k` nearest points to `vector` among those visible that pass, nearest first; ties go to
@@ -519,6 +533,10 @@ impl Collection {
 
     pub(crate) fn log_reader(&self) -> Box<dyn LogReader> {
         self.committer.log_reader()
+    }
+
+    pub(crate) fn log_tail(&self, from: u64) -> Box<dyn LogTail> {
+        self.committer.log_tail(from)
     }
 
     fn read(&self) -> Result<RwLockReadGuard<'_, State>, Error> {

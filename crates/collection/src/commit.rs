@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::Error;
 use crate::checkpoint::Keeper;
 use crate::dense::Dense;
-use crate::log::{Entry, KIND_BATCH, Log, LogReader};
+use crate::log::{Entry, KIND_BATCH, Log, LogReader, LogTail};
 use crate::state::{Change, State};
 
 /// When an acknowledged write is durable.
@@ -42,6 +42,8 @@ const RECLAIMED_AT_ONCE: usize = 256;
 
 pub(crate) struct Committer {
     policy: SyncPolicy,
+    /// Of this writer.
+    epoch: u64,
     state: Arc<RwLock<State>>,
     dense: Arc<Dense>,
     keeper: Arc<Keeper>,
@@ -59,6 +61,8 @@ struct Queue {
     durable_seq: u64,
     log_bytes: u64,
     poison: Option<Arc<str>>,
+    /// The epoch of a writer that took over.
+    fenced_by: Option<u64>,
     closing: bool,
 }
 
@@ -72,6 +76,7 @@ impl Committer {
     /// Takes a log whose entries are all applied and durable.
     pub(crate) fn new(
         policy: SyncPolicy,
+        epoch: u64,
         state: Arc<RwLock<State>>,
         dense: Arc<Dense>,
         keeper: Arc<Keeper>,
@@ -86,11 +91,13 @@ impl Committer {
             durable_seq: head_seq,
             log_bytes: log.size_bytes(),
             poison: None,
+            fenced_by: None,
             closing: false,
         };
         let (log, queue) = (Mutex::new(log), Mutex::new(queue));
         Self {
             policy,
+            epoch,
             state,
             dense,
             keeper,
@@ -103,7 +110,7 @@ impl Committer {
     /// Stores a batch; returns when it is applied and, by policy, durable.
     pub(crate) fn commit(&self, body: Vec<u8>, changes: Vec<Change>) -> Result<Ack, Error> {
         let mut queue = self.queue();
-        queue.healthy()?;
+        queue.writable(self.epoch)?;
         let seq = queue.next_seq;
         queue.next_seq += 1;
         queue.waiting.push(Waiting { seq, body, changes });
@@ -114,7 +121,7 @@ impl Committer {
                     durable: queue.durable_seq >= seq,
                 });
             }
-            queue.healthy()?;
+            queue.writable(self.epoch)?;
             queue = if queue.leading {
                 self.turn
                     .wait(queue)
@@ -152,22 +159,57 @@ impl Committer {
         }
     }
 
+    /// Lets a writer of `epoch` take over: none of ours is taken any more, whatever comes of it. Says the last entry, which is
+    /// durable.
+    pub(crate) fn fence(&self, epoch: u64) -> Result<u64, Error> {
+        let mut queue = self.queue();
+        if epoch > self.epoch {
+            // At once, or those who write would go on taking turns.
+            queue.fence(epoch);
+            self.turn.notify_all();
+        }
+        while queue.leading {
+            let waited = self.turn.wait(queue);
+            queue = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.healthy()?;
+        let mut outcome = Ok(());
+        let queue = self.lead(queue, |log| {
+            log.sync()?;
+            outcome = log.fence(epoch);
+            Ok(Done {
+                log_bytes: log.size_bytes(),
+                applied: None,
+                synced: true,
+            })
+        });
+        outcome?;
+        queue.healthy()?;
+        Ok(queue.applied_seq)
+    }
+
+    /// Follows what becomes durable.
+    pub(crate) fn log_tail(&self, from: u64) -> Box<dyn LogTail> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        log.tail(from)
+    }
+
     /// The durable entries, to be read beside writers.
     pub(crate) fn log_reader(&self) -> Box<dyn LogReader> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.reader()
     }
 
-    /// Lets segments go whose entries are all before `seq`, the oldest first, while the log has more than `bytes`. Says how
-    /// many bytes went.
-    pub(crate) fn shorten_log(&self, seq: u64, bytes: u64) -> Result<u64, Error> {
+    /// Lets segments go whose entries are all before `seq`, the oldest first, while the log has more than `bytes`.
+    pub(crate) fn shorten_log(&self, seq: u64, bytes: u64) -> Result<(), Error> {
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = log.size_bytes();
-        log.drop_before(seq, bytes)?;
+        let outcome = log.drop_before(seq, bytes);
         let size = log.size_bytes();
+        // While nobody appends: the keeper counts in the order in which it happened.
+        self.keeper.shortened(size);
         drop(log);
         self.queue().log_bytes = size;
-        Ok(before - size)
+        outcome
     }
 
     /// `(applied_seq, durable_seq, log_bytes)`.
@@ -238,6 +280,7 @@ impl Committer {
                     queue.durable_seq = queue.applied_seq;
                 }
             }
+            Err(Error::Fenced { by, .. }) => queue.fence(by),
             Err(e) => queue.fail(&e),
         }
         self.turn.notify_all();
@@ -258,7 +301,7 @@ impl Committer {
                 body: &waiting.body,
             })
             .collect();
-        log.append(&entries)?;
+        log.append(self.epoch, &entries)?;
         let synced = self.policy == SyncPolicy::Always;
         if synced {
             log.sync()?;
@@ -298,6 +341,19 @@ impl Queue {
             }),
             None => Ok(()),
         }
+    }
+
+    fn writable(&self, epoch: u64) -> Result<(), Error> {
+        match self.fenced_by {
+            Some(by) => Err(Error::Fenced { epoch, by }),
+            None => self.healthy(),
+        }
+    }
+
+    /// Who waits is told; nothing of theirs was written.
+    fn fence(&mut self, by: u64) {
+        self.fenced_by = self.fenced_by.max(Some(by));
+        self.waiting.clear();
     }
 
     fn fail(&mut self, error: &Error) {

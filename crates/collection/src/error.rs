@@ -49,6 +49,17 @@ pub enum Error {
         /// The first failure.
         reason: String,
     },
+    /// A writer of a later epoch took over, so this one stores nothing any more; nothing was written. Write through the later
+    /// one, or open the collection in an epoch of its own.
+    #[error(
+        "a writer of epoch {by} took this collection over, and writes of epoch {epoch} are refused: write there"
+    )]
+    Fenced {
+        /// The writer's.
+        epoch: u64,
+        /// The one below which writers are refused.
+        by: u64,
+    },
     /// The log belongs to a collection with other settings. Open it with those, or elsewhere.
     #[error("the collection was created with {found}, not {wanted}")]
     Settings {
@@ -98,6 +109,14 @@ pub enum Error {
     Trimmed {
         /// The earliest entry.
         first: u64,
+    },
+    /// An option asks for what collections of this kind do not have. Open it without.
+    #[error("{what} is not supported: {why}")]
+    Unsupported {
+        /// Which option, and with what.
+        what: &'static str,
+        /// Why not, and what to do.
+        why: &'static str,
     },
     /// A folder to copy to has files. Choose an empty one.
     #[error("the folder to copy to is not empty, it has {name}: choose an empty one")]

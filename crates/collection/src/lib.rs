@@ -48,7 +48,7 @@ pub use disk::{Disk, FsDisk, MemDisk};
 pub use error::{Error, Refusal};
 pub use filter::{Condition, Filter};
 pub use geo::{Place, Shape};
-pub use log::{Log, LogReader};
+pub use log::{Log, LogReader, LogTail};
 pub use point::{
     BATCH_BYTES_LIMIT, FILTER_DEPTH_LIMIT, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT,
     PAYLOAD_DEPTH_LIMIT, Payload, Point, TEXT_BYTES_LIMIT, Value,

@@ -48,6 +48,7 @@ impl Collection {
         options: Options,
     ) -> Result<(Self, Recovery), Error> {
         check_dim(&settings)?;
+        check_options(&settings, &options)?;
         check_finished(&*disk)?;
         let (log, cut) = LocalLog::open(Arc::clone(&disk))?;
         let mut recovery = Recovery {
@@ -71,7 +72,9 @@ impl Collection {
             unverified,
         };
         let set_aside = &mut recovery.set_aside;
-        let collection = Self::start(Box::new(log), settings, state, Some(keeping), set_aside)?;
+        let epoch = options.epoch;
+        let parts = (state, Some(keeping), epoch);
+        let collection = Self::start(Box::new(log), settings, parts, set_aside)?;
         recovery.records = collection.head_seq();
         Ok((collection, recovery))
     }
@@ -84,7 +87,7 @@ impl Collection {
     pub fn open_log(log: Box<dyn Log>, settings: Settings) -> Result<(Self, u64), Error> {
         check_dim(&settings)?;
         check_start(&*log, None)?;
-        let collection = Self::start(log, settings, None, None, &mut Vec::new())?;
+        let collection = Self::start(log, settings, (None, None, None), &mut Vec::new())?;
         let records = collection.head_seq();
         Ok((collection, records))
     }
@@ -92,17 +95,19 @@ impl Collection {
     fn start(
         mut log: Box<dyn Log>,
         settings: Settings,
-        state: Option<State>,
-        keeping: Option<Keeping>,
+        (state, keeping, epoch): (Option<State>, Option<Keeping>, Option<u64>),
         set_aside: &mut Vec<String>,
     ) -> Result<Self, Error> {
+        let epoch = epoch.unwrap_or(log.epoch());
+        log.fence(epoch)?;
         if log.next_seq() == 0 {
             let body = settings_body(&settings);
-            log.append(&[Entry {
+            let entry = Entry {
                 seq: 0,
                 kind: KIND_SETTINGS,
                 body: &body,
-            }])?;
+            };
+            log.append(epoch, &[entry])?;
             log.sync()?;
         }
         let mut state = state.unwrap_or_else(|| State::new(settings.dim, settings.metric));
@@ -130,6 +135,7 @@ impl Collection {
         let state = Arc::new(RwLock::new(state));
         let committer = Committer::new(
             settings.sync,
+            epoch,
             Arc::clone(&state),
             Arc::clone(&dense),
             Arc::clone(&keeper),
@@ -185,12 +191,13 @@ impl Collection {
             unverified: opened,
         }) = keeping
         {
-            let settings = self.settings;
+            let (settings, dense) = (self.settings, Arc::clone(&self.dense));
             let work = Work {
                 disk,
                 log_bytes: options.log_bytes,
                 state: Arc::clone(&self.state),
                 committer: Arc::clone(&self.committer),
+                linked: Box::new(move || dense.saved_count()),
                 apply: Box::new(move |state, entry| apply_entry(state, &settings, entry)),
                 empty: Box::new(move || State::new(settings.dim, settings.metric)),
             };
@@ -242,6 +249,17 @@ fn check_dim(settings: &Settings) -> Result<(), Error> {
             size: settings.dim,
             limit: DIM_MAX,
         }));
+    }
+    Ok(())
+}
+
+/// Lists of cold rows are ranked by distance, and a product of rows of unequal lengths is none.
+fn check_options(settings: &Settings, options: &Options) -> Result<(), Error> {
+    if settings.metric == Metric::Ip && options.hot_rows != u64::MAX {
+        return Err(Error::Unsupported {
+            what: "a limit of hot rows (`hot_rows`) under the inner product",
+            why: "rows that leave the graph are found by distance; leave the limit out, or use cosine",
+        });
     }
     Ok(())
 }

@@ -4,10 +4,13 @@
 //! last, what was copied and the digest of it. A copy that was not finished says so and is refused.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::checkpoint::{copy_files, last_seq};
 use crate::disk::Disk;
-use crate::log::{Entry, KIND_BATCH, LOG_SUFFIX, LocalLog, Log, LogReader, SEGMENT_BYTES_LIMIT};
+use crate::log::{
+    Entry, KIND_BATCH, LOG_SUFFIX, LocalLog, Log, LogReader, LogTail, SEGMENT_BYTES_LIMIT,
+};
 use crate::{Collection, Error, Options, Settings};
 
 /// Name of the page that says what a copy holds.
@@ -15,6 +18,10 @@ const MANIFEST: &str = "snapshot";
 /// Name of an empty file that is there while a copy is not finished.
 const UNFINISHED: &str = "snapshot.unfinished";
 const FIRST_LINE: &str = "ouzel snapshot 1";
+/// Entries that may be missing when writers are barred.
+const CAUGHT_UP: u64 = 64;
+/// How long to wait for an entry that is on its way.
+const FOLLOW_TIMEOUT: Duration = Duration::from_millis(10);
 /// Entries that are copied with one sync.
 const COPY_BYTES: usize = 8 << 20;
 
@@ -69,6 +76,89 @@ impl Collection {
         write_manifest(&**to, &snapshot)?;
         end(&**to)?;
         Ok(snapshot)
+    }
+
+    /// Moves the collection to an empty disk and to a writer of `epoch`, which opens it there: copies everything applied while
+    /// writers go on, follows the log until little is missing, then bars the writers of this one and copies the rest. Says the
+    /// last entry, which is durable in both. Writes that were acknowledged here are all there; those that come too late are
+    /// told so (`Fenced`).
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot) and [`fence`](Self::fence). What was copied is not whole then and is refused, and unless
+    /// the fence was the step that failed, writers go on here.
+    pub fn hand_over(&self, to: &Arc<dyn Disk>, epoch: u64) -> Result<u64, Error> {
+        let Snapshot { seq, .. } = self.snapshot(to)?;
+        // What follows makes of the snapshot something else: not whole until it is.
+        let unfinished = to.create(UNFINISHED);
+        unfinished.map_err(Error::io("create", UNFINISHED))?;
+        to.remove(MANIFEST).map_err(Error::io("remove", MANIFEST))?;
+        let (mut log, _) = LocalLog::open(Arc::clone(to))?;
+        log.fence(epoch)?;
+        let mut tail = self.log_tail(seq + 1);
+        // Each round copies what came in the one before: less each time, unless they write faster than it copies.
+        let mut missing = u64::MAX;
+        while missing > CAUGHT_UP {
+            self.sync()?;
+            let came = follow(&mut *tail, &mut log, epoch)?;
+            if came > missing / 2 {
+                break;
+            }
+            missing = came;
+        }
+        let last = self.fence(epoch)?;
+        while tail.next_seq() <= last {
+            follow(&mut *tail, &mut log, epoch)?;
+        }
+        end(&**to)?;
+        Ok(last)
+    }
+}
+
+/// Copies what became durable since the last look, and says how many entries that were.
+fn follow(tail: &mut dyn LogTail, log: &mut LocalLog, epoch: u64) -> Result<u64, Error> {
+    let mut copied = Copied::to(log, epoch);
+    let count = tail.next(FOLLOW_TIMEOUT, &mut |entry| copied.take(entry))?;
+    copied.flush()?;
+    Ok(count)
+}
+
+/// Entries on their way to another log, many with one sync.
+struct Copied<'l> {
+    log: &'l mut LocalLog,
+    epoch: u64,
+    waiting: Vec<(u64, u8, Vec<u8>)>,
+    bytes: usize,
+}
+
+impl<'l> Copied<'l> {
+    fn to(log: &'l mut LocalLog, epoch: u64) -> Self {
+        Self {
+            log,
+            epoch,
+            waiting: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    fn take(&mut self, entry: Entry<'_>) -> Result<(), Error> {
+        self.bytes += entry.body.len();
+        (self.waiting).push((entry.seq, entry.kind, entry.body.to_vec()));
+        if self.bytes >= COPY_BYTES {
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        let entries = self.waiting.iter().map(|(seq, kind, body)| Entry {
+            seq: *seq,
+            kind: *kind,
+            body,
+        });
+        self.log.append(self.epoch, &entries.collect::<Vec<_>>())?;
+        self.waiting.clear();
+        self.bytes = 0;
+        self.log.sync()
     }
 }
 
@@ -165,30 +255,14 @@ fn check_empty(disk: &dyn Disk) -> Result<(), Error> {
 /// Copies the entries up to `seq`; each is checked as it is read.
 fn copy_log(from: &dyn LogReader, to: &Arc<dyn Disk>, seq: u64) -> Result<(), Error> {
     let (mut log, _) = LocalLog::open_from(Arc::clone(to), SEGMENT_BYTES_LIMIT, from.first_seq())?;
-    let (mut waiting, mut bytes) = (Vec::new(), 0);
-    let flush = |log: &mut LocalLog, waiting: &mut Vec<(u64, u8, Vec<u8>)>| {
-        let entries = waiting.iter().map(|(seq, kind, body)| Entry {
-            seq: *seq,
-            kind: *kind,
-            body,
-        });
-        log.append(&entries.collect::<Vec<_>>())?;
-        waiting.clear();
-        log.sync()
-    };
+    let mut copied = Copied::to(&mut log, 0);
     from.read(0, &mut |entry| {
         if entry.seq > seq {
             return Ok(());
         }
-        bytes += entry.body.len();
-        waiting.push((entry.seq, entry.kind, entry.body.to_vec()));
-        if bytes >= COPY_BYTES {
-            bytes = 0;
-            return flush(&mut log, &mut waiting);
-        }
-        Ok(())
+        copied.take(entry)
     })?;
-    flush(&mut log, &mut waiting)
+    copied.flush()
 }
 
 /// The last entry before the first that has something known after `at`.

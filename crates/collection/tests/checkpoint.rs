@@ -22,6 +22,7 @@ const NEVER: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: u64::MAX,
     log_bytes: u64::MAX,
+    epoch: None,
 };
 
 fn vector(rng: &mut Rng) -> Vec<f32> {
@@ -301,6 +302,62 @@ fn a_full_disk_costs_a_checkpoint_and_nothing_else() {
     drop(c);
     let (again, _) = open(&disk, NEVER);
     assert_same(&again, &open(&log_only(&disk), NEVER).0);
+}
+
+/// The linker writes its files on a thread of its own: what it has not finished is not a checkpoint's to remove.
+#[test]
+fn a_checkpoint_removes_its_own_unfinished_files_and_no_others() {
+    let (disk, mut rng) = (MemDisk::new(), Rng::new(10));
+    let (c, _) = open(&disk, NEVER);
+    // Too few for a graph: nobody writes one.
+    write(&c, &mut rng, 3);
+    let of_the_linker = ["cold.tmp", "graph.tmp"];
+    let of_a_crash = ["0000000016.blocks.tmp", "00000000000000000001.tables.tmp"];
+    for name in of_the_linker.iter().chain(&of_a_crash) {
+        disk.put(name, vec![1]);
+    }
+    c.checkpoint().expect("checkpoint");
+    let names = disk.list().expect("names");
+    let unfinished = names.iter().filter(|name| name.ends_with(".tmp"));
+    assert_eq!(unfinished.collect::<Vec<_>>(), of_the_linker);
+}
+
+/// A log of 16 MiB segments, of which the first goes: what it has gained since the checkpoint is what counts.
+#[test]
+fn a_log_whose_start_went_has_grown_all_the_same() {
+    let settings = Settings {
+        dim: 4_096,
+        ..SETTINGS
+    };
+    let options = Options {
+        log_bytes: 1 << 20,
+        ..NEVER
+    };
+    let disk = Arc::new(MemDisk::new());
+    let (c, _) = Collection::open_with(disk, settings, options).expect("open");
+    let write = |batches: usize| {
+        for _ in 0..batches {
+            let ops = (0..100).map(|n| {
+                Op::Upsert(Point {
+                    id: format!("n{n}"),
+                    vector: vec![1.0; 4_096],
+                    ..Point::default()
+                })
+            });
+            c.apply(ops.collect()).expect("write");
+        }
+    };
+    for _ in 0..2 {
+        write(11);
+        c.checkpoint().expect("checkpoint");
+    }
+    let bytes = c.stats().log_bytes;
+    assert!(bytes < 20 << 20, "the first segment went: {bytes}");
+    // Nothing came since, also by the keeper's count.
+    assert_eq!(c.checkpoint_after(1).expect("none is due"), None);
+    write(1);
+    let due = c.checkpoint_after(1 << 20).expect("checkpoint");
+    assert_eq!(due, Some(23));
 }
 
 /// Any bit of any file of a checkpoint: it is noticed, named and out of the way, and the log says the same.

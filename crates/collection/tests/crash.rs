@@ -294,11 +294,14 @@ fn segments_roll_and_are_read_truncated_and_missed() {
     for next_seq in [19, 12, 11, 2] {
         log.truncate_to(next_seq).expect("truncate");
         assert_eq!(log.next_seq(), next_seq);
-        log.append(&[Entry {
-            seq: next_seq,
-            kind: 2,
-            body: &[0; 4],
-        }])
+        log.append(
+            0,
+            &[Entry {
+                seq: next_seq,
+                kind: 2,
+                body: &[0; 4],
+            }],
+        )
         .expect("append");
         log.sync().expect("sync");
         log.truncate_to(next_seq).expect("truncate");

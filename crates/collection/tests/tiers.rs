@@ -1,9 +1,11 @@
 //! Rows that are asked for least leave the graph for lists on disk and come back when they are asked for again; no answer
 //! misses them meanwhile, and what is opened again has them all.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use collection::disk::Disk;
+use collection::disk::{Disk, DiskFile};
 use collection::{
     AsOf, Collection, Condition, Effort, Filter, MemDisk, Metric, Op, Options, Payload, Point,
     Settings, SyncPolicy, Value, Wanted,
@@ -20,6 +22,7 @@ const OPTIONS: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: 6_000,
     log_bytes: u64::MAX,
+    epoch: None,
 };
 /// Clusters, so that few bits a component tell neighbours apart.
 const CENTRES: u64 = 300;
@@ -170,6 +173,84 @@ fn rows_go_cold_and_come_back() {
     assert!(c.was_graph_rebuilt() || !recovery.set_aside.is_empty());
     c.settle();
     assert!(recall(&c, &AsOf::Now, None, &mut rng) >= 0.95);
+}
+
+/// A disk that takes every file but the graph, for a while.
+struct NoGraph {
+    disk: MemDisk,
+    refuses: Arc<AtomicBool>,
+}
+
+impl Disk for NoGraph {
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.disk.list()
+    }
+    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.disk.read(name)
+    }
+    fn size(&self, name: &str) -> io::Result<u64> {
+        self.disk.size(name)
+    }
+    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        if name.starts_with("graph") && self.refuses.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.disk.create(name)
+    }
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        self.disk.open(name)
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
+        self.disk.truncate(name, len)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+}
+
+/// What opens finds every row in the graph on disk or among the cold ones. A row that no graph on disk has stays where it is.
+#[test]
+fn no_row_goes_cold_while_the_graph_cannot_be_written() {
+    let refuses = Arc::new(AtomicBool::new(true));
+    let disk = NoGraph {
+        disk: MemDisk::new(),
+        refuses: Arc::clone(&refuses),
+    };
+    let options = Options {
+        hot_rows: 2_000,
+        ..OPTIONS
+    };
+    let (c, _) = Collection::open_with(Arc::new(disk), SETTINGS, options).expect("open");
+    let mut rng = Rng::new(4);
+    fill(&c, 0..10_500, &mut rng);
+    // A batch is linked once what followed the one before is done.
+    fill(&c, 10_500..11_100, &mut rng);
+    fill(&c, 11_100..11_700, &mut rng);
+    assert_eq!(c.stats().cold, 0, "no graph is on disk");
+    let failed = c.checkpoint().expect_err("the graph cannot be written");
+    assert!(failed.to_string().contains("graph"), "{failed}");
+    refuses.store(false, Ordering::SeqCst);
+    wait_for("rows go cold", || {
+        fill(&c, 11_700..12_000, &mut rng);
+        c.stats().cold >= 8_192
+    });
+}
+
+#[test]
+fn a_limit_of_hot_rows_under_the_inner_product_is_refused_by_name() {
+    let settings = Settings {
+        metric: Metric::Ip,
+        ..SETTINGS
+    };
+    let open = |options| Collection::open_with(Arc::new(MemDisk::new()), settings, options);
+    let refused = open(OPTIONS).err().expect("refused");
+    assert!(matches!(refused, collection::Error::Unsupported { .. }));
+    let said = refused.to_string();
+    assert!(said.contains("hot_rows") && said.contains("inner product"));
+    assert!(open(Options::default()).is_ok());
 }
 
 /// What nobody can ask for any more is forgotten everywhere, and no answer that can be asked for changes.

@@ -47,6 +47,8 @@ pub(crate) struct Work {
     pub committer: Arc<Committer>,
     /// Applies an entry to a state.
     pub apply: Box<Apply>,
+    /// Slots below this one are in the graph on disk.
+    pub linked: Box<dyn Fn() -> u32 + Send>,
     /// A state before any entry.
     pub empty: Box<dyn Fn() -> State + Send>,
 }
@@ -73,6 +75,14 @@ impl Keeper {
         if shared.is_due() {
             self.changed.notify_all();
         }
+    }
+
+    /// The log has `bytes` now, after some went from its start; what that was is not growth that is missing.
+    pub(crate) fn shortened(&self, bytes: u64) {
+        let mut shared = self.lock();
+        let went = shared.log_bytes.saturating_sub(bytes);
+        shared.log_bytes = bytes;
+        shared.seen_bytes = shared.seen_bytes.saturating_sub(went);
     }
 
     /// Bytes of the log behind the last checkpoint.
@@ -133,17 +143,15 @@ impl Keeper {
         }
         self.lock().verified = true;
         while let Some(asked) = self.next() {
-            let log_bytes = self.lock().log_bytes;
+            {
+                let mut shared = self.lock();
+                shared.seen_bytes = shared.log_bytes;
+            }
             let outcome = advance(work, &mut last);
             let mut shared = self.lock();
-            shared.seen_bytes = log_bytes;
             shared.answered = asked;
             match outcome {
-                Ok((seq, dropped)) => {
-                    (shared.seq, shared.failure) = (seq, None);
-                    // What went from the log's start is not growth that is missing.
-                    shared.seen_bytes = log_bytes.saturating_sub(dropped);
-                }
+                Ok(seq) => (shared.seq, shared.failure) = (seq, None),
                 Err(error) => shared.failure = Some(error.to_string()),
             }
             self.changed.notify_all();
@@ -173,8 +181,8 @@ impl Shared {
     }
 }
 
-/// Makes the next checkpoint from the last one and the log. Says its entry, and how many bytes of the log it let go.
-fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<(u64, u64), Error> {
+/// Makes the next checkpoint from the last one and the log. Says its entry.
+fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<u64, Error> {
     work.committer.sync()?;
     let mut next = match last.take() {
         Some(last) => last,
@@ -184,19 +192,18 @@ fn advance(work: &Work, last: &mut Option<Checkpoint>) -> Result<(u64, u64), Err
     let log = work.committer.log_reader();
     let from = next.state.next_seq();
     log.read(from, &mut |entry| (work.apply)(&mut next.state, entry))?;
-    next.write(&*work.disk)?;
+    next.write(&*work.disk, (work.linked)())?;
     let seq = next.state.head_seq();
-    let dropped = match super::seqs(&*work.disk)?.iter().rev().nth(1) {
-        Some(older) => work.committer.shorten_log(older + 1, work.log_bytes)?,
-        None => 0,
-    };
+    if let Some(older) = super::seqs(&*work.disk)?.iter().rev().nth(1) {
+        work.committer.shorten_log(older + 1, work.log_bytes)?;
+    }
     // What it took to get here lies in files now.
     let written = super::latest(&*work.disk, &mut Vec::new())?;
     if let Some(written) = &written {
         map_blocks(work, written)?;
     }
     *last = written;
-    Ok((seq, dropped))
+    Ok(seq)
 }
 
 /// Lets go of the memory of blocks that lie in files now.
@@ -207,13 +214,26 @@ fn map_blocks(work: &Work, written: &Checkpoint) -> Result<(), Error> {
             state.mapped_blocks()
         };
         let Some(blocks) = written.blocks_from(&*work.disk, mapped)? else {
-            return Ok(());
+            break;
         };
         let mut state = work.state.write().unwrap_or_else(PoisonError::into_inner);
         let old = state.map_blocks(blocks);
         drop(state);
         drop(old);
     }
+    for (blocks, held) in written.held() {
+        let is_as_written = {
+            let state = work.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.held(blocks.clone()) == held
+        };
+        if !is_as_written && let Some(found) = written.blocks_from(&*work.disk, blocks.start)? {
+            let mut state = work.state.write().unwrap_or_else(PoisonError::into_inner);
+            let old = state.map_again(blocks.start, found);
+            drop(state);
+            drop(old);
+        }
+    }
+    Ok(())
 }
 
 struct Ended<'a>(&'a Keeper);

@@ -4,44 +4,36 @@
 //! ```text
 //! 00000000000000051200.tables   the state as of entry 51,200, but for the blocks, which it names
 //! 0000000000.blocks             rows and points of the slots 0 to 65,535, written once
-//! 0000000016.blocks             those of the next blocks
+//! 0000000016-0...051200.blocks  what trimming left of the next ones, written anew by that checkpoint
 //! cold                          lists of the rows that were moved out of the graph
 //! graph                         the graph over the rows that were linked when it was written
 //! ```
 
+mod blocks;
 mod keeper;
 mod sections;
 
 pub(crate) use keeper::{Keeper, Work};
 pub(crate) use sections::{Kind, Sections, Writer};
 
+use blocks::{BlocksFile, SUFFIX as BLOCKS_SUFFIX};
 use sections::TEMP_SUFFIX;
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian as le};
+
+use std::ops::Range;
 
 use crate::Error;
 use crate::disk::Disk;
 use crate::state::{Blocks, State};
 
 const TABLES_SUFFIX: &str = ".tables";
-const BLOCKS_SUFFIX: &str = ".blocks";
 /// Name of the graph's file.
 pub(crate) const GRAPH: &str = "graph";
 /// Name of the cold rows' file.
 pub(crate) const COLD: &str = "cold";
 /// What was found damaged keeps its bytes under this ending, for whoever wants to know what happened.
 const BAD_SUFFIX: &str = ".bad";
-/// Section of the tables: the files of blocks that belong to them.
-const FILES: u32 = 100;
 /// Sections that are read where they lie and when they are asked for; the others are verified at the start.
 const LAZY: std::ops::RangeInclusive<u32> = 200..=299;
-
-/// A file of blocks, as the tables name it.
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-#[repr(C)]
-struct BlocksFile {
-    first: le::U32,
-    count: le::U32,
-}
 
 /// A checkpoint on disk.
 pub(crate) struct Checkpoint {
@@ -53,10 +45,6 @@ pub(crate) struct Checkpoint {
 
 fn tables_name(seq: u64) -> String {
     format!("{seq:020}{TABLES_SUFFIX}")
-}
-
-fn blocks_name(first: u32) -> String {
-    format!("{first:010}{BLOCKS_SUFFIX}")
 }
 
 /// The newest checkpoint that can be read; why others could not goes to `set_aside`, and they go out of the way.
@@ -110,18 +98,15 @@ pub(crate) fn put_aside(disk: &dyn Disk, name: &str) -> Result<(), Error> {
 fn open(disk: &dyn Disk, name: &str) -> Result<Checkpoint, Error> {
     let tables = Sections::open(disk, Kind::Tables, name)?;
     tables.verify(|kind| !LAZY.contains(&kind))?;
-    let files = tables.one(FILES)?;
-    let files = <[BlocksFile]>::ref_from_bytes(&files)
-        .map_err(|_| tables.corrupt(0, "the list of files is not whole"))?
-        .to_vec();
+    let files = blocks::named_by(&tables)?;
     let (mut blocks, mut unverified, mut next) = (Vec::new(), vec![tables.clone()], 0);
     for file in &files {
-        let sections = Sections::open(disk, Kind::Blocks, &blocks_name(file.first.get()))?;
+        let sections = Sections::open(disk, Kind::Blocks, &file.name())?;
         let found = Blocks::open(&sections)?;
-        if found.len() != file.count.get() as usize || file.first.get() != next {
+        if found.len() != file.blocks().len() || file.blocks().start != next {
             return Err(sections.corrupt(0, "these are not the blocks that the tables name"));
         }
-        next += file.count.get();
+        next = file.blocks().end;
         unverified.push(sections);
         blocks.push(found);
     }
@@ -157,41 +142,35 @@ impl Checkpoint {
         }
     }
 
-    /// Writes the state as it is now; earlier checkpoints but the last one go.
+    /// Writes the state as it is now, and anew what trimming left of blocks below slot `linked`; earlier checkpoints but the last
+    /// one go.
     ///
     /// # Errors
     /// `Io`; the checkpoints that were there still are.
-    pub(crate) fn write(&mut self, disk: &dyn Disk) -> Result<(), Error> {
-        let written = self.files.iter().map(|file| file.count.get()).sum::<u32>();
-        let whole = self.state.whole_blocks() as u32;
-        if whole > written {
-            let name = blocks_name(written);
-            let mut file = Writer::create(disk, Kind::Blocks, &name)?;
-            for at in written..whole {
-                self.state.freeze_block(at as usize, &mut file)?;
-            }
-            file.publish(&name)?;
-            self.files.push(BlocksFile {
-                first: written.into(),
-                count: (whole - written).into(),
-            });
-        }
+    pub(crate) fn write(&mut self, disk: &dyn Disk, linked: u32) -> Result<(), Error> {
+        blocks::write_new(&self.state, &mut self.files, disk)?;
+        blocks::rewrite(&self.state, &mut self.files, linked, disk)?;
         let name = tables_name(self.state.head_seq());
         let mut file = Writer::create(disk, Kind::Tables, &name)?;
-        file.section(FILES, self.files.as_bytes())?;
+        blocks::name_in(&mut file, &self.files)?;
         self.state.freeze_tables(&mut file)?;
         file.publish(&name)?;
         remove_old(disk)
     }
 
+    /// Which blocks each file has, and how many rows of them.
+    fn held(&self) -> impl Iterator<Item = (Range<usize>, usize)> {
+        let blocks = self.files.iter().map(BlocksFile::blocks);
+        blocks.map(|blocks| (blocks.clone(), self.state.held(blocks)))
+    }
+
     /// The blocks from `first` on, where a file begins there.
     fn blocks_from(&self, disk: &dyn Disk, first: usize) -> Result<Option<Blocks>, Error> {
-        let begins = |file: &&BlocksFile| file.first.get() as usize == first;
+        let begins = |file: &&BlocksFile| file.blocks().start == first;
         let Some(file) = self.files.iter().find(begins) else {
             return Ok(None);
         };
-        let sections = Sections::open(disk, Kind::Blocks, &blocks_name(file.first.get()))?;
-        Blocks::open(&sections).map(Some)
+        Blocks::open(&Sections::open(disk, Kind::Blocks, &file.name())?).map(Some)
     }
 }
 
@@ -206,12 +185,8 @@ pub(crate) fn last_seq(disk: &dyn Disk, seq: u64) -> Result<Option<u64>, Error> 
 /// `Corrupt` or `Io`.
 pub(crate) fn copy_files(from: &dyn Disk, to: &dyn Disk, seq: u64) -> Result<Checkpoint, Error> {
     let tables = Sections::open(from, Kind::Tables, &tables_name(seq))?;
-    let files = tables.one(FILES)?;
-    let files = <[BlocksFile]>::ref_from_bytes(&files)
-        .map_err(|_| tables.corrupt(0, "the list of files is not whole"))?;
-    for file in files {
-        let name = blocks_name(file.first.get());
-        Sections::open(from, Kind::Blocks, &name)?.copy(to)?;
+    for file in blocks::named_by(&tables)? {
+        Sections::open(from, Kind::Blocks, &file.name())?.copy(to)?;
     }
     for (kind, name) in [(Kind::Graph, GRAPH), (Kind::Cold, COLD)] {
         if from.size(name).is_ok() {
@@ -222,7 +197,7 @@ pub(crate) fn copy_files(from: &dyn Disk, to: &dyn Disk, seq: u64) -> Result<Che
     open(to, tables.name())
 }
 
-/// Removes checkpoints but the last two, and files that were never finished.
+/// Removes checkpoints but the last two, blocks that only they had, and files that were never finished.
 fn remove_old(disk: &dyn Disk) -> Result<(), Error> {
     let seqs = seqs(disk)?;
     let old = seqs.iter().rev().skip(2).map(|&seq| tables_name(seq));
@@ -234,9 +209,9 @@ fn remove_old(disk: &dyn Disk) -> Result<(), Error> {
         let name = name.strip_suffix(TEMP_SUFFIX);
         name.is_some_and(|name| name.ends_with(TABLES_SUFFIX) || name.ends_with(BLOCKS_SUFFIX))
     };
-    let unfinished = names.into_iter().filter(own);
+    let unfinished = names.iter().filter(|name| own(name)).cloned();
     for name in old.chain(unfinished) {
         disk.remove(&name).map_err(Error::io("remove", &name))?;
     }
-    Ok(())
+    blocks::remove_unnamed(disk, &names)
 }

@@ -7,7 +7,8 @@ use crate::Error;
 use crate::disk::{Disk, DiskFile};
 
 const MAGIC: [u8; 8] = *b"OUZELCKP";
-const VERSION: u16 = 1;
+/// The newest that is read; 1 has all rows in blocks, and tables that name them otherwise.
+const VERSION: u16 = 2;
 /// Every section starts at a multiple of this, so that it can be looked at in place and mapped as lines.
 const ALIGN: u64 = 4096;
 
@@ -55,6 +56,16 @@ pub(crate) enum Kind {
     Cold = 4,
 }
 
+impl Kind {
+    /// The version that such files are written in.
+    fn version(self) -> u16 {
+        match self {
+            Self::Tables | Self::Blocks => VERSION,
+            Self::Graph | Self::Cold => 1,
+        }
+    }
+}
+
 /// A file being written. It has its name only once it is [`published`](Self::publish).
 pub(crate) struct Writer<'d> {
     disk: &'d dyn Disk,
@@ -79,7 +90,7 @@ impl<'d> Writer<'d> {
         let file = disk.create(&temp).map_err(Error::io("create", &temp))?;
         let header = Header {
             magic: MAGIC,
-            version: VERSION.into(),
+            version: kind.version().into(),
             kind: kind as u8,
             zero: [0; 5],
         };
@@ -122,6 +133,11 @@ impl<'d> Writer<'d> {
             len: (self.at - offset).into(),
         });
         Ok(())
+    }
+
+    /// Bytes so far.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        self.at
     }
 
     /// Ends the file, makes it durable and gives it its name.

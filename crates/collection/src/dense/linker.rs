@@ -84,7 +84,7 @@ impl Linker {
         if !files.iter().all(is_whole) {
             *self.write() = None;
             let mut progress = self.dense.progress();
-            progress.linked = 0;
+            (progress.linked, progress.saved) = (0, 0);
             progress.rebuilt = true;
             return;
         }
@@ -124,11 +124,14 @@ impl Linker {
             begin(dense, &self.state);
         }
         self.code_tail();
-        let rows = rows(&self.state, from..from + BATCH_SLOTS);
+        let batch = from..from + BATCH_SLOTS;
+        // All of them, unless the graph was lost after trimming had given rows back.
+        let versions = there(&self.state, batch.clone(), usize::MAX);
+        let rows = rows(&self.state, versions.iter().copied());
         let slots = insert(dense, &rows, &Alone);
         self.sketch_rows(&slots);
         if let Some(linked) = &mut *self.write() {
-            linked.add(from, &slots);
+            linked.add(batch, &versions, &slots);
         }
         dense.progress().linked = from + BATCH_SLOTS;
         dense.changed.notify_all();
@@ -192,7 +195,11 @@ impl Linker {
             drop(state);
             store::write(&**disk, &self.dense, &head, || self.code_tail())
         });
-        self.dense.progress().failure = outcome.err().map(|error| error.to_string());
+        let mut progress = self.dense.progress();
+        if outcome.is_ok() {
+            progress.saved = *saved;
+        }
+        progress.failure = outcome.err().map(|error| error.to_string());
     }
 }
 
@@ -230,7 +237,8 @@ fn next(dense: &Dense) -> Next {
 
 /// Makes the graph, its frame from the rows that are there when it begins.
 fn begin(dense: &Dense, state: &RwLock<State>) {
-    let sample = rows(state, 0..LINK_FROM);
+    let sample = there(state, 0..u32::MAX, LINK_FROM as usize);
+    let sample = rows(state, sample.into_iter());
     let (metric, dim) = {
         let state = state.read().unwrap_or_else(PoisonError::into_inner);
         (state.metric(), state.dim())
@@ -241,21 +249,30 @@ fn begin(dense: &Dense, state: &RwLock<State>) {
     *dense.linked.write().unwrap_or_else(PoisonError::into_inner) = Some(linked);
 }
 
-/// The rows of these slots, one behind the other.
-fn rows(state: &RwLock<State>, slots: std::ops::Range<u32>) -> Vec<f32> {
+/// The first `limit` of these slots whose rows were not given back.
+fn there(state: &RwLock<State>, slots: std::ops::Range<u32>, limit: usize) -> Vec<u32> {
     let state = state.read().unwrap_or_else(PoisonError::into_inner);
-    let mut rows = Vec::with_capacity(slots.len() * state.dim());
+    let slots = slots.start..slots.end.min(state.version_count() as u32);
+    let there = slots.filter(|&slot| state.has_row(slot));
+    there.take(limit).collect()
+}
+
+/// The rows of these slots, one behind the other.
+fn rows(state: &RwLock<State>, slots: impl Iterator<Item = u32>) -> Vec<f32> {
+    let state = state.read().unwrap_or_else(PoisonError::into_inner);
+    let mut rows = Vec::with_capacity(slots.size_hint().0 * state.dim());
     slots.for_each(|slot| rows.extend_from_slice(state.row(slot)));
     rows
 }
 
 impl Linked {
-    /// The versions from `from` on have these graph slots, in order.
-    fn add(&mut self, from: u32, slots: &[u32]) {
-        self.place(from.., slots);
-        self.count = from + slots.len() as u32;
+    /// All versions of `batch` were linked; those that were there have these graph slots, in order.
+    fn add(&mut self, batch: std::ops::Range<u32>, versions: &[u32], slots: &[u32]) {
+        self.place(versions.iter().copied(), slots);
+        self.slots.resize(batch.end as usize, NONE);
+        self.count = batch.end;
         // They were coded before they were linked, but for the last few.
-        self.tail.remove_front(slots.len().min(self.tail.len()));
+        self.tail.remove_front(batch.len().min(self.tail.len()));
     }
 }
 

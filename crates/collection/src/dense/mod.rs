@@ -144,6 +144,8 @@ impl Linked {
 struct Progress {
     arrived: u32,
     linked: u32,
+    /// Of these, those of the graph on disk.
+    saved: u32,
     closing: bool,
     saves_asked: u64,
     saves_done: u64,
@@ -176,7 +178,9 @@ impl Dense {
             return false;
         }
         linked.cold = cold;
-        self.progress().linked = linked.count;
+        let mut progress = self.progress();
+        (progress.linked, progress.saved) = (linked.count, linked.count);
+        drop(progress);
         *self.linked.write().unwrap_or_else(PoisonError::into_inner) = Some(linked);
         true
     }
@@ -193,6 +197,11 @@ impl Dense {
     /// Version slots below this one are linked.
     pub(crate) fn linked_count(&self) -> u32 {
         self.progress().linked
+    }
+
+    /// Version slots below this one are in the graph on disk, or in the cold lists.
+    pub(crate) fn saved_count(&self) -> u32 {
+        self.progress().saved
     }
 
     /// Rows in the graph.

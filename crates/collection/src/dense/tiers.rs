@@ -25,7 +25,7 @@ impl Linker {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             state.metric()
         };
-        // Lists are ranked by distance, and a product of unequal lengths is none.
+        // Opening refuses a limit under the inner product; logs of others come without one.
         if metric == Metric::Ip || over < COOL_ROWS.max(cold / 4) {
             return;
         }
@@ -39,10 +39,12 @@ impl Linker {
             state.whole_rows()
         };
         let below = rows.count().min(*saved);
-        let chosen = match &*self.dense.read() {
+        let mut chosen = match &*self.dense.read() {
             Some(linked) => linked.coldest(over as usize, below),
             None => return,
         };
+        // One that trimming gave back leaves the graph by itself.
+        chosen.retain(|&version| rows.has(version));
         let outcome = self.moved(&chosen, &rows);
         self.dense.progress().failure = outcome.err().map(|error| error.to_string());
     }
@@ -122,7 +124,7 @@ impl Linker {
 
     /// Links cold rows again that answers want.
     pub(super) fn warm(&self) {
-        let warm = match &*self.dense.read() {
+        let mut warm = match &*self.dense.read() {
             Some(Linked {
                 cold: Some(cold), ..
             }) => cold.warm(BATCH_SLOTS as usize),
@@ -133,6 +135,7 @@ impl Linker {
         }
         let rows = {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            warm.retain(|&version| state.has_row(version));
             let rows = warm.iter().flat_map(|&version| state.row(version));
             rows.copied().collect::<Vec<f32>>()
         };

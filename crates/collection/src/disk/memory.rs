@@ -102,6 +102,14 @@ impl Disk for MemDisk {
         self.with(name, |content| content.bytes.clone())
     }
 
+    fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        self.with(name, |content| {
+            let rest = content.bytes.get(offset..);
+            rest.unwrap_or_default().to_vec()
+        })
+    }
+
     fn size(&self, name: &str) -> io::Result<u64> {
         self.with(name, |content| content.bytes.len() as u64)
     }

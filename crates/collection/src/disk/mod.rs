@@ -28,6 +28,16 @@ pub trait Disk: Send + Sync {
     /// When it cannot be read.
     fn read(&self, name: &str) -> io::Result<Vec<u8>>;
 
+    /// The content of a file from byte `offset` on; nothing where it ends before.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = self.read(name)?;
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        Ok(bytes.split_off(offset.min(bytes.len())))
+    }
+
     /// The whole content of a file that is never written to again, read as it is looked at where the disk can.
     ///
     /// # Errors

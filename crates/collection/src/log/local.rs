@@ -10,7 +10,8 @@ use super::record::{
     BadHeader, SEGMENT_HEADER_SIZE, has_witness, parse_record, parse_segment_header,
     segment_header, write_record,
 };
-use super::{Entry, Log, LogReader};
+use super::tail::{Durable, LocalTail};
+use super::{Entry, Log, LogReader, LogTail, fence};
 use crate::Error;
 use crate::disk::{Disk, DiskFile};
 
@@ -37,12 +38,16 @@ pub struct LocalLog {
     synced_next: u64,
     segment_bytes_limit: u64,
     buffer: Vec<u8>,
+    /// Writers of epochs below are refused.
+    epoch: u64,
+    /// For those that follow.
+    durable: Arc<Durable>,
 }
 
 #[derive(Clone)]
-struct Segment {
-    name: String,
-    first_seq: u64,
+pub(super) struct Segment {
+    pub name: String,
+    pub first_seq: u64,
     size: u64,
 }
 
@@ -73,6 +78,7 @@ impl LocalLog {
         segment_bytes_limit: u64,
         first_seq: u64,
     ) -> Result<(Self, Cut), Error> {
+        let epoch = fence::read(&*disk)?;
         let mut segments = list_segments(&*disk)?;
         let mut cut = Cut::default();
         let mut end = None;
@@ -122,7 +128,10 @@ impl LocalLog {
             synced_next: 0,
             segment_bytes_limit,
             buffer,
+            epoch,
+            durable: Arc::default(),
         };
+        log.durable.lies_in(&log.segments);
         log.sync()?;
         Ok((log, cut))
     }
@@ -133,12 +142,27 @@ impl LocalLog {
             .expect("a log has at least one segment")
     }
 
+    fn check_epoch(&self, epoch: u64) -> Result<(), Error> {
+        if epoch < self.epoch {
+            let by = self.epoch;
+            return Err(Error::Fenced { epoch, by });
+        }
+        Ok(())
+    }
+
     fn roll(&mut self) -> Result<(), Error> {
         self.sync()?;
         let (segment, file) = begin_segment(&*self.disk, self.next_seq)?;
         self.segments.push(segment);
         self.file = file;
+        self.durable.lies_in(&self.segments);
         Ok(())
+    }
+}
+
+impl Drop for LocalLog {
+    fn drop(&mut self) {
+        self.durable.end();
     }
 }
 
@@ -163,6 +187,7 @@ impl Log for LocalLog {
                 .remove(&name)
                 .map_err(Error::io("remove", &name))?;
             self.segments.remove(0);
+            self.durable.lies_in(&self.segments);
         }
         Ok(())
     }
@@ -171,7 +196,22 @@ impl Log for LocalLog {
         self.segments.iter().map(|segment| segment.size).sum()
     }
 
-    fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), Error> {
+    fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    fn fence(&mut self, epoch: u64) -> Result<(), Error> {
+        self.check_epoch(epoch)?;
+        if epoch > self.epoch {
+            // Whatever comes of it: a fence that may stand on disk stands.
+            self.epoch = epoch;
+            fence::write(&*self.disk, epoch)?;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, epoch: u64, entries: &[Entry<'_>]) -> Result<(), Error> {
+        self.check_epoch(epoch)?;
         if self.last().size >= self.segment_bytes_limit {
             self.roll()?;
         }
@@ -196,6 +236,7 @@ impl Log for LocalLog {
             return Err(Error::io("sync", &self.last().name)(e));
         }
         self.synced_next = self.next_seq;
+        self.durable.reaches(self.synced_next);
         Ok(())
     }
 
@@ -221,6 +262,11 @@ impl Log for LocalLog {
             segments: self.segments.clone(),
             next_seq: self.synced_next,
         })
+    }
+
+    fn tail(&self, from: u64) -> Box<dyn LogTail> {
+        let (disk, durable) = (Arc::clone(&self.disk), Arc::clone(&self.durable));
+        Box::new(LocalTail::new(disk, durable, from))
     }
 
     fn truncate_to(&mut self, next_seq: u64) -> Result<(), Error> {
@@ -254,6 +300,8 @@ impl Log for LocalLog {
             self.next_seq = next_seq;
         }
         self.synced_next = self.synced_next.min(self.next_seq);
+        self.durable.lies_in(&self.segments);
+        self.durable.reaches(self.synced_next);
         Ok(())
     }
 }
@@ -424,7 +472,7 @@ fn walk_last(disk: &dyn Disk, segment: &mut Segment) -> Result<Walked, Error> {
     })
 }
 
-fn check_header(segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
+pub(super) fn check_header(segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
     match parse_segment_header(bytes) {
         Ok(first_seq) if first_seq == segment.first_seq => Ok(()),
         Ok(_) => Err(corrupt(segment, 0, "the header's number is not the name's")),
@@ -435,7 +483,7 @@ fn check_header(segment: &Segment, bytes: &[u8]) -> Result<(), Error> {
     }
 }
 
-fn in_sequence(entry: Entry<'_>, seq: u64) -> Result<(), &'static str> {
+pub(super) fn in_sequence(entry: Entry<'_>, seq: u64) -> Result<(), &'static str> {
     if entry.seq == seq {
         Ok(())
     } else {
@@ -443,7 +491,7 @@ fn in_sequence(entry: Entry<'_>, seq: u64) -> Result<(), &'static str> {
     }
 }
 
-fn corrupt(segment: &Segment, at: usize, reason: &str) -> Error {
+pub(super) fn corrupt(segment: &Segment, at: usize, reason: &str) -> Error {
     Error::Corrupt {
         file: segment.name.clone(),
         offset: at as u64,

@@ -3,8 +3,12 @@
 //! A trait, because a single node keeps its log in local files and a cluster in a replicated
 //! stream; the collection above cannot tell. The owner drives it from one thread at a time.
 
+mod fence;
 mod local;
 mod record;
+mod tail;
+
+use std::time::Duration;
 
 pub use local::{Cut, LocalLog};
 pub(crate) use local::{SEGMENT_BYTES_LIMIT, SUFFIX as LOG_SUFFIX};
@@ -45,11 +49,23 @@ pub trait Log: Send {
     /// Bytes the log occupies.
     fn size_bytes(&self) -> u64;
 
-    /// Writes entries that continue the sequence. They are durable only after [`sync`](Log::sync).
+    /// Writes entries that continue the sequence, as the writer of `epoch`. They are durable only after
+    /// [`sync`](Log::sync).
     ///
     /// # Errors
-    /// Some entries may have been written; append nothing more and reopen the log.
-    fn append(&mut self, entries: &[Entry<'_>]) -> Result<(), Error>;
+    /// `Fenced` when a writer of a later epoch took over: nothing was written, and never will be. After others some
+    /// entries may have been written; append nothing more and reopen the log.
+    fn append(&mut self, epoch: u64, entries: &[Entry<'_>]) -> Result<(), Error>;
+
+    /// The epoch below which writers are refused; 0 where none ever were.
+    fn epoch(&self) -> u64;
+
+    /// Refuses writers of epochs below `epoch` from now on, durably: whoever takes a shard over fences it first, so that
+    /// one that was thought dead and is not changes nothing any more.
+    ///
+    /// # Errors
+    /// `Fenced` when a later writer has taken over already; else that of the disk, and the fence may stand or not.
+    fn fence(&mut self, epoch: u64) -> Result<(), Error>;
 
     /// A barrier: returns when everything appended is durable.
     ///
@@ -76,11 +92,32 @@ pub trait Log: Send {
     /// Reads what is durable now without keeping the log from its writer.
     fn reader(&self) -> Box<dyn LogReader>;
 
+    /// Follows what becomes durable, from entry `from` on, without keeping the log from its writer.
+    fn tail(&self, from: u64) -> Box<dyn LogTail>;
+
     /// Drops every entry numbered `next_seq` or later, durably.
     ///
     /// # Errors
     /// When files cannot be changed; reopen the log.
     fn truncate_to(&mut self, next_seq: u64) -> Result<(), Error>;
+}
+
+/// One that follows a log as it grows.
+pub trait LogTail: Send {
+    /// The number of the entry it waits for.
+    fn next_seq(&self) -> u64;
+
+    /// Waits until there are durable entries that it has not given, for at most `timeout`, gives `visit` all of them in order
+    /// and says how many. None when the time is up, or the log was closed.
+    ///
+    /// # Errors
+    /// `Trimmed` when the next entry is no longer in the log, `Ahead` when the log was cut back behind it, `Corrupt`, or the
+    /// first error of `visit`, whose entry comes again.
+    fn next(
+        &mut self,
+        timeout: Duration,
+        visit: &mut dyn FnMut(Entry<'_>) -> Result<(), Error>,
+    ) -> Result<u64, Error>;
 }
 
 /// The durable entries of a log at one time.

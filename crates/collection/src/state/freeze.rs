@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use vector::Metric;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, little_endian as le};
 
-use super::arena::Arena;
+use super::arena::{self, Arena, BlockRows};
 use super::bits::Bits;
 use super::column::Column;
 use super::ids::Ids;
@@ -37,6 +36,8 @@ const POINT_ENDS: u32 = 13;
 const POINTS: u32 = 14;
 const FORGOTTEN: u32 = 15;
 const DEATHS: u32 = 16;
+/// In files of blocks that were written anew, one of each a block: whose rows and points are there.
+const KEPT: u32 = 17;
 /// Read where it lies and when it is asked for.
 const PAYLOAD: u32 = 200;
 const TEXT: u32 = 201;
@@ -66,7 +67,7 @@ struct Head {
 
 /// Whole blocks of a file.
 pub(crate) struct Blocks {
-    rows: Vec<Bytes>,
+    rows: Vec<BlockRows>,
     points: Vec<Block>,
 }
 
@@ -80,10 +81,12 @@ impl Blocks {
         let points: Option<Vec<Block>> = ends_and_points
             .map(|(ends, points)| Block::open(ends, points))
             .collect();
-        let (rows, points) = (
-            file.all(ROWS).collect::<Vec<_>>(),
-            points.unwrap_or_default(),
-        );
+        let mut kept = file.all(KEPT).fuse();
+        let rows = file.all(ROWS).map(|rows| BlockRows {
+            rows,
+            kept: kept.next(),
+        });
+        let (rows, points) = (rows.collect::<Vec<_>>(), points.unwrap_or_default());
         if rows.is_empty() || rows.len() != points.len() {
             return Err(file.corrupt(0, "a block is not whole"));
         }
@@ -92,6 +95,12 @@ impl Blocks {
 
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Whether what these blocks lack, the first of them being block `at`, is all `gone`.
+    fn lacks_only(&self, at: usize, gone: impl Fn(u32) -> bool) -> bool {
+        let mut blocks = (at..).zip(&self.rows);
+        blocks.all(|(at, block)| Arena::lacks_only(at, block, &gone))
     }
 }
 
@@ -107,6 +116,36 @@ impl State {
             (at * BLOCK_SLOTS) as u32..((at + 1) * BLOCK_SLOTS) as u32,
             file,
         )
+    }
+
+    /// Writes what trimming left of a whole block.
+    pub(crate) fn freeze_kept(&self, at: usize, file: &mut Writer<'_>) -> Result<(), Error> {
+        let slots = (at * BLOCK_SLOTS) as u32..((at + 1) * BLOCK_SLOTS) as u32;
+        let is_kept = |slot| !self.versions.is_forgotten.has(slot);
+        let kept = slots.clone().filter(|&slot| is_kept(slot));
+        let rows: Vec<f32> = kept.flat_map(|slot| self.row(slot)).copied().collect();
+        file.section(ROWS, rows.as_bytes())?;
+        let (ends, points) = points::freeze(&self.versions.points, slots.clone(), is_kept);
+        file.section(POINT_ENDS, &ends)?;
+        file.section(POINTS, &points)?;
+        let mut bits = vec![0u8; BLOCK_SLOTS / 8];
+        for (place, slot) in slots.enumerate() {
+            bits[place / 8] |= u8::from(is_kept(slot)) << (place % 8);
+        }
+        file.section(KEPT, &bits)
+    }
+
+    /// Versions of some blocks that were not forgotten.
+    pub(crate) fn kept(&self, blocks: std::ops::Range<usize>) -> usize {
+        let slots = (blocks.start * BLOCK_SLOTS) as u32..(blocks.end * BLOCK_SLOTS) as u32;
+        slots
+            .filter(|&slot| !self.versions.is_forgotten.has(slot))
+            .count()
+    }
+
+    /// Versions of some blocks whose rows are there.
+    pub(crate) fn held(&self, blocks: std::ops::Range<usize>) -> usize {
+        self.arena.held(blocks)
     }
 
     /// Writes everything but whole blocks.
@@ -158,7 +197,7 @@ impl State {
         file: &mut Writer<'_>,
     ) -> Result<(), Error> {
         file.section(ROWS, self.arena.rows(slots.clone()))?;
-        let (ends, points) = points::freeze(&self.versions.points, slots);
+        let (ends, points) = points::freeze(&self.versions.points, slots, |_| true);
         file.section(POINT_ENDS, &ends)?;
         file.section(POINTS, &points)
     }
@@ -174,6 +213,9 @@ impl State {
         let versions = thaw_versions(tables, head)?;
         let (mut rows, mut whole) = (Vec::new(), Vec::new());
         for blocks in blocks {
+            if !blocks.lacks_only(rows.len(), |slot| versions.is_forgotten.has(slot)) {
+                return Err(misfit("blocks that lack rows which nobody gave back"));
+            }
             rows.extend(blocks.rows);
             whole.extend(blocks.points);
         }
@@ -226,8 +268,28 @@ impl State {
     /// dropped where nobody waits.
     pub(crate) fn map_blocks(&mut self, blocks: Blocks) -> Old {
         let at = self.versions.points.block_count();
+        Old {
+            _rows: self.arena.map(at, blocks.rows),
+            _points: self.versions.points.map(blocks.points),
+            _blocks: Vec::new(),
+        }
+    }
+
+    /// Puts a file's blocks, written anew, in the place of those from block `at` on; what that was comes back, to be dropped
+    /// where nobody waits. Only where all that they lack was forgotten here too.
+    pub(crate) fn map_again(&mut self, at: usize, blocks: Blocks) -> Option<Old> {
+        let is_forgotten = |slot| self.versions.is_forgotten.has(slot);
+        let is_here = at + blocks.len() <= self.mapped_blocks();
+        if !is_here || !blocks.lacks_only(at, is_forgotten) {
+            return None;
+        }
         let rows = self.arena.map(at, blocks.rows);
-        (rows, self.versions.points.map(blocks.points))
+        let points = self.versions.points.map_again(at, blocks.points);
+        Some(Old {
+            _rows: rows,
+            _points: Vec::new(),
+            _blocks: points,
+        })
     }
 
     /// Blocks that lie in files.
@@ -237,7 +299,11 @@ impl State {
 }
 
 /// Memory on its way out.
-pub(crate) type Old = (Vec<Arc<Box<[f32]>>>, Vec<Arc<crate::Point>>);
+pub(crate) struct Old {
+    _rows: Vec<arena::Block>,
+    _points: Vec<Arc<crate::Point>>,
+    _blocks: Vec<Block>,
+}
 
 fn thaw_payload(tables: &Sections) -> Result<PayloadIndex, Error> {
     let misfit = |error: BadIndex| tables.corrupt(0, &error.to_string());

@@ -372,6 +372,11 @@ impl State {
         self.arena.row(slot)
     }
 
+    /// Whether the row and the point of `slot` are there: those of versions that were forgotten may have been given back.
+    pub(crate) fn has_row(&self, slot: u32) -> bool {
+        self.arena.has(slot)
+    }
+
     /// The rows of whole blocks, to be read without the state.
     pub(crate) fn whole_rows(&self) -> WholeRows {
         self.arena.whole()
@@ -402,13 +407,16 @@ impl State {
         &self.payload
     }
 
-    /// A number that is equal for equal states: every version, interval, tombstone and float. The
-    /// indexes are derived from these and left out, so that a better stemmer changes no digest.
+    /// A number that is equal for equal states: every version, interval, tombstone and float that something can still ask for.
+    /// The indexes are derived from these and left out, so that a better stemmer changes no digest.
     pub(crate) fn digest(&self) -> u64 {
         let mut hash = Hash(self.head_seq);
         let mut payload = Vec::new();
         self.versions.digest(|word| hash.word(word));
         for slot in 0..self.versions.len() as u32 {
+            if self.versions.is_forgotten.has(slot) {
+                continue;
+            }
             let point = self.point(slot);
             hash.bytes(point.id.as_bytes());
             hash.bytes(point.text.as_bytes());

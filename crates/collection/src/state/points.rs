@@ -36,7 +36,8 @@ impl Block {
     fn get(&self, at: usize) -> Arc<Point> {
         let end = |at: usize| number(&self.ends[at * 8..at * 8 + 8]);
         let bytes = &self.points[at.checked_sub(1).map_or(0, end)..end(at)];
-        // Only bytes that changed after their checksum was made are none; the watch over the files tells.
+        // None of a forgotten version whose bytes were given back. Else only bytes that changed after their checksum was made
+        // are none; the watch over the files tells.
         Arc::new(read_point(bytes).unwrap_or_default())
     }
 }
@@ -76,6 +77,11 @@ impl Points {
         self.blocks.len()
     }
 
+    /// Puts blocks of a file in the place of others, from block `at` on; those come back.
+    pub fn map_again(&mut self, at: usize, blocks: Vec<Block>) -> Vec<Block> {
+        self.blocks.splice(at..at + blocks.len(), blocks).collect()
+    }
+
     /// Puts the next blocks of a file in the place of the same points in memory, which come back.
     pub fn map(&mut self, blocks: Vec<Block>) -> Vec<Arc<Point>> {
         let rest = self.tail.split_off(blocks.len() * BLOCK_SLOTS);
@@ -84,11 +90,17 @@ impl Points {
     }
 }
 
-/// Points of some slots as bytes: where each ends, and all of them.
-pub(super) fn freeze(points: &Points, slots: std::ops::Range<u32>) -> (Vec<u8>, Vec<u8>) {
+/// Points of those of some slots that are kept as bytes: where each ends, and all of them.
+pub(super) fn freeze(
+    points: &Points,
+    slots: std::ops::Range<u32>,
+    is_kept: impl Fn(u32) -> bool,
+) -> (Vec<u8>, Vec<u8>) {
     let (mut ends, mut bytes) = (Vec::new(), Vec::new());
     for slot in slots {
-        write_point(&points.get(slot), &mut bytes);
+        if is_kept(slot) {
+            write_point(&points.get(slot), &mut bytes);
+        }
         ends.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
     }
     (ends, bytes)
