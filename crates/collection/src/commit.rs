@@ -5,7 +5,7 @@
 //! hand over to, so a lone caller pays one sync and nothing else. Sequence numbers are given in the
 //! queue, under one lock, and groups are applied in that order.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::Error;
@@ -13,6 +13,7 @@ use crate::checkpoint::Keeper;
 use crate::dense::Dense;
 use crate::log::{Entry, KIND_BATCH, Log, LogReader, LogTail};
 use crate::state::{Change, State};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// When an acknowledged write is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

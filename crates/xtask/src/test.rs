@@ -62,6 +62,11 @@ fn plan<'a>(
     steps.push(Step::new("unit", "cargo test, the whole workspace", || {
         cargo_test::run(workspace)
     }));
+    steps.push(Step::new(
+        "models",
+        "every order in which a collection's threads may meet, by loom",
+        || cargo_test::models(workspace),
+    ));
     steps.extend(fuzz::steps(workspace, tools));
     steps.extend(outside::steps(workspace, tools, demo));
     steps.extend(outlets::steps(workspace, tools));

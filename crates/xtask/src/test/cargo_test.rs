@@ -1,7 +1,7 @@
 //! `cargo test` with its tests counted, and a test that skipped itself called skipped.
 
 use std::io::{BufRead, BufReader};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 /// Runs every test of the workspace.
 pub fn run(workspace: &Workspace) -> Result<Outcome> {
-    let mut command = cargo_in(
+    counted(cargo_in(
         workspace,
         &[
             "test",
@@ -23,7 +23,30 @@ pub fn run(workspace: &Workspace) -> Result<Outcome> {
             "--",
             "--show-output",
         ],
+    ))
+}
+
+/// Runs the models of a collection's threads; in a folder of their own, because all is built anew for them.
+pub fn models(workspace: &Workspace) -> Result<Outcome> {
+    let mut command = cargo_in(
+        workspace,
+        &[
+            "test",
+            "--package",
+            "collection",
+            "--lib",
+            "--target-dir",
+            "target/loom",
+            "--color",
+            "never",
+            "models",
+        ],
     );
+    command.env("RUSTFLAGS", "--cfg loom");
+    counted(command)
+}
+
+fn counted(mut command: Command) -> Result<Outcome> {
     println!("$ {}", shown(&command));
     let mut child = command
         .stdout(Stdio::piped())
