@@ -33,6 +33,9 @@ pub struct Ack {
     pub seq: u64,
     /// Whether it already survives a loss of power.
     pub durable: bool,
+    /// Rows that the graph does not have yet, some in time and those of this batch among them: each search looks at all of them,
+    /// some 60 ns a row. Who loads much may go by it, or have [`Options::tail_rows`](crate::Options::tail_rows) hold writers.
+    pub unlinked: u64,
 }
 
 /// Bytes of a group after which the rest waits for the next.
@@ -120,6 +123,7 @@ impl Committer {
                 return Ok(Ack {
                     seq,
                     durable: queue.durable_seq >= seq,
+                    unlinked: 0,
                 });
             }
             queue.writable(self.epoch)?;

@@ -250,6 +250,15 @@ impl Dense {
         self.changed.notify_all();
     }
 
+    /// Returns when no more than `limit` versions wait to be linked, or no more will be; says how many wait.
+    pub(crate) fn near(&self, limit: u64) -> u64 {
+        let waiting = |progress: &mut Progress| {
+            progress.has_batch() && progress.unlinked() > limit && !progress.ended
+        };
+        let near = self.changed.wait_while(self.progress(), waiting);
+        near.unwrap_or_else(PoisonError::into_inner).unlinked()
+    }
+
     /// Returns when every whole batch is linked, or no more will be.
     pub(crate) fn settle(&self) {
         let waiting = |progress: &mut Progress| progress.has_batch() && !progress.ended;
@@ -305,6 +314,10 @@ impl Dense {
 }
 
 impl Progress {
+    fn unlinked(&self) -> u64 {
+        u64::from(self.arrived.saturating_sub(self.linked))
+    }
+
     fn has_batch(&self) -> bool {
         self.arrived >= LINK_FROM.max(self.linked.saturating_add(BATCH_SLOTS))
     }
