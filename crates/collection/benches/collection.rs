@@ -3,11 +3,14 @@
 //! `cargo bench -p collection --bench collection [points]` (default 100,000 of 384 dimensions)
 //! `... trim [points]`: bytes on disk before and after four fifths of the history are trimmed, and what searches notice
 //! `... backlog [points]`: searches while most rows are not linked yet, and how fast they are linked
+//! `... held [points]`: the same with writers held while 20,000 rows wait for the graph
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use collection::{
-    AsOf, Collection, Condition, Filter, Metric, Op, Payload, Point, Settings, SyncPolicy, Value,
+    AsOf, Collection, Condition, Filter, FsDisk, Metric, Op, Options, Payload, Point, Settings,
+    SyncPolicy, Value,
 };
 use stdx::{Clock, Histogram, Rng, SystemClock};
 
@@ -21,7 +24,10 @@ fn main() {
         return trim(count);
     }
     if std::env::args().any(|arg| arg == "backlog") {
-        return backlog(count);
+        return backlog(count, u64::MAX);
+    }
+    if std::env::args().any(|arg| arg == "held") {
+        return backlog(count, 20_000);
     }
     writes();
     let dir = tempfile::tempdir().expect("a folder");
@@ -72,19 +78,25 @@ fn main() {
     }
 }
 
-fn open(dir: &std::path::Path) -> Collection {
+fn open(dir: &std::path::Path, tail_rows: u64) -> Collection {
     let settings = Settings {
         dim: DIM,
         metric: Metric::Cosine,
         sync: SyncPolicy::Never,
     };
-    Collection::open(dir, settings).expect("open").0
+    let options = Options {
+        tail_rows,
+        ..Options::default()
+    };
+    let disk = FsDisk::open(dir).expect("disk");
+    let opened = Collection::open_with(Arc::new(disk), settings, options);
+    opened.expect("open").0
 }
 
 /// Every id in five versions, the first four of which are trimmed.
 fn trim(count: u64) {
     let dir = tempfile::tempdir().expect("a folder");
-    let c = open(dir.path());
+    let c = open(dir.path(), u64::MAX);
     let (mut rng, ids) = (Rng::new(4), count / 5);
     for n in (0..count).step_by(100) {
         let ops = (n..n + 100).map(|n| {
@@ -149,9 +161,9 @@ fn search_ns(c: &Collection, rng: &mut Rng) -> u64 {
 }
 
 /// Vectors alone, loaded far faster than they are linked.
-fn backlog(count: u64) {
+fn backlog(count: u64, tail_rows: u64) {
     let dir = tempfile::tempdir().expect("a folder");
-    let c = open(dir.path());
+    let c = open(dir.path(), tail_rows);
     let mut rng = Rng::new(5);
     let start = SystemClock.now_ns();
     for n in (0..count).step_by(500) {

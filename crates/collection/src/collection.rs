@@ -123,6 +123,9 @@ pub struct Options {
     /// Bytes that the log may have before its oldest segments go, as far as the last two checkpoints stand for them. Less of it
     /// is there to restore from.
     pub log_bytes: u64,
+    /// Rows that may wait for the graph: a write is stored, and its writer held until there are no more. It bounds what searches
+    /// compare row by row when rows come faster than they are linked, a few thousand a second; `u64::MAX` holds nobody.
+    pub tail_rows: u64,
     /// Takes the collection over from all writers of earlier epochs, which are refused from then on; `None` goes on in the epoch
     /// of the last writer, which is right where the folder is only ever opened here.
     pub epoch: Option<u64>,
@@ -134,6 +137,7 @@ impl Default for Options {
             checkpoint_bytes: 64 << 20,
             hot_rows: u64::MAX,
             log_bytes: u64::MAX,
+            tail_rows: u64::MAX,
             epoch: None,
         }
     }
@@ -149,6 +153,7 @@ pub struct Collection {
     pub(crate) disk: Option<Arc<dyn Disk>>,
     pub(crate) keeper: Arc<Keeper>,
     pub(crate) hot_rows: u64,
+    pub(crate) tail_rows: u64,
     pub(crate) syncer: Option<JoinHandle<()>>,
     pub(crate) linker: Option<JoinHandle<()>>,
     pub(crate) watcher: Option<JoinHandle<()>>,
@@ -180,7 +185,9 @@ impl Collection {
             });
         }
         let changes = ops.into_iter().map(|op| prepare(op, metric)).collect();
-        self.committer.commit(body, changes)
+        let ack = self.committer.commit(body, changes)?;
+        let unlinked = self.dense.near(self.tail_rows);
+        Ok(Ack { unlinked, ..ack })
     }
 
     /// A barrier: makes everything applied durable, whatever the policy, and says up to which entry

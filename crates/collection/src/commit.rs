@@ -5,7 +5,7 @@
 //! hand over to, so a lone caller pays one sync and nothing else. Sequence numbers are given in the
 //! queue, under one lock, and groups are applied in that order.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::Error;
@@ -13,6 +13,7 @@ use crate::checkpoint::Keeper;
 use crate::dense::Dense;
 use crate::log::{Entry, KIND_BATCH, Log, LogReader, LogTail};
 use crate::state::{Change, State};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// When an acknowledged write is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub struct Ack {
     pub seq: u64,
     /// Whether it already survives a loss of power.
     pub durable: bool,
+    /// Rows that the graph does not have yet, some in time and those of this batch among them: each search looks at all of them,
+    /// some 60 ns a row. Who loads much may go by it, or have [`Options::tail_rows`](crate::Options::tail_rows) hold writers.
+    pub unlinked: u64,
 }
 
 /// Bytes of a group after which the rest waits for the next.
@@ -119,6 +123,7 @@ impl Committer {
                 return Ok(Ack {
                     seq,
                     durable: queue.durable_seq >= seq,
+                    unlinked: 0,
                 });
             }
             queue.writable(self.epoch)?;

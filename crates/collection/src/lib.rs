@@ -39,7 +39,11 @@ pub mod plan;
 mod point;
 mod snapshot;
 mod state;
+mod sync;
 pub mod text;
+
+#[cfg(all(test, loom))]
+mod models;
 
 pub use collection::{Collection, Found, Options, Recovery, Scored, Settings, Stats, Wanted};
 pub use commit::{Ack, SyncPolicy};

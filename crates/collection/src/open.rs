@@ -149,6 +149,7 @@ impl Collection {
             disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
             keeper,
             hot_rows: keeping.as_ref().map_or(u64::MAX, |k| k.options.hot_rows),
+            tail_rows: keeping.as_ref().map_or(u64::MAX, |k| k.options.tail_rows),
             syncer: None,
             linker: None,
             watcher: None,

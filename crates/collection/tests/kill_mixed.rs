@@ -26,6 +26,7 @@ const OPTIONS: Options = Options {
     checkpoint_bytes: 150_000,
     hot_rows: 1_000,
     log_bytes: u64::MAX,
+    tail_rows: u64::MAX,
     epoch: None,
 };
 const DIR: &str = "OUZEL_TEST_KILL_DIR";

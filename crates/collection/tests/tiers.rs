@@ -22,6 +22,7 @@ const OPTIONS: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: 6_000,
     log_bytes: u64::MAX,
+    tail_rows: u64::MAX,
     epoch: None,
 };
 /// Clusters, so that few bits a component tell neighbours apart.
@@ -251,6 +252,33 @@ fn a_limit_of_hot_rows_under_the_inner_product_is_refused_by_name() {
     let said = refused.to_string();
     assert!(said.contains("hot_rows") && said.contains("inner product"));
     assert!(open(Options::default()).is_ok());
+}
+
+/// However fast rows come, no search has more to compare one by one than it was said, and the acknowledgement tells how many.
+#[test]
+fn writers_are_held_while_too_many_rows_wait_for_the_graph() {
+    let options = Options {
+        hot_rows: u64::MAX,
+        tail_rows: 1_000,
+        ..OPTIONS
+    };
+    let (c, _) = Collection::open_with(Arc::new(MemDisk::new()), SETTINGS, options).expect("open");
+    let mut rng = Rng::new(6);
+    for from in (0..12_000u64).step_by(100) {
+        let ops = (from..from + 100).map(|n| {
+            Op::Upsert(Point {
+                id: format!("p{n}"),
+                vector: near(n % CENTRES, &mut rng),
+                ..Point::default()
+            })
+        });
+        let ack = c.apply(ops.collect()).expect("write");
+        // The graph begins with 4,096 rows.
+        let limit = if from < 4_096 { 4_200 } else { 1_000 };
+        assert!(ack.unlinked <= limit, "{} after {from}", ack.unlinked);
+        let stats = c.stats();
+        assert!(stats.versions - stats.linked <= ack.unlinked);
+    }
 }
 
 /// What nobody can ask for any more is forgotten everywhere, and no answer that can be asked for changes.

@@ -22,6 +22,7 @@ const NEVER: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: u64::MAX,
     log_bytes: u64::MAX,
+    tail_rows: u64::MAX,
     epoch: None,
 };
 const IDS: u64 = 1_000;

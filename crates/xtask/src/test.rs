@@ -24,6 +24,9 @@ struct Wish {
     no_install: bool,
 }
 
+/// Steps that run where they are named only: Miri takes longer than all the others.
+const ON_REQUEST: [&str; 1] = ["miri"];
+
 /// Runs the steps that were asked for; false when one failed.
 pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
     let wish = parse(arguments)?;
@@ -39,6 +42,8 @@ pub fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool> {
             );
         }
         steps.retain(|step| wish.only.iter().any(|name| step.is_selected(name)));
+    } else if !wish.list {
+        steps.retain(|step| !ON_REQUEST.contains(&step.name.as_str()));
     }
     if wish.list {
         for step in &steps {
@@ -64,6 +69,11 @@ fn plan<'a>(
         cargo_test::run(workspace)
     }));
     steps.push(miri::step(workspace));
+    steps.push(Step::new(
+        "models",
+        "every order in which a collection's threads may meet, by loom",
+        || cargo_test::models(workspace),
+    ));
     steps.extend(fuzz::steps(workspace, tools));
     steps.extend(outside::steps(workspace, tools, demo));
     steps.extend(outlets::steps(workspace, tools));

@@ -1,7 +1,7 @@
 //! The thread that writes checkpoints, from the log and the last checkpoint, and so beside writers and readers of the
 //! live state: it takes no lock of theirs while it works.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::{Checkpoint, Sections};
 use crate::Error;
@@ -9,6 +9,7 @@ use crate::commit::Committer;
 use crate::disk::Disk;
 use crate::log::Entry;
 use crate::state::State;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// When checkpoints are written, and what became of them.
 #[derive(Default)]
@@ -142,12 +143,18 @@ impl Keeper {
             return;
         }
         self.lock().verified = true;
+        self.serve(|| advance(work, &mut last));
+    }
+
+    /// Makes one by `advance` whenever one is due or asked for, until it is closed.
+    pub(crate) fn serve(&self, mut advance: impl FnMut() -> Result<u64, Error>) {
+        let _ended = Ended(self);
         while let Some(asked) = self.next() {
             {
                 let mut shared = self.lock();
                 shared.seen_bytes = shared.log_bytes;
             }
-            let outcome = advance(work, &mut last);
+            let outcome = advance();
             let mut shared = self.lock();
             shared.answered = asked;
             match outcome {

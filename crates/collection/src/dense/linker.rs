@@ -48,16 +48,10 @@ impl Linker {
         dense.progress().verified = true;
         let mut saved = dense.linked_count();
         let mut forgotten = 0;
-        loop {
-            match next(&dense) {
-                Next::Batch(from) => self.link(from),
-                Next::Save(asked) => {
-                    self.save(&mut saved);
-                    dense.progress().saves_done = asked;
-                    dense.changed.notify_all();
-                    continue;
-                }
-                Next::End => break,
+        serve(&dense, |turn| {
+            match turn {
+                Turn::Link(from) => self.link(from),
+                Turn::Save => return self.save(&mut saved),
             }
             let linked = dense.linked_count();
             if linked - saved >= SAVE_ROWS.max(saved / 4) {
@@ -66,7 +60,7 @@ impl Linker {
             self.forget(&mut forgotten);
             self.warm();
             self.cool(&mut saved);
-        }
+        });
         let unsaved = dense.linked_count() - saved;
         if unsaved >= LINK_FROM.max(saved / 16) {
             self.save(&mut saved);
@@ -133,8 +127,7 @@ impl Linker {
         if let Some(linked) = &mut *self.write() {
             linked.add(batch, &versions, &slots);
         }
-        dense.progress().linked = from + BATCH_SLOTS;
-        dense.changed.notify_all();
+        dense.linked_to(from + BATCH_SLOTS);
     }
 
     /// Makes the sketches of rows that were linked.
@@ -211,6 +204,38 @@ fn give_way() {
         let own = rustix::thread::gettid();
         let _ = rustix::process::setpriority_process(Some(own), GIVES_WAY);
     }
+}
+
+/// What a turn is for.
+enum Turn {
+    /// The batch from this version on.
+    Link(u32),
+    Save,
+}
+
+/// Takes turns until it is closed.
+fn serve(dense: &Dense, mut take: impl FnMut(Turn)) {
+    loop {
+        match next(dense) {
+            Next::Batch(from) => take(Turn::Link(from)),
+            Next::Save(asked) => {
+                take(Turn::Save);
+                dense.saved(asked);
+            }
+            Next::End => return,
+        }
+    }
+}
+
+/// A linker that has all batches linked at once, for models of those that wait for one.
+#[cfg(all(test, loom))]
+pub(crate) fn link_nothing(dense: &Dense) {
+    let _ended = Ended(dense);
+    serve(dense, |turn| {
+        if let Turn::Link(from) = turn {
+            dense.linked_to(from + LINK_FROM);
+        }
+    });
 }
 
 enum Next {

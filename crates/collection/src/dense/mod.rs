@@ -18,13 +18,18 @@ mod store;
 mod tiers;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex as FilesMutex, MutexGuard as FilesGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use vector::graph::{BATCH, Graph, Shared, Sketch};
 use vector::tail::Tail;
 
+use crate::sync::{Condvar, Mutex, MutexGuard};
+
 pub(crate) use cold::{Cold, open as open_cold};
 pub(crate) use linker::Linker;
+#[cfg(all(test, loom))]
+pub(crate) use linker::link_nothing;
 pub use recall::RecallEstimate;
 use recall::Watch;
 pub use search::Effort;
@@ -45,7 +50,7 @@ pub(crate) struct Dense {
     /// Fine codes of cold rows that searches read.
     pub cold_reads: AtomicU64,
     /// Held while files of graph or cold rows are written, or copied as a pair.
-    pub files: Mutex<()>,
+    pub files: FilesMutex<()>,
     linked: RwLock<Option<Linked>>,
     progress: Mutex<Progress>,
     changed: Condvar,
@@ -233,6 +238,27 @@ impl Dense {
         })
     }
 
+    /// Versions below `count` are linked now.
+    fn linked_to(&self, count: u32) {
+        self.progress().linked = count;
+        self.changed.notify_all();
+    }
+
+    /// Saves up to the one numbered `asked` are done.
+    fn saved(&self, asked: u64) {
+        self.progress().saves_done = asked;
+        self.changed.notify_all();
+    }
+
+    /// Returns when no more than `limit` versions wait to be linked, or no more will be; says how many wait.
+    pub(crate) fn near(&self, limit: u64) -> u64 {
+        let waiting = |progress: &mut Progress| {
+            progress.has_batch() && progress.unlinked() > limit && !progress.ended
+        };
+        let near = self.changed.wait_while(self.progress(), waiting);
+        near.unwrap_or_else(PoisonError::into_inner).unlinked()
+    }
+
     /// Returns when every whole batch is linked, or no more will be.
     pub(crate) fn settle(&self) {
         let waiting = |progress: &mut Progress| progress.has_batch() && !progress.ended;
@@ -278,7 +304,7 @@ impl Dense {
     }
 
     /// Keeps files of graph and cold rows as they are.
-    pub(crate) fn files(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn files(&self) -> FilesGuard<'_, ()> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -288,6 +314,10 @@ impl Dense {
 }
 
 impl Progress {
+    fn unlinked(&self) -> u64 {
+        u64::from(self.arrived.saturating_sub(self.linked))
+    }
+
     fn has_batch(&self) -> bool {
         self.arrived >= LINK_FROM.max(self.linked.saturating_add(BATCH_SLOTS))
     }

@@ -1,6 +1,6 @@
 //! The end of a local log, followed as it grows: what became durable is read once, from where the last look ended.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::local::{Segment, check_header, corrupt, in_sequence};
@@ -8,6 +8,7 @@ use super::record::{SEGMENT_HEADER_SIZE, parse_record};
 use super::{Entry, LogTail};
 use crate::Error;
 use crate::disk::Disk;
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What is durable of a log, told by its writer.
 #[derive(Default)]

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 /// Runs every test of the workspace.
 pub fn run(workspace: &Workspace) -> Result<Outcome> {
-    let command = cargo_in(
+    counted(cargo_in(
         workspace,
         &[
             "test",
@@ -23,7 +23,26 @@ pub fn run(workspace: &Workspace) -> Result<Outcome> {
             "--",
             "--show-output",
         ],
+    ))
+}
+
+/// Runs the models of a collection's threads; in a folder of their own, because all is built anew for them.
+pub fn models(workspace: &Workspace) -> Result<Outcome> {
+    let mut command = cargo_in(
+        workspace,
+        &[
+            "test",
+            "--package",
+            "collection",
+            "--lib",
+            "--target-dir",
+            "target/loom",
+            "--color",
+            "never",
+            "models",
+        ],
     );
+    command.env("RUSTFLAGS", "--cfg loom");
     counted(command)
 }
 
