@@ -13,7 +13,7 @@ use crate::disk::Disk;
 use crate::log::LogReader;
 use crate::plan::Explain;
 use crate::state::{State, check, check_filter, check_query, check_size, prepare};
-use crate::text::{Analyser, TextQuery};
+use crate::text::{TextQuery, TextReader, TextRules};
 use crate::{
     Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
     TEXT_BYTES_LIMIT, Version,
@@ -139,6 +139,7 @@ impl Default for Options {
 /// side and never wait for a sync.
 pub struct Collection {
     pub(crate) settings: Settings,
+    pub(crate) reader: Arc<TextReader>,
     pub(crate) state: Arc<RwLock<State>>,
     pub(crate) dense: Arc<Dense>,
     pub(crate) committer: Arc<Committer>,
@@ -175,7 +176,9 @@ impl Collection {
                 limit: BATCH_BYTES_LIMIT,
             });
         }
-        let changes = ops.into_iter().map(|op| prepare(op, metric)).collect();
+        let analyser = &self.reader.analyser;
+        let changes = ops.into_iter();
+        let changes = changes.map(|op| prepare(op, metric, analyser)).collect();
         self.committer.commit(body, changes)
     }
 
@@ -269,7 +272,7 @@ impl Collection {
         }
     }
 
-    /// The `k` best texts for `query` by BM25 with its usual knobs, best first; ties go to the
+    /// The `k` best texts for `query` by BM25 with the collection's knobs, best first; ties go to the
     /// earlier arrival. Statistics are those of the texts visible as of the instant.
     ///
     /// # Errors
@@ -282,8 +285,8 @@ impl Collection {
         filter: Option<&Filter>,
     ) -> Result<Vec<Scored>, Error> {
         check_size("text", query.len(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
-        let query = TextQuery::plain(query, &Analyser::default());
-        self.search_text_with(&query, k, as_of, filter, &Bm25::default())
+        let query = TextQuery::plain(query, &self.reader.analyser);
+        self.search_text_with(&query, k, as_of, filter, &self.reader.rules.bm25)
     }
 
     /// As [`search_text`](Self::search_text), with phrases or other knobs.
@@ -481,6 +484,12 @@ impl Collection {
     #[must_use]
     pub fn poison(&self) -> Option<String> {
         self.committer.poison().map(|reason| reason.to_string())
+    }
+
+    /// How its texts are read and ranked: a [`TextQuery`] is read by the same.
+    #[must_use]
+    pub fn text_rules(&self) -> &TextRules {
+        &self.reader.rules
     }
 
     /// What the collection was opened with.
