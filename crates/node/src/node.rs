@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use collection::{Recovery, SyncPolicy};
+use collection::{Recovery, SyncPolicy, TextRules};
 use embed::Embedder;
 use market::event::Terms;
 use market::publish::Frame;
@@ -86,6 +86,19 @@ impl Node {
     /// # Errors
     /// When the folder is unusable or in use, a log is corrupt, or the model cannot be read.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, NodeError> {
+        Self::open_for(settings, clock, None)
+    }
+
+    /// As [`open`](Self::open); `rules` are what the words of documents must go by, or by what they do: the default
+    /// in a new folder.
+    ///
+    /// # Errors
+    /// As `open`, and when the documents of the folder go by other rules.
+    pub fn open_for(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        rules: Option<&TextRules>,
+    ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
         let embedder = Embedder::packaged()?;
@@ -95,7 +108,8 @@ impl Node {
         };
         let shape = document_settings(embedder.dim(), settings.sync);
         let (documents, recovered) =
-            Documents::open(&dir.join("documents"), shape, Arc::clone(&clock)).map_err(store)?;
+            Documents::open(&dir.join("documents"), shape, rules, Arc::clone(&clock))
+                .map_err(store)?;
         let (days, recovered_days) =
             Days::open(&dir.join("days"), day_settings(settings.sync)).map_err(store)?;
         let names = Names::packaged();

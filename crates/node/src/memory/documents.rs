@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use collection::{
     AsOf, Collection, Condition, Error, Filter, Op, Payload, Point, Recovery, Scored, Settings,
-    Value,
+    TextRules, Value,
 };
 use rag::{Document, EmbeddedChunk, Fault, MemoryHead, Passage, Search, Stored};
 use stdx::Clock;
@@ -51,16 +51,20 @@ pub struct StoredDocument {
 }
 
 impl Documents {
-    /// Opens or makes the collection in `dir`.
+    /// Opens or makes the collection in `dir`; `rules` are what its words must go by, or by what they do.
     ///
     /// # Errors
     /// As the collection says.
     pub fn open(
         dir: &Path,
         settings: Settings,
+        rules: Option<&TextRules>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), Error> {
-        let (collection, recovery) = Collection::open(dir, settings)?;
+        let (collection, recovery) = match rules {
+            Some(rules) => Collection::open_for(dir, settings, rules)?,
+            None => Collection::open(dir, settings)?,
+        };
         let newest = collection.latest_known(clock.now_ns())?;
         Ok((
             Self {
@@ -215,7 +219,7 @@ impl Documents {
             return Ok(None);
         };
         let summary = summary(first);
-        let text = chunks.iter().map(|point| point.text.as_str()).collect();
+        let text = chunks.iter().map(|point| own_text(point)).collect();
         Ok(Some(StoredDocument { summary, text }))
     }
 
@@ -306,6 +310,14 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     put("chunk", Value::Int(chunk.index as i64));
     put("start", Value::Int(chunk.start as i64));
     put("end", Value::Int(chunk.end as i64));
+    let title = document.title.as_deref().map_or("", str::trim);
+    let mut text = String::with_capacity(title.len() + 1 + chunk.text.len());
+    if !title.is_empty() {
+        text.push_str(title);
+        text.push('\n');
+        put(OWN, Value::Int(text.len() as i64));
+    }
+    text.push_str(&chunk.text);
     let symbols = document.symbols.iter().cloned().map(Value::Str).collect();
     put("symbols", Value::List(symbols));
     for (key, value) in [
@@ -320,11 +332,21 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     Point {
         id: chunk_id(&document.id, chunk.index),
         vector: chunk.vector,
-        text: chunk.text,
+        text,
         payload,
         event_at: document.event_at,
         known_at: document.known_at,
     }
+}
+
+/// Where a chunk's own text begins in the text of its point. In front of it stands the document's title: a passage
+/// such as "The company cut its forecast" is found by the words of its headline too. Absent where there is no
+/// title, and in points that were stored before titles were indexed.
+const OWN: &str = "own";
+
+fn own_text(point: &Point) -> &str {
+    let own = whole(&point.payload, OWN);
+    point.text.get(own..).unwrap_or(&point.text)
 }
 
 fn passage(scored: Scored) -> Passage {
@@ -336,7 +358,7 @@ fn passage(scored: Scored) -> Passage {
         title: summary.title,
         source: summary.source,
         symbols: summary.symbols,
-        text: point.text.clone(),
+        text: own_text(point).to_owned(),
         start: whole(&point.payload, "start"),
         end: whole(&point.payload, "end"),
         event_at: point.event_at,
@@ -395,7 +417,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let settings = crate::memory::document_settings(2, SyncPolicy::Never);
         let clock = Arc::new(ManualClock::at(NOW));
-        let (documents, _) = Documents::open(dir.path(), settings, clock).expect("opens");
+        let (documents, _) = Documents::open(dir.path(), settings, None, clock).expect("opens");
         (documents, dir)
     }
 
