@@ -7,9 +7,11 @@ use engine::udp::Receive;
 
 use crate::brokers::{KafkaArgs, NatsArgs, SpillArgs};
 use crate::columns::ColumnArgs;
+use crate::eval::EvalArgs;
 use crate::exchange::ExchangeArgs;
 use crate::serve::{DbnArgs, FastArgs, IexArgs, Mdp3Args};
 use crate::windows::WindowArgs;
+use crate::words::WordArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// The address that every command agrees on.
@@ -43,6 +45,7 @@ impl Args {
             Command::Replay(a) => a.json,
             Command::Ask(a) => a.json,
             Command::Search(a) => a.json,
+            Command::Eval(a) => a.json(),
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
             Command::Restore(a) => a.json,
@@ -113,6 +116,8 @@ Examples:
   ouzel search \"guidance cut\" --symbol NVDA -k 5
   ouzel search \"iphone sales\" --as-of 2014-01-28 --mode text --json")]
     Search(SearchArgs),
+    /// Measure how well retrieval does on judged questions
+    Eval(EvalArgs),
     /// Store documents (JSON lines) and day bars (CSV), in a server or a data folder
     #[command(after_help = "\
 A document is one JSON object a line: {\"id\": \"..\", \"text\": \"..\", \"title\": \"..\", \"source\": \"..\",
@@ -239,6 +244,9 @@ pub struct ServeArgs {
     /// When writes reach the disk
     #[arg(long, value_enum, default_value_t = SyncArg::Always)]
     pub sync: SyncArg,
+    /// How words are read and ranked
+    #[command(flatten)]
+    pub words: WordArgs,
     /// Line A of an ITCH 5.0 feed in MoldUDP64: GROUP:PORT, or a local address for unicast
     #[arg(long, value_name = "GROUP:PORT")]
     pub itch_a: Option<SocketAddr>,
@@ -638,6 +646,9 @@ pub struct IngestArgs {
     /// Source of documents that name none
     #[arg(long)]
     pub source: Option<String>,
+    /// How words are read and ranked, with --data
+    #[command(flatten)]
+    pub words: WordArgs,
     /// Where to store
     #[command(flatten)]
     pub target: TargetArgs,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use collection::SyncPolicy;
+use collection::{SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::{Node, Settings};
@@ -66,11 +66,16 @@ pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
 
 /// Opens a data folder with the machine's clock.
 pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
+    open_node_for(dir, sync, None)
+}
+
+/// As [`open_node`]; `rules` are what the words of its documents must go by.
+pub fn open_node_for(dir: &Path, sync: SyncPolicy, rules: Option<&TextRules>) -> Result<Node> {
     let settings = Settings {
         dir: dir.to_path_buf(),
         sync,
     };
-    Ok(Node::open(&settings, Arc::new(SystemClock))?)
+    Ok(Node::open_for(&settings, Arc::new(SystemClock), rules)?)
 }
 
 /// The writer of answers, if one is configured.

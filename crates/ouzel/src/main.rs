@@ -14,6 +14,7 @@ mod columns;
 mod compose;
 mod demo;
 mod doctor;
+mod eval;
 mod exchange;
 mod ingest;
 mod listen;
@@ -27,6 +28,7 @@ mod serve;
 mod session_day;
 mod speaker;
 mod windows;
+mod words;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay),
         Command::Ask(ask) => ask::run(&ask),
         Command::Search(search) => search::run(&search),
+        Command::Eval(eval) => eval::run(&eval),
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Restore(restore) => restore::run(&restore),
