@@ -13,7 +13,7 @@ use crate::disk::Disk;
 use crate::log::{LogReader, LogTail};
 use crate::plan::Explain;
 use crate::state::{State, check, check_filter, check_query, check_size, prepare};
-use crate::text::{Analyser, TextExplain, TextQuery};
+use crate::text::{TextExplain, TextQuery, TextReader, TextRules};
 use crate::{
     Ack, AsOf, BATCH_BYTES_LIMIT, Bm25, Error, Filter, Op, Point, Refusal, SyncPolicy,
     TEXT_BYTES_LIMIT, Version,
@@ -147,6 +147,7 @@ impl Default for Options {
 /// side and never wait for a sync.
 pub struct Collection {
     pub(crate) settings: Settings,
+    pub(crate) reader: Arc<TextReader>,
     pub(crate) state: Arc<RwLock<State>>,
     pub(crate) dense: Arc<Dense>,
     pub(crate) committer: Arc<Committer>,
@@ -184,7 +185,9 @@ impl Collection {
                 limit: BATCH_BYTES_LIMIT,
             });
         }
-        let changes = ops.into_iter().map(|op| prepare(op, metric)).collect();
+        let analyser = &self.reader.analyser;
+        let changes = ops.into_iter();
+        let changes = changes.map(|op| prepare(op, metric, analyser)).collect();
         let ack = self.committer.commit(body, changes)?;
         let unlinked = self.dense.near(self.tail_rows);
         Ok(Ack { unlinked, ..ack })
@@ -290,7 +293,7 @@ impl Collection {
         }
     }
 
-    /// The `k` best texts for `query` by BM25 with its usual knobs, best first; ties go to the
+    /// The `k` best texts for `query` by BM25 with the collection's knobs, best first; ties go to the
     /// earlier arrival. Statistics are those of the texts visible as of the instant.
     ///
     /// # Errors
@@ -303,8 +306,8 @@ impl Collection {
         filter: Option<&Filter>,
     ) -> Result<Vec<Scored>, Error> {
         check_size("text", query.len(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
-        let query = TextQuery::plain(query, &Analyser::default());
-        self.search_text_with(&query, k, as_of, filter, &Bm25::default())
+        let query = TextQuery::plain(query, &self.reader.analyser);
+        self.search_text_with(&query, k, as_of, filter, &self.reader.rules.bm25)
     }
 
     /// As [`search_text`](Self::search_text), with phrases or other knobs.
@@ -353,26 +356,27 @@ impl Collection {
         Ok(scored(&state, &hits))
     }
 
-    /// As [`search_text_with`](Self::search_text_with), and how: what is known of the words, what was searched, how much
-    /// of it was read, and how long each step took by the clock that `now` reads, ns.
+    /// As [`search_text`](Self::search_text), words in double quotes in a row, and how: what is known of the words, what was
+    /// searched, how much of it was read, and how long each step took by the clock that `now` reads, ns.
     ///
     /// # Errors
     /// As `search_text`.
     pub fn explain_text(
         &self,
-        query: &TextQuery,
+        query: &str,
         k: usize,
         as_of: &AsOf,
         filter: Option<&Filter>,
-        bm25: &Bm25,
         now: &dyn Fn() -> u64,
     ) -> Result<(Vec<Scored>, TextExplain), Error> {
-        check_size("text", query.size_bytes(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
+        check_size("text", query.len(), TEXT_BYTES_LIMIT).map_err(Error::Query)?;
+        let query = TextQuery::parse(query, &self.reader.analyser);
+        let bm25 = &self.reader.rules.bm25;
         check_asked(filter)?;
         let state = self.read_as_of(as_of)?;
         let mut told = TextExplain::default();
         let as_of = state.plain(as_of);
-        let hits = state.best_texts(query, k, bm25, &as_of, filter, Some((&mut told, now)));
+        let hits = state.best_texts(&query, k, bm25, &as_of, filter, Some((&mut told, now)));
         Ok((scored(&state, &hits), told))
     }
 
@@ -525,6 +529,12 @@ impl Collection {
     #[must_use]
     pub fn poison(&self) -> Option<String> {
         self.committer.poison().map(|reason| reason.to_string())
+    }
+
+    /// How its texts are read and ranked: a [`TextQuery`] is read by the same.
+    #[must_use]
+    pub fn text_rules(&self) -> &TextRules {
+        &self.reader.rules
     }
 
     /// What the collection was opened with.

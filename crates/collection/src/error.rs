@@ -170,6 +170,9 @@ pub enum Refusal {
     /// A point needs a name.
     #[error("the id is empty: give every point an id")]
     EmptyId,
+    /// Rules of texts that make no sense.
+    #[error("texts cannot be ranked so: {0}")]
+    TextRules(String),
     /// Something is larger than the limit.
     #[error("the {what} takes {size} bytes, the limit is {limit}")]
     TooLarge {

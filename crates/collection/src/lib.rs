@@ -59,5 +59,5 @@ pub use point::{
 };
 pub use snapshot::{Restored, Snapshot, Until, restore};
 pub use state::{AsOf, Version};
-pub use text::{Bm25, TextQuery};
+pub use text::{Bm25, TextQuery, TextRules};
 pub use vector::Metric;

@@ -15,6 +15,7 @@ use crate::disk::{Disk, FsDisk};
 use crate::log::{Entry, KIND_BATCH, KIND_SETTINGS, LocalLog, Log};
 use crate::snapshot::check_finished;
 use crate::state::{State, check, prepare};
+use crate::text::TextRules;
 use crate::{Collection, Error, Refusal, SyncPolicy};
 
 impl Collection {
@@ -38,6 +39,20 @@ impl Collection {
         Self::open_with(Arc::new(disk), settings, Options::default())
     }
 
+    /// As [`open`](Self::open), created to read and rank texts by these rules. A collection that is there goes by its
+    /// own, and is not opened by others.
+    ///
+    /// # Errors
+    /// As `open`; `Query` for rules that make no sense.
+    pub fn open_for(
+        dir: &Path,
+        settings: Settings,
+        rules: &TextRules,
+    ) -> Result<(Self, Recovery), Error> {
+        let disk = Arc::new(FsDisk::open(dir)?);
+        Self::open_by(disk, settings, Options::default(), Some(rules))
+    }
+
     /// As [`open_on`](Self::open_on), with options.
     ///
     /// # Errors
@@ -47,8 +62,24 @@ impl Collection {
         settings: Settings,
         options: Options,
     ) -> Result<(Self, Recovery), Error> {
+        Self::open_by(disk, settings, options, None)
+    }
+
+    /// As [`open_with`](Self::open_with); `rules` are those that texts must go by, or by any.
+    ///
+    /// # Errors
+    /// As [`open_for`](Self::open_for).
+    pub fn open_by(
+        disk: Arc<dyn Disk>,
+        settings: Settings,
+        options: Options,
+        rules: Option<&TextRules>,
+    ) -> Result<(Self, Recovery), Error> {
         check_dim(&settings)?;
         check_options(&settings, &options)?;
+        if let Some(flaw) = rules.and_then(TextRules::flaw) {
+            return Err(Error::Query(Refusal::TextRules(flaw)));
+        }
         check_finished(&*disk)?;
         let (log, cut) = LocalLog::open(Arc::clone(&disk))?;
         let mut recovery = Recovery {
@@ -74,7 +105,7 @@ impl Collection {
         let set_aside = &mut recovery.set_aside;
         let epoch = options.epoch;
         let parts = (state, Some(keeping), epoch);
-        let collection = Self::start(Box::new(log), settings, parts, set_aside)?;
+        let collection = Self::start(Box::new(log), settings, rules, parts, set_aside)?;
         recovery.records = collection.head_seq();
         Ok((collection, recovery))
     }
@@ -87,7 +118,7 @@ impl Collection {
     pub fn open_log(log: Box<dyn Log>, settings: Settings) -> Result<(Self, u64), Error> {
         check_dim(&settings)?;
         check_start(&*log, None)?;
-        let collection = Self::start(log, settings, (None, None, None), &mut Vec::new())?;
+        let collection = Self::start(log, settings, None, (None, None, None), &mut Vec::new())?;
         let records = collection.head_seq();
         Ok((collection, records))
     }
@@ -95,13 +126,14 @@ impl Collection {
     fn start(
         mut log: Box<dyn Log>,
         settings: Settings,
+        rules: Option<&TextRules>,
         (state, keeping, epoch): (Option<State>, Option<Keeping>, Option<u64>),
         set_aside: &mut Vec<String>,
     ) -> Result<Self, Error> {
         let epoch = epoch.unwrap_or(log.epoch());
         log.fence(epoch)?;
         if log.next_seq() == 0 {
-            let body = settings_body(&settings);
+            let body = settings_body(&settings, rules.unwrap_or(&TextRules::default()));
             let entry = Entry {
                 seq: 0,
                 kind: KIND_SETTINGS,
@@ -110,7 +142,17 @@ impl Collection {
             log.append(epoch, &[entry])?;
             log.sync()?;
         }
-        let mut state = state.unwrap_or_else(|| State::new(settings.dim, settings.metric));
+        let mut state = match state {
+            Some(state) => state,
+            None => State::new(settings.dim, settings.metric, &kept_rules(&*log)?),
+        };
+        let reader = Arc::clone(state.reader());
+        if let Some(wanted) = rules.filter(|wanted| **wanted != reader.rules) {
+            return Err(Error::Settings {
+                found: format!("texts by {}", reader.rules),
+                wanted: wanted.to_string(),
+            });
+        }
         let checkpoint_seq = state.head_seq();
         log.read(state.next_seq(), &mut |entry| {
             apply_entry(&mut state, &settings, entry)
@@ -143,6 +185,7 @@ impl Collection {
         );
         let mut collection = Self {
             settings,
+            reader,
             state,
             dense,
             committer: Arc::new(committer),
@@ -193,6 +236,7 @@ impl Collection {
         }) = keeping
         {
             let (settings, dense) = (self.settings, Arc::clone(&self.dense));
+            let reader = Arc::clone(&self.reader);
             let work = Work {
                 disk,
                 log_bytes: options.log_bytes,
@@ -200,7 +244,7 @@ impl Collection {
                 committer: Arc::clone(&self.committer),
                 linked: Box::new(move || dense.saved_count()),
                 apply: Box::new(move |state, entry| apply_entry(state, &settings, entry)),
-                empty: Box::new(move || State::new(settings.dim, settings.metric)),
+                empty: Box::new(move || State::new(settings.dim, settings.metric, &reader.rules)),
             };
             let keeper = Arc::clone(&self.keeper);
             let body = Box::new(move || keeper.run(&work, &opened));
@@ -286,7 +330,8 @@ fn check_checkpoint(state: &State, settings: &Settings, log: &dyn Log) -> Result
         metric: state.metric(),
         ..*settings
     };
-    check_settings(settings, &settings_body(&kept))?;
+    let rules = &state.reader().rules;
+    check_settings(settings, rules, &settings_body(&kept, rules))?;
     let (seq, crc) = state.entry();
     let name = format!("the checkpoint of entry {seq}");
     let corrupt = |reason: &str| Error::Corrupt {
@@ -312,16 +357,17 @@ fn check_checkpoint(state: &State, settings: &Settings, log: &dyn Log) -> Result
 
 fn apply_entry(state: &mut State, settings: &Settings, entry: Entry<'_>) -> Result<(), Error> {
     match (entry.seq, entry.kind) {
-        (0, KIND_SETTINGS) => check_settings(settings, entry.body),
+        (0, KIND_SETTINGS) => check_settings(settings, &state.reader().rules, entry.body),
         (seq, KIND_BATCH) if seq > 0 => {
             let unreadable = |reason: String| Error::Entry { seq, reason };
             let ops = read_batch(entry.body).map_err(|e| unreadable(e.to_string()))?;
             for op in &ops {
                 check(op, settings.dim, settings.metric).map_err(|e| unreadable(e.to_string()))?;
             }
+            let reader = Arc::clone(state.reader());
             let changes = ops
                 .into_iter()
-                .map(|op| prepare(op, settings.metric))
+                .map(|op| prepare(op, settings.metric, &reader.analyser))
                 .collect();
             state.apply(seq, changes);
             state.reclaim(usize::MAX);
@@ -334,21 +380,39 @@ fn apply_entry(state: &mut State, settings: &Settings, entry: Entry<'_>) -> Resu
     }
 }
 
-/// `dim` (u32), metric (u8), three bytes kept zero.
-fn settings_body(settings: &Settings) -> [u8; 8] {
-    let mut body = [0; 8];
+/// The rules that the log's first entry has; where that is gone or cannot be read, whoever reads on says so.
+fn kept_rules(log: &dyn Log) -> Result<TextRules, Error> {
+    let mut rules = None;
+    log.read_one(0, &mut |entry| {
+        let kept = entry.body.get(SETTINGS_SIZE..);
+        rules = kept.and_then(TextRules::from_bytes);
+    })?;
+    Ok(rules.unwrap_or_default())
+}
+
+const SETTINGS_SIZE: usize = 8;
+
+/// `dim` (u32), metric (u8), three bytes kept zero; then the rules of texts, where they are not the default.
+fn settings_body(settings: &Settings, rules: &TextRules) -> Vec<u8> {
+    let mut body = vec![0; SETTINGS_SIZE];
     body[..4].copy_from_slice(&(settings.dim as u32).to_le_bytes());
     body[4] = match settings.metric {
         Metric::L2 => 1,
         Metric::Ip => 2,
         Metric::Cosine => 3,
     };
+    body.extend(rules.to_bytes());
     body
 }
 
-fn check_settings(settings: &Settings, body: &[u8]) -> Result<(), Error> {
-    if body == settings_body(settings) {
+fn check_settings(settings: &Settings, rules: &TextRules, body: &[u8]) -> Result<(), Error> {
+    if body == settings_body(settings, rules) {
         return Ok(());
+    }
+    if body.starts_with(&settings_body(settings, &TextRules::default())) {
+        return Err(Error::Newer {
+            what: "the rules of texts in entry 0 of the log".to_owned(),
+        });
     }
     let found = match body {
         [a, b, c, d, metric, ..] => {

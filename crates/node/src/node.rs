@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use collection::{Collection, Filter, Options, Recovery, SyncPolicy};
+use collection::{Collection, Filter, Options, Recovery, SyncPolicy, TextRules};
 use embed::Embedder;
 use market::event::Terms;
 use market::publish::Frame;
@@ -89,6 +89,19 @@ impl Node {
     /// # Errors
     /// When the folder is unusable or in use, a log is corrupt, or the model cannot be read.
     pub fn open(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, NodeError> {
+        Self::open_for(settings, clock, None)
+    }
+
+    /// As [`open`](Self::open); `rules` are what the words of documents must go by, or by what they do: the default
+    /// in a new folder.
+    ///
+    /// # Errors
+    /// As `open`, and when the documents of the folder go by other rules.
+    pub fn open_for(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        rules: Option<&TextRules>,
+    ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
         let embedder = Embedder::packaged()?;
@@ -101,6 +114,7 @@ impl Node {
             &dir.join("documents"),
             shape,
             settings.limits,
+            rules,
             Arc::clone(&clock),
         )
         .map_err(store)?;

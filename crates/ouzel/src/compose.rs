@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use collection::{Options, SyncPolicy};
+use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::{Node, Settings};
@@ -65,13 +65,23 @@ pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
 }
 
 /// Opens a data folder with the machine's clock.
-pub fn open_node(dir: &Path, sync: SyncPolicy, limits: Options) -> Result<Node> {
+pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
+    open_node_for(dir, sync, Options::default(), None)
+}
+
+/// As [`open_node`], within limits; `rules` are what the words of its documents must go by.
+pub fn open_node_for(
+    dir: &Path,
+    sync: SyncPolicy,
+    limits: Options,
+    rules: Option<&TextRules>,
+) -> Result<Node> {
     let settings = Settings {
         dir: dir.to_path_buf(),
         sync,
         limits,
     };
-    Ok(Node::open(&settings, Arc::new(SystemClock))?)
+    Ok(Node::open_for(&settings, Arc::new(SystemClock), rules)?)
 }
 
 /// The writer of answers, if one is configured.
@@ -133,7 +143,7 @@ pub fn open_existing(dir: &Path) -> Result<Node> {
         dir.display(),
         dir.display(),
     );
-    open_node(dir, SyncPolicy::Always, Options::default())
+    open_node(dir, SyncPolicy::Always)
 }
 
 /// The runtime of the doors.

@@ -32,12 +32,24 @@ pub fn run(args: &IngestArgs) -> Result<ExitCode> {
         "nothing to store: name a file of JSON lines, or --days FILE; see `ouzel ingest --help`",
     );
     let node = match &args.target.data {
-        Some(dir) => Some(compose::open_node(
-            dir,
-            SyncPolicy::Always,
-            Options::default(),
-        )?),
-        None => None,
+        Some(dir) => {
+            let rules = args.words.rules()?;
+            Some(compose::open_node_for(
+                dir,
+                SyncPolicy::Always,
+                Options::default(),
+                rules.as_ref(),
+            )?)
+        }
+        None => {
+            let asked = args.words.rules()?.is_some();
+            anyhow::ensure!(
+                !asked,
+                "the server's data folder has its own rules for words: give --text flags to `ouzel serve`, or here \
+                 with --data"
+            );
+            None
+        }
     };
     let there = || Target::There(Client::new(&args.target.url).patience(PATIENCE));
     let target = node.as_ref().map_or_else(there, Target::Here);

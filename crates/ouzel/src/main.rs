@@ -14,6 +14,7 @@ mod columns;
 mod compose;
 mod demo;
 mod doctor;
+mod eval;
 mod exchange;
 mod explain;
 mod ingest;
@@ -29,6 +30,7 @@ mod serve;
 mod session_day;
 mod speaker;
 mod windows;
+mod words;
 
 use std::process::ExitCode;
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay),
         Command::Ask(ask) => ask::run(&ask),
         Command::Search(search) => search::run(&search),
+        Command::Eval(eval) => eval::run(&eval),
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Restore(restore) => restore::run(&restore),

@@ -26,6 +26,12 @@ pub fn warning(text: &str) {
     eprintln!("ouzel: {}", harmless(text));
 }
 
+/// How far something has got, for a person who waits, on standard error.
+#[allow(clippy::print_stderr, reason = "this is where progress is printed")]
+pub fn progress(text: &str) {
+    eprintln!("{text}");
+}
+
 /// A line for people on standard output.
 pub fn line(text: impl std::fmt::Display) {
     put(&harmless(&text.to_string()));

@@ -3,16 +3,26 @@
 /// Weights, windows and limits. The defaults are what the tests hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
-    /// Passages asked of each list.
+    /// Passages asked of each list for an answer: each is read.
     pub candidates_limit: usize,
+    /// Passages asked of each list for a search.
+    pub search_limit: usize,
     /// Citations shown when the question does not say.
     pub citations_limit: usize,
-    /// Weight of the list by meaning in fusion.
-    pub weight_dense: f32,
-    /// Weight of the list by words in fusion.
-    pub weight_text: f32,
-    /// The rank constant of fusion: how fast the advantage of the first places fades.
-    pub rank_constant: f32,
+    /// Weight of the list by meaning where a question is asked, 0 to 1; the list by words has the rest.
+    pub dense_question: f32,
+    /// The same where a sentence is given.
+    pub dense_statement: f32,
+    /// The same where words are given.
+    pub dense_keywords: f32,
+    /// Added to a passage's joined score for a tag with a company that the question names.
+    pub bonus_entity: f32,
+    /// Added for being from the time that the question names.
+    pub bonus_time: f32,
+    /// Added for being of now, where the question is about what goes on.
+    pub bonus_recency: f32,
+    /// The age at which half of that is left, ns.
+    pub recency_half_ns: u64,
     /// How long before a jump its cause may have happened, ns.
     pub jump_lookback_ns: u64,
     /// How long before a day's move its cause may have happened, ns.
@@ -38,10 +48,15 @@ impl Default for Settings {
         const MINUTE_NS: u64 = 60_000_000_000;
         Self {
             candidates_limit: 48,
+            search_limit: 200,
             citations_limit: 3,
-            weight_dense: 1.0,
-            weight_text: 1.0,
-            rank_constant: 10.0,
+            dense_question: 0.6,
+            dense_statement: 0.6,
+            dense_keywords: 0.5,
+            bonus_entity: 0.3,
+            bonus_time: 0.1,
+            bonus_recency: 0.1,
+            recency_half_ns: 24 * 60 * MINUTE_NS,
             jump_lookback_ns: 6 * 60 * MINUTE_NS,
             day_lookback_ns: 18 * 60 * MINUTE_NS,
             report_lag_ns: 10 * MINUTE_NS,

@@ -17,7 +17,7 @@ use super::{BLOCK_SLOTS, State};
 use crate::Error;
 use crate::checkpoint::{Sections, Writer};
 use crate::payload::{BadIndex, PayloadIndex};
-use crate::text::{BadText, TextIndex, TextSettings};
+use crate::text::{BadText, TextIndex, TextReader, TextRules};
 
 const HEAD: u32 = 1;
 const SEQ_FROM: u32 = 2;
@@ -38,6 +38,8 @@ const FORGOTTEN: u32 = 15;
 const DEATHS: u32 = 16;
 /// In files of blocks that were written anew, one of each a block: whose rows and points are there.
 const KEPT: u32 = 17;
+/// Absent where they are the default.
+const TEXT_RULES: u32 = 18;
 /// Read where it lies and when it is asked for.
 const PAYLOAD: u32 = 200;
 const TEXT: u32 = 201;
@@ -182,6 +184,10 @@ impl State {
         file.section(TURN_ENDS, &ends)?;
         file.section(TURNS, &turns)?;
         file.section(DEATHS, deaths.as_bytes())?;
+        let rules = self.reader.rules.to_bytes();
+        if !rules.is_empty() {
+            file.section(TEXT_RULES, &rules)?;
+        }
         let damaged = |error: BadIndex| Error::Damaged {
             what: error.to_string(),
         };
@@ -237,6 +243,9 @@ impl State {
             .chunks_exact(4)
             .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
             .collect();
+        let rules = tables.all(TEXT_RULES).next();
+        let rules = TextRules::from_bytes(rules.as_deref().unwrap_or_default());
+        let rules = rules.ok_or_else(|| misfit("the rules of texts"))?;
         let is_whole = dim > 0 && floats.len() == tail.len() * dim;
         let arena = is_whole.then(|| Arena::open(dim, rows, &floats)).flatten();
         let state = Self {
@@ -247,7 +256,8 @@ impl State {
                 ..versions
             },
             arena: arena.ok_or_else(|| misfit("rows"))?,
-            text: thaw_text(tables)?,
+            text: thaw_text(tables, &rules)?,
+            reader: Arc::new(TextReader::new(rules)),
             payload: thaw_payload(tables)?,
             known: KnownOrder::from_parts(
                 head.op_latest.get(),
@@ -310,9 +320,9 @@ fn thaw_payload(tables: &Sections) -> Result<PayloadIndex, Error> {
     PayloadIndex::open(tables.one(PAYLOAD)?).map_err(misfit)
 }
 
-fn thaw_text(tables: &Sections) -> Result<TextIndex, Error> {
+fn thaw_text(tables: &Sections, rules: &TextRules) -> Result<TextIndex, Error> {
     let misfit = |error: BadText| tables.corrupt(0, &error.to_string());
-    TextIndex::open(tables.one(TEXT)?, TextSettings::default()).map_err(misfit)
+    TextIndex::open(tables.one(TEXT)?, rules.reading.clone()).map_err(misfit)
 }
 
 fn numbers(bytes: &[u8]) -> Vec<u64> {

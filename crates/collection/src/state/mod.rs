@@ -23,7 +23,8 @@ use crate::codec::write_payload;
 use crate::payload::{PayloadIndex, Rows};
 use crate::plan::Watch;
 use crate::text::{
-    Bm25, Slots, Statistics, TextExplain, TextIndex, TextQuery, TextScratch, TextSearch, analyse,
+    Bm25, Slots, Statistics, TextExplain, TextIndex, TextQuery, TextReader, TextRules, TextScratch,
+    TextSearch,
 };
 use crate::{Condition, Filter, Point};
 use arena::Arena;
@@ -58,6 +59,7 @@ pub(crate) struct State {
     versions: Versions,
     arena: Arena,
     text: TextIndex,
+    reader: Arc<TextReader>,
     known: KnownOrder,
     payload: PayloadIndex,
     text_bytes: u64,
@@ -90,13 +92,14 @@ thread_local! {
 
 impl State {
     /// The state before any entry.
-    pub(crate) fn new(dim: usize, metric: Metric) -> Self {
+    pub(crate) fn new(dim: usize, metric: Metric, rules: &TextRules) -> Self {
         Self {
             metric,
             head_seq: 0,
             versions: Versions::default(),
             arena: Arena::new(dim),
-            text: TextIndex::default(),
+            text: TextIndex::new(rules.reading.clone()),
+            reader: Arc::new(TextReader::new(rules.clone())),
             known: KnownOrder::default(),
             payload: PayloadIndex::default(),
             text_bytes: 0,
@@ -184,10 +187,15 @@ impl State {
     fn supersede(&mut self, slot: Option<u32>, seq: u64) {
         if let Some(slot) = slot {
             // Read again: to keep the terms of every text would cost more memory than time.
-            let terms = analyse(&self.versions.point(slot).text);
+            let terms = self.reader.analyser.read(&self.versions.point(slot).text);
             self.text.supersede(slot, seq, &terms);
             self.known.death();
         }
+    }
+
+    /// What texts go by.
+    pub(crate) fn reader(&self) -> &Arc<TextReader> {
+        &self.reader
     }
 
     /// Components of a vector.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vector::{Metric, check as check_vector, normalise};
 
 use crate::codec::payload_size;
-use crate::text::{Terms, analyse};
+use crate::text::{Analyser, Terms};
 use crate::{
     Condition, FILTER_DEPTH_LIMIT, Filter, ID_BYTES_LIMIT, Op, PAYLOAD_BYTES_LIMIT,
     PAYLOAD_DEPTH_LIMIT, Point, Refusal, TEXT_BYTES_LIMIT, Value,
@@ -73,14 +73,14 @@ pub(crate) fn check_query(vector: &[f32], dim: usize, metric: Metric) -> Result<
 }
 
 /// Makes a checked op ready to apply.
-pub(crate) fn prepare(op: Op, metric: Metric) -> Change {
+pub(crate) fn prepare(op: Op, metric: Metric, analyser: &Analyser) -> Change {
     match op {
         Op::Upsert(mut point) => {
             let mut vector = std::mem::take(&mut point.vector);
             if metric == Metric::Cosine {
                 normalise(&mut vector).expect("checked: not all zeros");
             }
-            let terms = analyse(&point.text);
+            let terms = analyser.read(&point.text);
             Change::Upsert {
                 point: Arc::new(point),
                 vector,

@@ -89,6 +89,7 @@ impl Analyser {
 }
 
 /// Reads a text or a query by the default settings.
+#[cfg(test)]
 pub(crate) fn analyse(text: &str) -> Terms {
     thread_local! {
         static ANALYSER: Analyser = Analyser::default();

@@ -37,6 +37,7 @@ mod impacts;
 mod index;
 mod part;
 mod query;
+mod rules;
 mod score;
 mod search;
 mod segment;
@@ -47,11 +48,14 @@ mod tests;
 mod top;
 
 pub use analyse::Analyser;
+#[cfg(test)]
 pub(crate) use analyse::analyse;
 pub use explain::{TermTold, TextExplain, TextPart, Work};
 pub use freeze::{BadText, Sealed, tiers};
 pub use index::{Statistics, TextIndex, TextSearch};
 pub use query::TextQuery;
+pub(crate) use rules::TextReader;
+pub use rules::TextRules;
 pub use search::TextScratch;
 pub use segment::BadSegment;
 pub use settings::{Language, StopWords, TextSettings};

@@ -90,6 +90,49 @@ pub enum Language {
 }
 
 impl Language {
+    const ALL: [Self; 18] = [
+        Self::Arabic,
+        Self::Danish,
+        Self::Dutch,
+        Self::English,
+        Self::Finnish,
+        Self::French,
+        Self::German,
+        Self::Greek,
+        Self::Hungarian,
+        Self::Italian,
+        Self::Norwegian,
+        Self::Portuguese,
+        Self::Romanian,
+        Self::Russian,
+        Self::Spanish,
+        Self::Swedish,
+        Self::Tamil,
+        Self::Turkish,
+    ];
+
+    /// The language of that number in files.
+    pub(super) fn numbered(number: u8) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|language| *language as u8 == number)
+    }
+
+    /// The language of that English name, in any case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|language| format!("{language:?}").eq_ignore_ascii_case(name))
+    }
+
+    /// Every language's English name.
+    #[must_use]
+    pub fn names() -> Vec<String> {
+        Self::ALL
+            .iter()
+            .map(|l| format!("{l:?}").to_lowercase())
+            .collect()
+    }
+
     pub(super) fn stemmer(self) -> Stemmer {
         Stemmer::create(match self {
             Self::Arabic => Algorithm::Arabic,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use collection::plan::Explain;
-use collection::text::{Analyser, TextExplain};
+use collection::text::TextExplain;
 use collection::{
-    AsOf, Bm25, Collection, Condition, Effort, Error, Filter, FsDisk, Op, Options, Payload, Point,
-    Recovery, Scored, Settings, TextQuery, Value, Wanted,
+    AsOf, Collection, Condition, Effort, Error, Filter, FsDisk, Op, Options, Payload, Point,
+    Recovery, Scored, Settings, TextRules, Value, Wanted,
 };
 use rag::{Document, EmbeddedChunk, Fault, Fields, MemoryHead, Passage, Search, Stored};
 use stdx::Clock;
@@ -56,7 +56,7 @@ pub struct StoredDocument {
 }
 
 impl Documents {
-    /// Opens or makes the collection in `dir`.
+    /// Opens or makes the collection in `dir`; `rules` are what its words must go by, or by what they do.
     ///
     /// # Errors
     /// As the collection says.
@@ -64,10 +64,11 @@ impl Documents {
         dir: &Path,
         settings: Settings,
         limits: Options,
+        rules: Option<&TextRules>,
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Recovery), Error> {
         let disk = Arc::new(FsDisk::open(dir)?);
-        let (collection, recovery) = Collection::open_with(disk, settings, limits)?;
+        let (collection, recovery) = Collection::open_by(disk, settings, limits, rules)?;
         let newest = collection.latest_known(clock.now_ns())?;
         Ok((
             Self {
@@ -154,12 +155,10 @@ impl Documents {
         filter: Option<&Filter>,
         now: &dyn Fn() -> u64,
     ) -> Result<(Vec<Passage>, TextExplain), Fault> {
-        let query = TextQuery::parse(query, &Analyser::default());
         let as_of = self.as_of(search.as_of);
-        let bm25 = Bm25::default();
         let found = self
             .collection
-            .explain_text(&query, search.k, &as_of, filter, &bm25, now);
+            .explain_text(query, search.k, &as_of, filter, now);
         let (found, explain) = found.map_err(fault)?;
         Ok((found.into_iter().map(passage).collect(), explain))
     }
@@ -267,7 +266,7 @@ impl Documents {
             return Ok(None);
         };
         let summary = summary(first);
-        let text = chunks.iter().map(|point| point.text.as_str()).collect();
+        let text = chunks.iter().map(|point| own_text(point)).collect();
         Ok(Some(StoredDocument { summary, text }))
     }
 
@@ -358,6 +357,14 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     put("chunk", Value::Int(chunk.index as i64));
     put("start", Value::Int(chunk.start as i64));
     put("end", Value::Int(chunk.end as i64));
+    let title = document.title.as_deref().map_or("", str::trim);
+    let mut text = String::with_capacity(title.len() + 1 + chunk.text.len());
+    if !title.is_empty() {
+        text.push_str(title);
+        text.push('\n');
+        put(OWN, Value::Int(text.len() as i64));
+    }
+    text.push_str(&chunk.text);
     let symbols = document.symbols.iter().cloned().map(Value::Str).collect();
     put("symbols", Value::List(symbols));
     for (key, value) in [
@@ -375,11 +382,21 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     Point {
         id: chunk_id(&document.id, chunk.index),
         vector: chunk.vector,
-        text: chunk.text,
+        text,
         payload,
         event_at: document.event_at,
         known_at: document.known_at,
     }
+}
+
+/// Where a chunk's own text begins in the text of its point. In front of it stands the document's title: a passage
+/// such as "The company cut its forecast" is found by the words of its headline too. Absent where there is no
+/// title, and in points that were stored before titles were indexed.
+const OWN: &str = "own";
+
+fn own_text(point: &Point) -> &str {
+    let own = whole(&point.payload, OWN);
+    point.text.get(own..).unwrap_or(&point.text)
 }
 
 fn passage(scored: Scored) -> Passage {
@@ -392,7 +409,7 @@ fn passage(scored: Scored) -> Passage {
         source: summary.source,
         symbols: summary.symbols,
         fields: summary.fields,
-        text: point.text.clone(),
+        text: own_text(point).to_owned(),
         start: whole(&point.payload, "start"),
         end: whole(&point.payload, "end"),
         event_at: point.event_at,
@@ -465,8 +482,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let settings = crate::memory::document_settings(2, SyncPolicy::Never);
         let clock = Arc::new(ManualClock::at(NOW));
+        let limits = Options::default();
         let (documents, _) =
-            Documents::open(dir.path(), settings, Options::default(), clock).expect("opens");
+            Documents::open(dir.path(), settings, limits, None, clock).expect("opens");
         (documents, dir)
     }
 

@@ -9,9 +9,11 @@ use engine::udp::Receive;
 
 use crate::brokers::{KafkaArgs, NatsArgs, SpillArgs};
 use crate::columns::ColumnArgs;
+use crate::eval::EvalArgs;
 use crate::exchange::ExchangeArgs;
 use crate::serve::{DbnArgs, FastArgs, IexArgs, Mdp3Args};
 use crate::windows::WindowArgs;
+use crate::words::WordArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
@@ -47,6 +49,7 @@ impl Args {
             Command::Replay(a) => a.json,
             Command::Ask(a) => a.json,
             Command::Search(a) => a.json,
+            Command::Eval(a) => a.json(),
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
             Command::Restore(a) => a.json,
@@ -121,6 +124,8 @@ Examples:
   ouzel search '\"basis points\" fed'      (words in double quotes must stand in a row)
   ouzel search margins --explain --filter '{\"must\": [{\"key\": \"sector\", \"match\": {\"value\": \"tech\"}}]}'")]
     Search(SearchArgs),
+    /// Measure how well retrieval does on judged questions
+    Eval(EvalArgs),
     /// Store documents (JSON lines) and day bars (CSV), in a server or a data folder
     #[command(after_help = "\
 A document is one JSON object a line: {\"id\": \"..\", \"text\": \"..\", \"title\": \"..\", \"source\": \"..\",
@@ -266,6 +271,9 @@ pub struct ServeArgs {
     /// How much the documents may take
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// How words are read and ranked
+    #[command(flatten)]
+    pub words: WordArgs,
     /// Line A of an ITCH 5.0 feed in MoldUDP64: GROUP:PORT, or a local address for unicast
     #[arg(long, value_name = "GROUP:PORT")]
     pub itch_a: Option<SocketAddr>,
@@ -671,6 +679,9 @@ pub struct IngestArgs {
     /// Source of documents that name none
     #[arg(long)]
     pub source: Option<String>,
+    /// How words are read and ranked, with --data
+    #[command(flatten)]
+    pub words: WordArgs,
     /// Where to store
     #[command(flatten)]
     pub target: TargetArgs,

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use ::venue::{Venue, VenueConfig};
 use anyhow::{Context, Result};
-use collection::{Options, SyncPolicy};
+use collection::SyncPolicy;
 use engine::glimpse::{GlimpseClient, GlimpseConfig, GlimpseServer, Refreshed, ServeConfig};
 use engine::lane::Lane;
 use market::pipeline::{ItchPipeline, PipelineConfig};
@@ -49,11 +49,7 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
     // A taken port is told before anything starts.
     let door = runtime.block_on(server::http::bind(args.listen))?;
     let folder = Folder::new()?;
-    let node = Arc::new(compose::open_node(
-        &folder.0,
-        SyncPolicy::Never,
-        Options::default(),
-    )?);
+    let node = Arc::new(compose::open_node(&folder.0, SyncPolicy::Never)?);
     let config = venue_config(&args);
     let mut wires = Wires::open(args.unicast)?;
     label(&node, &config, &wires);

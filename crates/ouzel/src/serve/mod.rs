@@ -34,6 +34,7 @@ pub use mdp3::Mdp3Args;
 
 use crate::args::{IngestArgs, ServeArgs, TargetArgs};
 use crate::outputs::Outputs;
+use crate::words::WordArgs;
 use crate::{columns, compose, ingest, print};
 
 /// Serves until Ctrl-C.
@@ -42,10 +43,12 @@ pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
         engine::memory::lock_all()
             .context("--lock-memory: raise the limit (ulimit -l) or give CAP_IPC_LOCK")?;
     }
-    let node = Arc::new(compose::open_node(
+    let rules = args.words.rules()?;
+    let node = Arc::new(compose::open_node_for(
         &args.data,
         compose::sync_policy(args.sync),
         (&args.limits).into(),
+        rules.as_ref(),
     )?);
     report_recovery(&node);
     let runtime = compose::runtime()?;
@@ -265,6 +268,7 @@ fn preload(args: &ServeArgs, node: &Node) -> Result<()> {
         symbol_field: "symbol".to_owned(),
         text_field: "text".to_owned(),
         source: None,
+        words: WordArgs::default(),
         target: TargetArgs {
             url: String::new(),
             data: None,

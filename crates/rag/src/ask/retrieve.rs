@@ -1,10 +1,45 @@
 //! Both lists for one search, checked against the instant asked about, joined.
 
+use std::collections::HashSet;
+
 use crate::ask::run::Run;
 use crate::fault::Fault;
-use crate::fuse::{Candidate, fuse};
+use crate::fuse::{Candidate, Weights, fuse};
 use crate::memory::{Passage, Search};
+use crate::query::Span;
+use crate::rank::Wish;
 use crate::search::Mode;
+
+/// Passages of a narrow search that make a wider one needless.
+const ENOUGH: usize = 20;
+
+/// The searches within what is wished for, narrowest first. What the caller asked for stays asked for.
+fn narrowed(search: &Search, wish: &Wish) -> Vec<Search> {
+    let named = search.symbols.is_empty() && !wish.symbols.is_empty();
+    let free = search.event_from.is_none() && search.event_to.is_none();
+    let symbols = if named {
+        &wish.symbols
+    } else {
+        &search.symbols
+    };
+    let within = |span: Option<&Span>| Search {
+        symbols: symbols.clone(),
+        event_from: span.map_or(search.event_from, |span| Some(span.from)),
+        event_to: span.map_or(search.event_to, |span| Some(span.to)),
+        ..search.clone()
+    };
+    let times = wish.times.iter().filter(|_| free);
+    let mut narrow: Vec<Search> = times.map(|span| within(Some(span))).collect();
+    narrow.extend(named.then(|| within(None)));
+    narrow
+}
+
+/// Adds what a list does not have, best first again.
+fn merge(list: &mut Vec<Passage>, more: Vec<Passage>) {
+    let known: HashSet<String> = list.iter().map(|p| p.id.clone()).collect();
+    list.extend(more.into_iter().filter(|p| !known.contains(&p.id)));
+    list.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+}
 
 impl Run<'_> {
     /// The question's vector; `None` when search by meaning is left out, and why is in the receipt.
@@ -39,6 +74,41 @@ impl Run<'_> {
         search: &Search,
         mode: Mode,
     ) -> Result<Vec<Candidate>, Fault> {
+        let (dense, text) = self.lists(vector, query, search, mode)?;
+        Ok(self.join(dense, text, search.k))
+    }
+
+    /// As [`retrieve`](Self::retrieve), and within what the question names first: its companies at its time, or one
+    /// of them where that has too little. Scores of both searches are of one measure, so that their lists are one
+    /// list.
+    pub(crate) fn retrieve_wished(
+        &mut self,
+        vector: Option<&[f32]>,
+        query: &str,
+        search: &Search,
+        mode: Mode,
+        wish: &Wish,
+    ) -> Result<Vec<Candidate>, Fault> {
+        let (mut dense, mut text) = self.lists(vector, query, search, mode)?;
+        for narrow in narrowed(search, wish) {
+            let found = self.lists(vector, query, &narrow, mode)?;
+            let enough = found.0.len().max(found.1.len()) >= ENOUGH;
+            merge(&mut dense, found.0);
+            merge(&mut text, found.1);
+            if enough {
+                break;
+            }
+        }
+        Ok(self.join(dense, text, search.k))
+    }
+
+    fn lists(
+        &mut self,
+        vector: Option<&[f32]>,
+        query: &str,
+        search: &Search,
+        mode: Mode,
+    ) -> Result<(Vec<Passage>, Vec<Passage>), Fault> {
         let mut fault = None;
         let memory = self.asker.memory;
         let dense = match vector.filter(|_| mode != Mode::Text) {
@@ -59,20 +129,23 @@ impl Run<'_> {
         if let (None, None, Some(fault)) = (&dense, &text, fault) {
             return Err(fault);
         }
-        let (dense, text) = (dense.unwrap_or_default(), text.unwrap_or_default());
+        Ok((dense.unwrap_or_default(), text.unwrap_or_default()))
+    }
+
+    fn join(&mut self, dense: Vec<Passage>, text: Vec<Passage>, asked: usize) -> Vec<Candidate> {
         self.receipt.candidates.dense += dense.len();
         self.receipt.candidates.text += text.len();
         let settings = &self.asker.settings;
-        let weights = (settings.weight_dense, settings.weight_text);
+        let weights = Weights::of(self.query.style, settings);
         // What the list by meaning left out is no nearer than its last entry.
         let cosine_bound = dense.iter().map(|p| p.score).reduce(f32::min);
-        let mut fused = fuse(dense, text, weights, settings.rank_constant);
+        let mut fused = fuse(dense, text, weights, asked);
         for candidate in &mut fused {
             candidate.cosine = candidate.cosine.or(cosine_bound);
         }
         self.receipt.candidates.fused += fused.len();
         self.watch.lap(&mut self.receipt.stages_us.fuse);
-        Ok(fused)
+        fused
     }
 
     fn taken(

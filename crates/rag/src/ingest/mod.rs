@@ -57,6 +57,16 @@ pub fn validate(document: &Document) -> Result<(), Fault> {
     Ok(())
 }
 
+/// The texts that stand for a document's chunks in the embedder, in order.
+#[must_use]
+pub fn embedded_texts(document: &Document) -> Vec<String> {
+    let title = document.title.as_deref();
+    let spans = chunks(&document.text).into_iter();
+    spans
+        .map(|span| embedded_text(title, &document.text[span]))
+        .collect()
+}
+
 impl Asker<'_> {
     /// Stores a document: cut, embedded and written as one atomic batch that also removes its
     /// previous version.

@@ -4,6 +4,8 @@
 
 pub mod class;
 pub mod names;
+mod period;
+mod style;
 mod vocabulary;
 pub mod when;
 
@@ -11,6 +13,7 @@ use std::collections::BTreeSet;
 
 pub use class::{Class, Direction};
 pub use names::{Mention, Names};
+pub use style::Style;
 pub use when::Span;
 
 use crate::prose::{content_stems, word::is_stop, words};
@@ -20,6 +23,8 @@ use crate::prose::{content_stems, word::is_stop, words};
 pub struct Query {
     /// What kind of answer is wanted.
     pub class: Class,
+    /// How it is put.
+    pub style: Style,
     /// Symbols meant, in order of mention; the caller's own choice first.
     pub symbols: Vec<String>,
     /// Capitalised names that are no symbol we know, lower case: `bankamerica`.
@@ -30,6 +35,8 @@ pub struct Query {
     pub direction: Option<Direction>,
     /// The time the question names.
     pub when: Option<Span>,
+    /// The year that figures are asked of.
+    pub year: Option<Span>,
     /// Stems of its telling words.
     pub stems: BTreeSet<String>,
 }
@@ -58,8 +65,10 @@ impl Query {
         let known = !symbols.is_empty() || !entities.is_empty();
         Self {
             class: Class::of(q, known),
+            style: Style::of(q),
             direction: Direction::of(q),
             when: when::find(q, now_ns),
+            year: period::year(q),
             stems: content_stems(q),
             symbols,
             entities,

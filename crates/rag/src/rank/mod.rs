@@ -11,11 +11,13 @@ pub mod about;
 pub mod cause;
 mod lexicon;
 pub mod near;
+mod order;
 
 use std::ops::Range;
 
 pub use about::{ABOUT_MIN, Bearing, Subject};
 pub use cause::{CAUSE_MIN, Reading};
+pub use order::{Wish, order};
 
 use crate::facts::Move;
 use crate::fuse::Candidate;

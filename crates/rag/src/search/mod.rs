@@ -1,8 +1,11 @@
 //! Passages for a query: by meaning, by words, or both joined.
 
+use std::collections::HashSet;
+
 use crate::ask::{Asker, Question, Run};
 use crate::fault::Fault;
 use crate::memory::{Passage, Search};
+use crate::rank::{Wish, order};
 use crate::receipt::Receipt;
 
 /// What to search for.
@@ -18,14 +21,22 @@ pub struct SearchRequest {
     pub sources: Vec<String>,
     /// Only what was known by then.
     pub as_of: Option<u64>,
+    /// Only what happened at or after this instant.
+    pub event_from: Option<u64>,
+    /// Only what happened at or before this instant.
+    pub event_to: Option<u64>,
     /// Which lists to use.
     pub mode: Mode,
+    /// One hit a document, its best passage, instead of one a passage.
+    pub fold: bool,
+    /// Nothing but words: companies and times are not read from them.
+    pub literal: bool,
 }
 
 /// Which lists a search uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Both, joined by weighted reciprocal ranks.
+    /// Both, joined by weighted scores and ordered by what the question names.
     #[default]
     Hybrid,
     /// Meaning alone.
@@ -54,6 +65,8 @@ pub struct SearchHit {
     pub rank_text: Option<usize>,
 }
 
+/// Passages that are looked at for each document asked for.
+const PASSAGES: usize = 4;
 /// Hits when the request does not say how many.
 const K_DEFAULT: usize = 10;
 
@@ -82,16 +95,29 @@ impl Asker<'_> {
         }
         let k = if request.k == 0 { K_DEFAULT } else { request.k };
         // Fusion needs more than it returns: a passage may be deep in one list and first in none.
+        let depth = if request.fold { k * PASSAGES } else { k };
         let search = Search {
-            k: k.max(self.settings.candidates_limit),
+            k: depth.max(self.settings.search_limit),
             as_of: request.as_of,
             symbols: request.symbols.clone(),
             sources: request.sources.clone(),
-            event_from: None,
-            event_to: None,
+            event_from: request.event_from,
+            event_to: request.event_to,
         };
-        let found = run.retrieve(vector.as_deref(), &request.q, &search, request.mode)?;
-        let hits = found.into_iter().take(k).map(|candidate| SearchHit {
+        let (vector, q) = (vector.as_deref(), request.q.as_str());
+        let found = if request.mode == Mode::Hybrid && !request.literal {
+            let wish = Wish::of(&run.query, run.now_ns);
+            let mut found = run.retrieve_wished(vector, q, &search, request.mode, &wish)?;
+            order(&mut found, &wish, &self.settings);
+            found
+        } else {
+            run.retrieve(vector, q, &search, request.mode)?
+        };
+        let mut seen = HashSet::new();
+        let folded = found
+            .into_iter()
+            .filter(|c| !request.fold || seen.insert(c.passage.document_id.clone()));
+        let hits = folded.take(k).map(|candidate| SearchHit {
             passage: candidate.passage,
             rank_dense: candidate.rank_dense,
             rank_text: candidate.rank_text,

@@ -150,6 +150,7 @@ impl From<SearchBody> for SearchRequest {
                 ModeBody::Dense => Mode::Dense,
                 ModeBody::Text => Mode::Text,
             },
+            ..Self::default()
         }
     }
 }

@@ -1,0 +1,106 @@
+//! What was measured, as JSON and as a table.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::measure::Measures;
+
+/// The three lists.
+#[derive(Clone, Copy, Debug)]
+pub struct Lists {
+    pub bm25: Measures,
+    pub dense: Measures,
+    pub hybrid: Measures,
+}
+
+/// The lists under one filter.
+pub struct Filter {
+    pub by: String,
+    pub lists: Lists,
+}
+
+/// Everything that is printed.
+pub struct Report {
+    pub documents: usize,
+    pub empty: usize,
+    pub chunks: u64,
+    pub queries: usize,
+    pub hopeless: usize,
+    /// Words and meaning unfiltered; both together as a search joins them.
+    pub lists: Lists,
+    pub filters: Vec<Filter>,
+}
+
+impl Report {
+    pub fn json(&self) -> Value {
+        let filters = self.filters.iter().map(|filter| {
+            let mut row = lists(&filter.lists);
+            row["by"] = json!(filter.by);
+            row
+        });
+        let mut all = lists(&self.lists);
+        all["filters"] = filters.collect();
+        all["documents"] = json!(self.documents);
+        all["documents_without_text"] = json!(self.empty);
+        all["chunks"] = json!(self.chunks);
+        all["queries"] = json!(self.queries);
+        all["queries_without_relevant"] = json!(self.hopeless);
+        all
+    }
+
+    pub fn table(&self) -> String {
+        let mut out = format!(
+            "{} documents in {} chunks, {} queries",
+            self.documents, self.chunks, self.queries
+        );
+        if self.empty > 0 {
+            let _ = write!(out, "; {} records without text", self.empty);
+        }
+        if self.hopeless > 0 {
+            let _ = write!(
+                out,
+                "; {} queries without a relevant document",
+                self.hopeless
+            );
+        }
+        out.push_str("\n\n                nDCG@10  Recall@10  Recall@100  MRR@10\n");
+        rows(&mut out, &self.lists);
+        for filter in &self.filters {
+            let _ = writeln!(out, "\nfiltered by {}", filter.by);
+            rows(&mut out, &filter.lists);
+        }
+        out.trim_end().to_owned()
+    }
+}
+
+fn rows(out: &mut String, lists: &Lists) {
+    for (name, m) in [
+        ("bm25", lists.bm25),
+        ("dense", lists.dense),
+        ("hybrid", lists.hybrid),
+    ] {
+        let _ = writeln!(
+            out,
+            "{name:<14} {:>8.4} {:>10.4} {:>11.4} {:>7.4}",
+            m.ndcg_10, m.recall_10, m.recall_100, m.mrr_10
+        );
+    }
+}
+
+fn lists(lists: &Lists) -> Value {
+    json!({
+        "bm25": measures(&lists.bm25),
+        "dense": measures(&lists.dense),
+        "hybrid": measures(&lists.hybrid),
+    })
+}
+
+fn measures(m: &Measures) -> Value {
+    json!({
+        "ndcg@10": m.ndcg_10,
+        "recall@10": m.recall_10,
+        "recall@100": m.recall_100,
+        "mrr@10": m.mrr_10,
+    })
+}
