@@ -143,6 +143,7 @@ impl Collection {
             disk: keeping.as_ref().map(|keeping| Arc::clone(&keeping.disk)),
             keeper,
             hot_rows: keeping.as_ref().map_or(u64::MAX, |k| k.options.hot_rows),
+            compact: keeping.as_ref().is_some_and(|k| k.options.compact),
             syncer: None,
             linker: None,
             watcher: None,
@@ -174,6 +175,7 @@ impl Collection {
             sync: Box::new(move || committer.sync()),
             unverified,
             hot_rows: self.hot_rows,
+            compact: self.compact,
         };
         self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
         let (dense, state) = (Arc::clone(&self.dense), Arc::clone(&self.state));

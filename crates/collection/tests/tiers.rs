@@ -19,6 +19,7 @@ const SETTINGS: Settings = Settings {
 const OPTIONS: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: 6_000,
+    compact: false,
     log_bytes: u64::MAX,
 };
 /// Clusters, so that few bits a component tell neighbours apart.
@@ -177,6 +178,7 @@ fn rows_go_cold_and_come_back() {
 fn trimmed_history_changes_no_answer_behind_the_horizon() {
     let plain = Options {
         hot_rows: u64::MAX,
+        compact: false,
         log_bytes: 1 << 20,
         ..OPTIONS
     };
