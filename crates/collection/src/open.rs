@@ -193,6 +193,7 @@ impl Collection {
             keeper,
             hot_rows: keeping.as_ref().map_or(u64::MAX, |k| k.options.hot_rows),
             tail_rows: keeping.as_ref().map_or(u64::MAX, |k| k.options.tail_rows),
+            compact: keeping.as_ref().is_some_and(|k| k.options.compact),
             syncer: None,
             linker: None,
             watcher: None,
@@ -224,6 +225,7 @@ impl Collection {
             sync: Box::new(move || committer.sync()),
             unverified,
             hot_rows: self.hot_rows,
+            compact: self.compact,
         };
         self.linker = Some(spawn("collection-link", Box::new(|| linker.run()))?);
         let (dense, state) = (Arc::clone(&self.dense), Arc::clone(&self.state));

@@ -21,6 +21,7 @@ const SETTINGS: Settings = Settings {
 const OPTIONS: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: 6_000,
+    compact: false,
     log_bytes: u64::MAX,
     tail_rows: u64::MAX,
     epoch: None,
@@ -286,6 +287,7 @@ fn writers_are_held_while_too_many_rows_wait_for_the_graph() {
 fn trimmed_history_changes_no_answer_behind_the_horizon() {
     let plain = Options {
         hot_rows: u64::MAX,
+        compact: false,
         log_bytes: 1 << 20,
         ..OPTIONS
     };

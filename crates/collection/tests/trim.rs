@@ -21,6 +21,7 @@ const SETTINGS: Settings = Settings {
 const NEVER: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: u64::MAX,
+    compact: false,
     log_bytes: u64::MAX,
     tail_rows: u64::MAX,
     epoch: None,

@@ -57,6 +57,87 @@ class Hnswlib:
         return self.index.knn_query(queries, K, num_threads=1)[0]
 
 
+class Usearch:
+    """usearch, M 16, ef 200."""
+
+    def __init__(self, base, metric):
+        from usearch.index import Index
+
+        metric = "l2sq" if metric == "l2" else "ip"
+        self.index = Index(ndim=base.shape[1], metric=metric, dtype="f32", connectivity=16, expansion_add=200)
+        self.index.add(numpy.arange(len(base)), base, threads=1)
+
+    def search(self, queries, ef):
+        self.index.expansion_search = max(ef, K)
+        return self.index.search(queries, K, threads=1).keys
+
+
+class Scann:
+    """ScaNN: a tree of 2 sqrt(n) leaves (SOAR under inner products), anisotropic codes of 4 bits, rows reordered."""
+
+    def __init__(self, base, metric):
+        import scann
+
+        is_l2 = metric == "l2"
+        builder = scann.scann_ops_pybind.builder(base, K, "squared_l2" if is_l2 else "dot_product")
+        spill = {} if is_l2 else {"soar_lambda": 1.5, "overretrieve_factor": 1.8}
+        leaves = int(2 * len(base) ** 0.5)
+        builder = builder.tree(
+            num_leaves=leaves, num_leaves_to_search=K, training_sample_size=min(len(base), 250_000), **spill
+        )
+        builder = builder.score_ah(2, anisotropic_quantization_threshold=float("nan") if is_l2 else 0.2).reorder(100)
+        builder.set_n_training_threads(1)
+        self.index = builder.build()
+
+    def search(self, queries, ef):
+        # Half as many leaves as others have rows in their beams, and twice as many rows, span the same recalls.
+        return self.index.search_batched(
+            queries,
+            final_num_neighbors=K,
+            leaves_to_search=max(2, ef // 2),
+            pre_reorder_num_neighbors=min(200, max(30, 2 * ef)),
+        )[0]
+
+
+class QdrantEdge:
+    """qdrant-edge, M 16, ef 200, one search thread, all queries in one call."""
+
+    def __init__(self, base, metric):
+        import tempfile
+
+        import qdrant_edge as q
+
+        self.folder = tempfile.TemporaryDirectory()
+        self.q, pinned = q, q.Memory.Pinned
+        config = q.EdgeConfig(
+            vectors=q.EdgeVectorParams(
+                size=base.shape[1],
+                distance=q.Distance.Euclid if metric == "l2" else q.Distance.Cosine,
+                memory=pinned,
+            ),
+            hnsw_config=q.HnswIndexConfig(
+                m=16, ef_construct=200, full_scan_threshold=10_000, max_indexing_threads=1, memory=pinned
+            ),
+            optimizers=q.EdgeOptimizersConfig(
+                default_segment_number=1, indexing_threshold=1_000, max_segment_size=10_000_000
+            ),
+            max_search_threads=1,
+        )
+        self.shard = q.EdgeShard.create(self.folder.name, config)
+        for start in range(0, len(base), 1_000):
+            rows = base[start : start + 1_000].tolist()
+            points = [q.Point(start + n, row, {}) for n, row in enumerate(rows)]
+            self.shard.update(q.UpdateOperation.upsert_points(points))
+        self.shard.optimize()
+
+    def search(self, queries, ef):
+        params = self.q.SearchParams(hnsw_ef=max(ef, K))
+        asked = [self.q.QueryRequest(limit=K, query=self.q.Query.Nearest(row.tolist()), params=params) for row in queries]
+        found = self.shard.query_batch(self.q.QueryBatchRequest(asked))
+        # One that finds fewer is filled with a row that does not exist.
+        return [[point.id for point in points] + [2**32 - 1] * (K - len(points)) for points in found]
+
+
 class RabitqIvf:
     """rabitqlib's IVF, 5 bits, lists trained by its own k-means: the power of two below 4 sqrt(n) of them."""
 
@@ -89,6 +170,9 @@ PEERS = {
     "symphonyqg": SymphonyQG,
     "symphonyqg8": SymphonyQG8,
     "hnswlib": Hnswlib,
+    "usearch": Usearch,
+    "scann": Scann,
+    "qdrant-edge": QdrantEdge,
     "rabitq-ivf": RabitqIvf,
     "rabitq-ivf-same": RabitqIvfSame,
 }

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
-use vector::graph::{Alone, Frame, Graph, Settings, Sketch, insert};
+use vector::graph::{Alone, Frame, Graph, Layout, Ranks, Settings, Sketch, insert};
 
+use super::tuning::TARGET;
 use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, NONE, Progress, store};
 use crate::Error;
 use crate::checkpoint::Sections;
@@ -34,6 +35,8 @@ pub(crate) struct Linker {
     pub unverified: Vec<Sections>,
     /// Rows that the graph may have before some are moved out of it.
     pub hot_rows: u64,
+    /// Whether the graph is to be a compact one.
+    pub compact: bool,
 }
 
 impl Linker {
@@ -44,6 +47,7 @@ impl Linker {
         let _ended = Ended(&dense);
         give_way();
         self.verify();
+        self.suit();
         self.sketch();
         dense.progress().verified = true;
         let mut saved = dense.linked_count();
@@ -76,10 +80,7 @@ impl Linker {
         // One that is damaged and cannot be put aside is damaged all the same.
         let is_whole = |file: &Sections| store::verify(file, &**disk).unwrap_or(false);
         if !files.iter().all(is_whole) {
-            *self.write() = None;
-            let mut progress = self.dense.progress();
-            (progress.linked, progress.saved) = (0, 0);
-            progress.rebuilt = true;
+            self.begin_anew();
             return;
         }
         // Rows that were moved after the graph was written are in both.
@@ -96,11 +97,29 @@ impl Linker {
         self.leave_graph(&both);
     }
 
+    /// A graph that was made compact, or was not, and is to be the other is made anew.
+    fn suit(&self) {
+        let is_other = match &*self.dense.read() {
+            Some(linked) => linked.is_compact() != self.compact,
+            None => false,
+        };
+        if is_other {
+            self.begin_anew();
+        }
+    }
+
+    fn begin_anew(&self) {
+        *self.write() = None;
+        let mut progress = self.dense.progress();
+        (progress.linked, progress.saved) = (0, 0);
+        progress.rebuilt = true;
+    }
+
     /// Makes the sketches of a graph that was opened; until then rows that pass a filter are read whole.
     fn sketch(&self) {
         let sketch = match &*self.dense.read() {
-            Some(linked) => Sketch::of(&linked.graph),
-            None => return,
+            Some(linked) if !linked.is_compact() => Sketch::of(&linked.graph),
+            _ => return,
         };
         if let Some(linked) = &mut *self.write() {
             linked.sketch = Some(sketch);
@@ -115,7 +134,7 @@ impl Linker {
     fn link(&self, from: u32) {
         let dense = &*self.dense;
         if from == 0 {
-            begin(dense, &self.state);
+            begin(dense, &self.state, self.compact);
         }
         self.code_tail();
         let batch = from..from + BATCH_SLOTS;
@@ -127,6 +146,7 @@ impl Linker {
         if let Some(linked) = &mut *self.write() {
             linked.add(batch, &versions, &slots);
         }
+        self.tune(&slots);
         dense.linked_to(from + BATCH_SLOTS);
     }
 
@@ -260,8 +280,8 @@ fn next(dense: &Dense) -> Next {
     }
 }
 
-/// Makes the graph, its frame from the rows that are there when it begins.
-fn begin(dense: &Dense, state: &RwLock<State>) {
+/// Makes the graph; its frame, its width and how deep searches look are chosen from the rows that are there when it begins.
+fn begin(dense: &Dense, state: &RwLock<State>, compact: bool) {
     let sample = there(state, 0..u32::MAX, LINK_FROM as usize);
     let sample = rows(state, sample.into_iter());
     let (metric, dim) = {
@@ -269,8 +289,20 @@ fn begin(dense: &Dense, state: &RwLock<State>) {
         (state.metric(), state.dim())
     };
     let frame = Frame::new(metric, dim, &sample, SEED);
-    let mut linked = Linked::new(Graph::new(frame, Settings::default()), Vec::new(), 0);
-    linked.sketch = Some(Sketch::of(&linked.graph));
+    let layout = if compact {
+        Layout::compact(&frame, &sample, TARGET)
+    } else {
+        Layout::Wide
+    };
+    let settings = Settings {
+        layout,
+        ..Settings::default()
+    };
+    let ranks = Ranks::of_sample(&frame, settings, &sample);
+    let mut graph = Graph::new(frame, settings);
+    graph.set_tuning(ranks.tuning(TARGET, LINK_FROM));
+    let mut linked = Linked::new(graph, Vec::new(), 0);
+    linked.sketch = (!compact).then(|| Sketch::of(&linked.graph));
     *dense.linked.write().unwrap_or_else(PoisonError::into_inner) = Some(linked);
 }
 

@@ -16,6 +16,7 @@ mod recall;
 mod search;
 mod store;
 mod tiers;
+mod tuning;
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex as FilesMutex, MutexGuard as FilesGuard};
@@ -66,7 +67,7 @@ pub(crate) struct Linked {
     /// Answers each graph slot was in lately.
     answers: Vec<AtomicU8>,
     /// One bit a component of each row of the graph, by which those that pass a filter are compared first; the linker
-    /// makes it.
+    /// makes it. None of a compact graph, whose rows are not much longer.
     pub sketch: Option<Sketch>,
     /// Version slots below this one are in the graph or cold, the others in the tail.
     pub count: u32,

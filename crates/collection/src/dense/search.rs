@@ -161,7 +161,7 @@ struct Looked<'a> {
 impl Looked<'_> {
     /// Rows found by their bytes, some more than asked for, for whole rows to choose from.
     fn depth(&self) -> usize {
-        self.k + self.k / 2 + 8
+        self.linked.depth(self.k)
     }
 
     /// The versions that a walk finds.
@@ -242,7 +242,13 @@ impl Looked<'_> {
         };
         let start = (self.ask.now)();
         let mut look = |share: f64, passes: &dyn Fn(u32) -> bool| {
-            cold.search(self.ask.query, self.depth(), share, passes, scratch)
+            cold.search(
+                self.ask.query,
+                self.k + self.k / 2 + 8,
+                share,
+                passes,
+                scratch,
+            )
         };
         let seen = self.seen;
         let cold_found = match self.ask.filter {

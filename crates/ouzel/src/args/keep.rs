@@ -13,6 +13,9 @@ pub struct LimitArgs {
     /// it move to lists on disk, with 65 bytes each in memory, and are searched there [default: all]
     #[arg(long, value_name = "PASSAGES", value_parser = clap::value_parser!(u64).range(4_096..))]
     pub hot_passages: Option<u64>,
+    /// Keep the graph in a sixth of the memory, some 0.4 KB a passage, for searches that take a few times as long
+    #[arg(long)]
+    pub compact: bool,
     /// MiB that the log of documents may have before its oldest segments go, as far as checkpoints stand for
     /// them: `ouzel restore --as-of` reaches less far back then [default: no limit]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
@@ -23,6 +26,7 @@ impl From<&LimitArgs> for collection::Options {
     fn from(args: &LimitArgs) -> Self {
         let all = Self::default();
         Self {
+            compact: args.compact,
             hot_rows: args.hot_passages.unwrap_or(all.hot_rows),
             log_bytes: args.log_limit.map_or(all.log_bytes, |mib| mib << 20),
             ..all

@@ -9,7 +9,7 @@ pub mod sets;
 
 use anyhow::Result;
 use vector::Metric;
-use vector::graph::{Alone, Frame, Graph, Settings, WalkScratch};
+use vector::graph::{Alone, Frame, Graph, Layout, Ranks, Settings, WalkScratch};
 
 use crate::Size;
 use crate::report::{Better, Figure, Report};
@@ -18,14 +18,25 @@ use sets::Set;
 
 /// Answers.
 pub const K: usize = 10;
-const ROUNDS: usize = 5;
-const QUERIES: usize = 2_000;
+const ROUNDS: usize = 3;
+const QUERIES: usize = 1_000;
 /// Beams, of ours and of the peers alike.
 const EFFORTS: [usize; 11] = [10, 14, 20, 28, 40, 60, 90, 140, 220, 300, 400];
-/// Rows found that are ordered again by their whole rows.
+/// Rows found that are ordered again by their whole rows, where that is not left to the sample.
 const RERANK: usize = 20;
+/// Rows of the sample that layout and depths are chosen from.
+const CHOSEN_FROM: usize = 4_096;
 pub(super) const RECALLS: [(f64, &str); 3] = [(0.90, "r90"), (0.95, "r95"), (0.99, "r99")];
-const PEERS: [&str; 3] = ["symphonyqg", "symphonyqg8", "hnswlib"];
+const PEERS: [&str; 6] = [
+    "symphonyqg",
+    "symphonyqg8",
+    "hnswlib",
+    "usearch",
+    "scann",
+    "qdrant-edge",
+];
+/// Which of them, with commas between, where not all are wanted: some build for minutes.
+const CHOICE: &str = "OUZEL_VECTOR_PEERS";
 /// Rows that the centre is taken from.
 const SAMPLE: usize = 5_000;
 
@@ -48,7 +59,11 @@ pub struct Curve {
 
 /// All figures of the sets that are here.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
-    for (name, metric) in [("fashion", Metric::L2), ("text", Metric::Cosine)] {
+    for (name, metric) in [
+        ("fashion", Metric::L2),
+        ("text", Metric::Cosine),
+        ("glove", Metric::Cosine),
+    ] {
         match sets::find(name, size.of(QUERIES))? {
             Some(set) => {
                 report.step(&format!("vector: the graph on {name}"));
@@ -64,17 +79,35 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// One of ours: a graph, and how many rows are ordered again; none when it is 0.
+struct Own<'a> {
+    kind: String,
+    graph: &'a Graph,
+    depth: usize,
+}
+
 fn measure(name: &str, metric: Metric, set: &Set, size: &Size) -> Result<Vec<Figure>> {
-    let (graph, build_s) = built(metric, set);
-    let own_bytes = graph.size_bytes() as f64 / set.count() as f64;
-    let whole_bytes = own_bytes + 4.0 * set.dim as f64;
+    let (wide, wide_s) = built(metric, set);
+    let (compact, compact_s) = built_as(metric, set, compact_layout(metric, set));
+    let owns = owns(name, set, &wide, &compact);
+    let mut curves: Vec<Curve> = owns
+        .iter()
+        .map(|own| {
+            let build_s = if own.graph.settings().layout == Layout::Wide {
+                wide_s
+            } else {
+                compact_s
+            };
+            let bytes = own.graph.size_bytes() as f64 / set.count() as f64;
+            Curve::new(&own.kind, build_s, bytes)
+        })
+        .collect();
     let mut peers = Peers::start(size, set, metric)?;
-    let mut curves = vec![
-        Curve::new("ours", build_s, own_bytes),
-        Curve::new("ours, re-ranked", build_s, whole_bytes),
-    ];
+    let choice = std::env::var(CHOICE).ok();
+    let is_wanted =
+        |peer: &str| (choice.as_deref()).is_none_or(|all| all.split(',').any(|one| one == peer));
     let mut others = Vec::new();
-    for peer in PEERS {
+    for peer in PEERS.into_iter().filter(|peer| is_wanted(peer)) {
         if let Some((seconds, bytes)) = peers.as_mut().and_then(|peers| peers.build(peer)) {
             others.push(peer);
             curves.push(Curve::new(peer, seconds, bytes));
@@ -84,26 +117,83 @@ fn measure(name: &str, metric: Metric, set: &Set, size: &Size) -> Result<Vec<Fig
     for round in 0..=ROUNDS {
         // The first round warms up and is not kept.
         for (n, &effort) in EFFORTS.iter().enumerate() {
-            for (own, curve) in curves.iter_mut().take(2).enumerate() {
-                let depth = own * RERANK;
-                let (seconds, ids) = ours(&graph, set, effort, depth, &mut scratch);
+            for (own, curve) in owns.iter().zip(&mut curves) {
+                let (seconds, ids) = ours(own.graph, set, effort, own.depth, &mut scratch);
                 curve.keep(round, n, seconds, set.recall(&ids));
             }
-            for (peer, curve) in others.iter().zip(curves.iter_mut().skip(2)) {
+            for (peer, curve) in others.iter().zip(curves.iter_mut().skip(owns.len())) {
                 if let Some((seconds, ids)) = peers.as_mut().and_then(|p| p.search(peer, effort)) {
                     curve.keep(round, n, seconds, set.recall(&ids));
                 }
             }
         }
     }
-    Ok(figures(name, set, &curves))
+    let (own, others) = curves.split_at(owns.len());
+    Ok(figures(name, set, own, others))
+}
+
+/// What is measured of ours: rows of bytes alone, the nearest 20 by whole rows, and as many by whole rows as
+/// were chosen for each recall, of both layouts.
+fn owns<'a>(name: &str, set: &Set, wide: &'a Graph, compact: &'a Graph) -> Vec<Own<'a>> {
+    let mut owns = Vec::new();
+    for (kind, depth) in [("bytes", 0), ("reranked", RERANK)] {
+        owns.push(Own {
+            kind: kind.to_owned(),
+            graph: wide,
+            depth,
+        });
+    }
+    for (kind, graph) in [("chosen", wide), ("compact", compact)] {
+        let mut ranks = Ranks::default();
+        let row = |slot| set.row(slot);
+        let questions = graph.questions(&[]);
+        ranks.add(
+            graph,
+            &questions,
+            |_| true,
+            row,
+            &mut WalkScratch::default(),
+        );
+        for (recall, tag) in RECALLS {
+            // Half of what may be lost is left to the walk.
+            let tuning = ranks.tuning(1.0 - (1.0 - recall as f32) / 2.0, 0);
+            eprintln!(
+                "{name} {kind} {tag}: {tuning:?}, {:?}",
+                graph.settings().layout
+            );
+            let depth = tuning.depth as usize;
+            owns.push(Own {
+                kind: format!("{kind}.{tag}"),
+                graph,
+                depth: if depth > K { depth } else { 0 },
+            });
+        }
+    }
+    owns
 }
 
 /// The graph over all rows, and the CPU seconds that took.
 pub fn built(metric: Metric, set: &Set) -> (Graph, f64) {
+    built_as(metric, set, Layout::Wide)
+}
+
+fn frame(metric: Metric, set: &Set) -> Frame {
     let sample = &set.base[..set.dim * SAMPLE.min(set.count())];
-    let frame = Frame::new(metric, set.dim, sample, 7);
-    let mut graph = Graph::new(frame, Settings::default());
+    Frame::new(metric, set.dim, sample, 7)
+}
+
+/// The compact layout, its width chosen for the highest of the recalls.
+fn compact_layout(metric: Metric, set: &Set) -> Layout {
+    let sample = &set.base[..set.dim * CHOSEN_FROM.min(set.count())];
+    Layout::compact(&frame(metric, set), sample, 0.995)
+}
+
+fn built_as(metric: Metric, set: &Set, layout: Layout) -> (Graph, f64) {
+    let settings = Settings {
+        layout,
+        ..Settings::default()
+    };
+    let mut graph = Graph::new(frame(metric, set), settings);
     let start = sets::cpu_seconds();
     graph.insert(&set.base, &Alone);
     (graph, sets::cpu_seconds() - start)
@@ -184,7 +274,7 @@ impl Curve {
     }
 }
 
-fn figures(name: &str, set: &Set, curves: &[Curve]) -> Vec<Figure> {
+fn figures(name: &str, set: &Set, owns: &[Curve], peers: &[Curve]) -> Vec<Figure> {
     let mut figures = Vec::new();
     let input = format!(
         "{} x {}, {} queries, top {K}, one thread, CPU time",
@@ -192,44 +282,47 @@ fn figures(name: &str, set: &Set, curves: &[Curve]) -> Vec<Figure> {
         set.dim,
         set.query_count()
     );
-    for own in curves.iter().take(2) {
-        let kind = if own.name == "ours" {
-            "bytes"
-        } else {
-            "reranked"
-        };
-        for (recall, tag) in RECALLS {
+    for own in owns {
+        // What was chosen for one recall is compared at that one.
+        let (kind, meant) = own.name.split_once('.').unwrap_or((&own.name, ""));
+        let meant = RECALLS
+            .iter()
+            .filter(|(_, tag)| meant.is_empty() || meant == *tag);
+        for &(recall, tag) in meant {
             let Some(speeds) = own.speeds(recall, set.query_count()) else {
                 continue;
             };
-            for peer in &curves[2..] {
-                let Some(theirs) = peer.speeds(recall, set.query_count()) else {
-                    continue;
-                };
+            for peer in peers {
                 let named = format!("vector.graph.{name}.{kind}.{tag}.{}", peer.name);
                 let note = format!(
                     "{input}; {:.0} B a vector beside {:.0} (resident)",
                     own.bytes, peer.bytes
                 );
-                figures.push(
-                    Figure::new(named, "queries/s", Better::More, speeds.clone())
-                        .beside(peer.name.clone(), &theirs)
-                        .recall(recall)
-                        .note(note),
-                );
+                let figure = Figure::new(named, "queries/s", Better::More, speeds.clone());
+                let figure = figure.recall(recall);
+                figures.push(match peer.speeds(recall, set.query_count()) {
+                    Some(theirs) => figure.beside(peer.name.clone(), &theirs).note(note),
+                    None => figure.note(format!("{note}; {} does not reach it", peer.name)),
+                });
             }
         }
     }
-    for peer in &curves[2..] {
-        let named = format!("vector.graph.{name}.indexed.{}", peer.name);
-        let rate = |curve: &Curve| set.count() as f64 / curve.build_s;
-        figures.push(
-            Figure::new(named, "vectors/s", Better::More, vec![rate(&curves[0])])
-                .beside(peer.name.clone(), &[rate(peer)])
-                .note(format!(
-                    "{input}; ours is inserted in batches of 256, searchable after each"
-                )),
-        );
+    let (wide, compact) = (owns.first(), owns.last());
+    for (kind, own) in [("indexed", wide), ("compact_indexed", compact)] {
+        for (own, peer) in own
+            .into_iter()
+            .flat_map(|own| peers.iter().map(move |p| (own, p)))
+        {
+            let named = format!("vector.graph.{name}.{kind}.{}", peer.name);
+            let rate = |curve: &Curve| set.count() as f64 / curve.build_s;
+            figures.push(
+                Figure::new(named, "vectors/s", Better::More, vec![rate(own)])
+                    .beside(peer.name.clone(), &[rate(peer)])
+                    .note(format!(
+                        "{input}; ours is inserted in batches of 256, searchable after each"
+                    )),
+            );
+        }
     }
     figures
 }

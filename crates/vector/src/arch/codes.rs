@@ -86,6 +86,29 @@ impl Planes {
         self.excess = 128 * (128 * self.high_sum + i64::from(low_sum));
     }
 
+    /// Twice the levels of a row of four bits a component (`2 nibble - 15`), as the high plane.
+    ///
+    /// # Panics
+    /// When the row is not 32 bytes for each 64 components.
+    #[must_use]
+    pub fn of_nibbles(row: &[u8]) -> Self {
+        assert!(row.len().is_multiple_of(32), "whole lines of components");
+        let mut high = Vec::with_capacity(2 * row.len());
+        for nibbles in row.chunks_exact(32) {
+            high.extend(nibbles.iter().map(|n| 2 * (n & 15) as i8 - 15));
+            high.extend(nibbles.iter().map(|n| 2 * (n >> 4) as i8 - 15));
+        }
+        let high_sum = i64::from(high.iter().map(|&high| i32::from(high)).sum::<i32>());
+        Self {
+            wide: high.iter().map(|&high| 128 * i16::from(high)).collect(),
+            low: vec![0; high.len()],
+            excess: 128 * 128 * high_sum,
+            low_squared: 0,
+            high,
+            high_sum,
+        }
+    }
+
     /// The sum of the squares of what the high plane leaves out, in steps.
     #[must_use]
     pub fn low_squared(&self) -> f32 {

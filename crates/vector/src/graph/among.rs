@@ -35,7 +35,8 @@ impl Graph {
         let mut compare = |slot: u32| {
             let vertex = self.arena.slot(slot);
             if vertex.header.flags == 0 {
-                let distance = prepared.distance(self.kernels, vertex.row, vertex.header.scale());
+                let row = (vertex.row, vertex.header.scale());
+                let distance = self.arena.width().distance(self.kernels, prepared, row);
                 found.push(beam::found(distance, slot));
             }
         };

@@ -3,10 +3,12 @@
 //! ```text
 //! slot: [ header 64 | row D | ids 32 x u32 | add 32 x half | mul 32 x half | codes 4 D ]   D = padded dim
 //!                           \------------------------- links ------------------------/
+//! compact: [ header 64 | row D or D / 2 | ids 32 x u32 | to a whole line ]
 //! ```
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use super::layout::{Layout, Row, Width};
 use super::piece::Piece;
 
 use crate::arch::{BLOCK, Codes, Line, prefetch_lines};
@@ -14,16 +16,18 @@ use crate::code::{RowScale, read_signs, write_signs};
 
 /// Slots of one piece.
 const PIECE_SLOTS: usize = 4096;
+/// Ids of the neighbours.
+const IDS: usize = 4 * BLOCK;
 /// Ids and factors before the codes.
-const LINKS_HEAD: usize = 4 * BLOCK + 2 * 2 * BLOCK;
+const LINKS_HEAD: usize = IDS + 2 * 2 * BLOCK;
 
 /// What a slot says of its vertex.
 #[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
 #[repr(C)]
 pub(crate) struct Header {
-    /// Worth of one step of the row's bytes.
+    /// Worth of one step of the row.
     step: f32,
-    /// Squared length of the row, see `RowScale::norm`.
+    /// Squared length of the row, see `RowScale::norm` and `NibbleScale::squared`.
     norm: f32,
     /// Links in use, at the front.
     pub count: u32,
@@ -74,7 +78,7 @@ impl Header {
 pub(crate) struct Links<'a> {
     /// Slots of the neighbours.
     pub ids: &'a [u32; BLOCK],
-    /// Their codes and factors.
+    /// Their codes and factors; of a compact slot nothing.
     pub codes: Codes<'a>,
 }
 
@@ -94,23 +98,22 @@ pub(crate) struct LinkBlock {
     lines: Vec<Line>,
 }
 
-/// The parts of a [`LinkBlock`] that change.
-pub(crate) struct LinksMut<'a> {
-    pub ids: &'a mut [u32; BLOCK],
+/// The codes of a [`LinkBlock`].
+pub(crate) struct CodesMut<'a> {
     pub add: &'a mut [u16; BLOCK],
     pub mul: &'a mut [u16; BLOCK],
-    pub codes: &'a mut [u8],
+    pub bytes: &'a mut [u8],
 }
 
 const WHOLE: &str = "lines are aligned, and the layout cuts them in whole parts";
 
 impl LinkBlock {
-    /// No links, for vertices of `padded` components.
-    pub fn empty(padded: usize) -> Self {
+    /// No links of a vertex of the arena.
+    pub fn empty(arena: &Arena) -> Self {
         Self {
             count: 0,
             weak: 0,
-            lines: vec![Line([0; 64]); (LINKS_HEAD + 4 * padded) / 64],
+            lines: vec![Line([0; 64]); arena.link_bytes().div_ceil(64)],
         }
     }
 
@@ -119,11 +122,13 @@ impl LinkBlock {
         let last = self.count as usize - 1;
         let signs = read_signs(self.links().codes.bytes, last);
         let weak = self.weak >> last & 1;
-        let links = self.links_mut();
-        links.ids[place] = links.ids[last];
-        links.add[place] = links.add[last];
-        links.mul[place] = links.mul[last];
-        write_signs(links.codes, place, &signs);
+        if let Some(codes) = self.codes_mut() {
+            codes.add[place] = codes.add[last];
+            codes.mul[place] = codes.mul[last];
+            write_signs(codes.bytes, place, &signs);
+        }
+        let ids = self.ids_mut();
+        ids[place] = ids[last];
         self.weak = (self.weak & !(1 << place) | weak << place) & !(1 << last);
         self.count -= 1;
     }
@@ -137,26 +142,45 @@ impl LinkBlock {
         links(self.lines.as_bytes())
     }
 
-    pub fn links_mut(&mut self) -> LinksMut<'_> {
-        let (ids, rest) = self.lines.as_mut_bytes().split_at_mut(4 * BLOCK);
+    pub fn ids_mut(&mut self) -> &mut [u32; BLOCK] {
+        FromBytes::mut_from_bytes(&mut self.lines.as_mut_bytes()[..IDS]).expect(WHOLE)
+    }
+
+    /// The codes; nothing of a compact slot.
+    pub fn codes_mut(&mut self) -> Option<CodesMut<'_>> {
+        let rest = &mut self.lines.as_mut_bytes()[IDS..];
+        if rest.len() < LINKS_HEAD {
+            return None;
+        }
         let (add, rest) = rest.split_at_mut(2 * BLOCK);
-        let (mul, codes) = rest.split_at_mut(2 * BLOCK);
-        LinksMut {
-            ids: FromBytes::mut_from_bytes(ids).expect(WHOLE),
+        let (mul, bytes) = rest.split_at_mut(2 * BLOCK);
+        Some(CodesMut {
             add: FromBytes::mut_from_bytes(add).expect(WHOLE),
             mul: FromBytes::mut_from_bytes(mul).expect(WHOLE),
-            codes,
-        }
+            bytes,
+        })
     }
 }
 
+/// The factors of no codes.
+static NOTHING: [u16; BLOCK] = [0; BLOCK];
+
 #[inline(always)]
 fn links(bytes: &[u8]) -> Links<'_> {
-    let (ids, rest) = bytes.split_at(4 * BLOCK);
+    let (ids, rest) = bytes.split_at(IDS);
+    let ids = FromBytes::ref_from_bytes(ids).expect(WHOLE);
+    if rest.len() < LINKS_HEAD {
+        let codes = Codes {
+            bytes: &[],
+            add: &NOTHING,
+            mul: &NOTHING,
+        };
+        return Links { ids, codes };
+    }
     let (add, rest) = rest.split_at(2 * BLOCK);
     let (mul, codes) = rest.split_at(2 * BLOCK);
     Links {
-        ids: FromBytes::ref_from_bytes(ids).expect(WHOLE),
+        ids,
         codes: Codes {
             bytes: codes,
             add: FromBytes::ref_from_bytes(add).expect(WHOLE),
@@ -168,6 +192,7 @@ fn links(bytes: &[u8]) -> Links<'_> {
 /// All slots.
 pub(crate) struct Arena {
     padded: usize,
+    layout: Layout,
     slot_lines: usize,
     count: usize,
     pieces: Vec<Piece>,
@@ -175,11 +200,18 @@ pub(crate) struct Arena {
 
 impl Arena {
     /// No slots, for rows of `padded` components, a multiple of 64.
-    pub fn new(padded: usize) -> Self {
+    pub fn new(padded: usize, layout: Layout) -> Self {
         assert!(padded.is_multiple_of(64), "whole lines");
+        let links = if layout.is_coded() {
+            LINKS_HEAD + 4 * padded
+        } else {
+            IDS
+        };
+        let bytes = size_of::<Header>() + layout.width().bytes(padded) + links;
         Self {
             padded,
-            slot_lines: (size_of::<Header>() + padded + LINKS_HEAD + 4 * padded) / 64,
+            layout,
+            slot_lines: bytes.div_ceil(64),
             count: 0,
             pieces: Vec::new(),
         }
@@ -187,8 +219,12 @@ impl Arena {
 
     /// `count` slots in pieces that were written before; nothing when there are too few or their
     /// size is wrong.
-    pub fn restored(padded: usize, count: usize, pieces: Vec<Piece>) -> Option<Self> {
-        let arena = Self::new(padded);
+    pub fn restored(
+        (padded, layout): (usize, Layout),
+        count: usize,
+        pieces: Vec<Piece>,
+    ) -> Option<Self> {
+        let arena = Self::new(padded, layout);
         let bytes = PIECE_SLOTS * arena.slot_bytes();
         let is_whole = pieces.iter().all(|piece| piece.bytes().len() == bytes);
         (is_whole && pieces.len() == count.div_ceil(PIECE_SLOTS)).then_some(Self {
@@ -221,6 +257,21 @@ impl Arena {
         self.padded
     }
 
+    /// How rows are kept.
+    #[inline(always)]
+    pub fn width(&self) -> Width {
+        self.layout.width()
+    }
+
+    #[inline(always)]
+    fn row_bytes(&self) -> usize {
+        self.width().bytes(self.padded)
+    }
+
+    fn link_bytes(&self) -> usize {
+        self.slot_bytes() - size_of::<Header>() - self.row_bytes()
+    }
+
     /// One more slot, all zeros.
     pub fn grow(&mut self) -> u32 {
         let slot = u32::try_from(self.count).expect("fewer slots than the beam can number");
@@ -234,7 +285,7 @@ impl Arena {
 
     /// Stores a row without links.
     pub fn set_row(&mut self, slot: u32, scale: RowScale, row: &[u8]) {
-        assert_eq!(row.len(), self.padded, "a padded row");
+        assert_eq!(row.len(), self.row_bytes(), "a padded row");
         let bytes = self.bytes_mut(slot);
         bytes[..64].copy_from_slice(Header::new(scale).as_bytes());
         bytes[64..64 + row.len()].copy_from_slice(row);
@@ -263,7 +314,7 @@ impl Arena {
     #[inline(always)]
     pub fn slot(&self, slot: u32) -> Slot<'_> {
         let (header, rest) = self.bytes(slot).split_at(size_of::<Header>());
-        let (row, rest) = rest.split_at(self.padded);
+        let (row, rest) = rest.split_at(self.row_bytes());
         Slot {
             header: FromBytes::ref_from_bytes(header).expect(WHOLE),
             row,
@@ -280,34 +331,39 @@ impl Arena {
 
     /// The row at `slot` with its scale.
     #[inline(always)]
-    pub fn row(&self, slot: u32) -> (&[u8], RowScale) {
+    pub fn row(&self, slot: u32) -> Row<'_> {
         let slot = self.slot(slot);
         (slot.row, slot.header.scale())
+    }
+
+    /// Asks for the ids of a slot's neighbours.
+    #[inline(always)]
+    pub fn prefetch_ids(&self, slot: u32) {
+        let at = size_of::<Header>() + self.row_bytes();
+        prefetch_lines(&self.bytes(slot)[at..at + IDS]);
     }
 
     /// Asks for the header and the row of a slot.
     #[inline(always)]
     pub fn prefetch_row(&self, slot: u32) {
-        prefetch_lines(&self.bytes(slot)[..size_of::<Header>() + self.padded]);
+        prefetch_lines(&self.bytes(slot)[..size_of::<Header>() + self.row_bytes()]);
     }
 
     /// A copy of a vertex's links.
     pub fn copy_links(&self, slot: u32) -> LinkBlock {
         let header = self.slot(slot).header;
-        let mut block = LinkBlock::empty(self.padded);
+        let mut block = LinkBlock::empty(self);
         block.count = header.count;
         block.weak = header.weak;
-        block
-            .lines
-            .as_mut_bytes()
-            .copy_from_slice(&self.bytes(slot)[64 + self.padded..]);
+        let links = &self.bytes(slot)[64 + self.row_bytes()..];
+        block.lines.as_mut_bytes()[..links.len()].copy_from_slice(links);
         block
     }
 
     /// Puts links in place.
     pub fn set_links(&mut self, slot: u32, block: &LinkBlock) {
-        let at = 64 + self.padded;
-        self.bytes_mut(slot)[at..].copy_from_slice(block.lines.as_bytes());
+        let (at, len) = (64 + self.row_bytes(), self.link_bytes());
+        self.bytes_mut(slot)[at..].copy_from_slice(&block.lines.as_bytes()[..len]);
         let header = self.header_mut(slot);
         header.count = block.count;
         header.weak = block.weak;

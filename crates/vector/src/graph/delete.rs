@@ -9,7 +9,7 @@
 
 use std::sync::Mutex;
 
-use crate::code::{Query, row_distance};
+use crate::code::Query;
 
 use super::arena::{DELETED, FREE, LinkBlock};
 use super::insert::{LINKS_AT_ONCE, put};
@@ -121,7 +121,7 @@ impl Graph {
     }
 
     fn row_as_query(&self, slot: u32, query: &mut Query) {
-        let (row, scale) = self.arena.row(slot);
+        let (row, scale) = self.arena.width().widened(self.arena.row(slot));
         let values: Vec<f32> = row
             .iter()
             .map(|&byte| (f32::from(byte) - 128.0) * scale.step)
@@ -149,19 +149,14 @@ impl Graph {
 
     /// The neighbour of `gone` that is nearest to `vertex` and not linked yet.
     fn substitute(&self, vertex: u32, gone: u32, block: &LinkBlock) -> Option<u32> {
-        let own = self.arena.row(vertex);
+        let own = self.arena.width().own(self.arena.row(vertex));
         let linked = block.ids();
         let others = self.arena.neighbours(gone).iter().copied();
         let others = others
             .filter(|&other| {
                 other != vertex && !self.deleted.has(other) && !linked.contains(&other)
             })
-            .map(|other| {
-                (
-                    row_distance(self.kernels, own, self.arena.row(other)),
-                    other,
-                )
-            });
+            .map(|other| (own.distance(self.kernels, self.arena.row(other)), other));
         let nearest = others.min_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         nearest.map(|(_, other)| other)
     }

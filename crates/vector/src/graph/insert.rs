@@ -16,7 +16,7 @@
 use std::sync::Mutex;
 
 use crate::arch::BLOCK;
-use crate::code::{Query, RowScale, encode_row, row_distance};
+use crate::code::{Query, RowScale};
 
 use super::arena::LinkBlock;
 use super::beam;
@@ -98,13 +98,11 @@ fn link_batch(graph: &impl Shared, dim: usize, rows: &[f32], team: &dyn Team) ->
     put(graph, slots.iter().copied().zip(blocks));
     mend(graph, stale, team);
     link_backs(graph, backs, &slots, &entrants, team);
-    for (&slot, entrant) in slots.iter().zip(&entrants) {
+    for &slot in &slots {
         if graph.read(|graph| graph.pivots.wants(slot)) {
             graph.write(|graph| {
                 let kernels = graph.kernels;
-                graph
-                    .pivots
-                    .push(kernels, slot, &entrant.row, entrant.scale);
+                graph.pivots.push(kernels, slot, &graph.arena);
             });
         }
     }
@@ -159,9 +157,14 @@ impl Graph {
         let values = self.frame.bring(self.kernels, row, scratch);
         let mut query = Query::default();
         query.set(self.kernels, values);
-        let mut row = vec![0; values.len()];
-        let scale = encode_row(values, &mut row);
+        let (row, scale) = self.arena.width().encode(self.kernels, values);
         Entrant { query, row, scale }
+    }
+
+    /// Stores a row that no walk finds, only comparing.
+    pub(super) fn place_unlinked(&mut self, row: &[f32]) {
+        let entrant = self.entrant(row, &mut FrameScratch::default());
+        self.place(&entrant);
     }
 
     /// Stores a row in a free slot or a new one.
@@ -181,9 +184,9 @@ impl Graph {
     ) -> Vec<Neighbour> {
         let effort = (self.settings.ef_construct, usize::MAX);
         self.walk(query, effort, &|_| true, scratch);
-        let own = self.arena.row(slot);
+        let own = self.arena.width().own(self.arena.row(slot));
         for &other in batch.iter().filter(|&&other| other != slot) {
-            let distance = row_distance(self.kernels, own, self.arena.row(other));
+            let distance = own.distance(self.kernels, self.arena.row(other));
             scratch.found.push(beam::found(distance, other));
         }
         let candidates: Vec<(f32, u32)> = scratch

@@ -1,7 +1,7 @@
 //! Which neighbours a vertex keeps, and how a link is written.
 
-use crate::arch::{BLOCK, Kernels, Range, half};
-use crate::code::{Factors, Query, length_squared_about, row_distance, write_signs};
+use crate::arch::{BLOCK, Codes, Kernels, Range, half};
+use crate::code::{Factors, Query, length_squared_about, write_signs};
 
 use super::Graph;
 use super::arena::{Arena, LinkBlock};
@@ -27,11 +27,11 @@ impl Graph {
             if chosen.len() == BLOCK {
                 break;
             }
-            let row = self.arena.row(slot);
+            let own = self.arena.width().own(self.arena.row(slot));
             let limit = distance / self.settings.alpha;
             let is_led_to = chosen
                 .iter()
-                .any(|other| row_distance(self.kernels, row, self.arena.row(other.slot)) <= limit);
+                .any(|other| own.distance(self.kernels, self.arena.row(other.slot)) <= limit);
             let to = if is_led_to { &mut left } else { &mut chosen };
             to.push(Neighbour {
                 distance,
@@ -52,7 +52,7 @@ pub(super) fn write_all(
     vertex: u32,
     neighbours: &[Neighbour],
 ) -> LinkBlock {
-    let mut block = LinkBlock::empty(arena.padded());
+    let mut block = LinkBlock::empty(arena);
     for (place, neighbour) in neighbours.iter().enumerate() {
         write(kernels, arena, vertex, place, neighbour.slot, &mut block);
         block.weak |= u32::from(neighbour.is_weak) << place;
@@ -70,16 +70,18 @@ pub(super) fn write(
     neighbour: u32,
     block: &mut LinkBlock,
 ) {
+    block.ids_mut()[place] = neighbour;
+    let Some(codes) = block.codes_mut() else {
+        return;
+    };
     let (from, to) = (arena.row(vertex), arena.row(neighbour));
     let mut room = [0u16; crate::DIM_MAX / 16];
     let signs = &mut room[..arena.padded() / 16];
     let sums = kernels.edge((from.0, from.1.step), (to.0, to.1.step), signs);
     let factors = Factors::new(sums, arena.padded());
-    let links = block.links_mut();
-    links.ids[place] = neighbour;
-    links.add[place] = factors.add;
-    links.mul[place] = factors.mul;
-    write_signs(links.codes, place, signs);
+    codes.add[place] = factors.add;
+    codes.mul[place] = factors.mul;
+    write_signs(codes.bytes, place, signs);
 }
 
 /// A newcomer that chose a vertex as its neighbour and asks for a link back.
@@ -97,23 +99,18 @@ impl Graph {
     ///
     /// All 32 neighbours' distances to the newcomer are estimated from their codes at once, and
     /// their lengths are known from the factors: the rule of [`prune`](Self::prune) is
-    /// applied to the newcomer without fetching one other row.
+    /// applied to the newcomer without fetching one other row. A compact graph fetches them.
     pub(super) fn link_back(&self, vertex: u32, block: &mut LinkBlock, new: &Newcomer<'_>) -> bool {
         let count = block.count as usize;
         let links = block.links();
         if links.ids[..count].contains(&new.slot) {
             return true;
         }
-        let mut estimates = [0.0; BLOCK];
-        let table = new.query.table();
-        let range = Range {
-            base: new.distance,
-            bound: 0.0,
-            ahead: &[],
+        let (estimates, lengths) = if self.settings.layout.is_coded() {
+            self.estimated(&links.codes, new)
+        } else {
+            self.compared(vertex, &links.ids[..count], new)
         };
-        self.kernels
-            .estimate(&links.codes, &table, &range, &mut estimates);
-        let lengths = links.codes.mul.map(|mul| length_squared_about(half(mul)));
         let alpha = self.settings.alpha;
         let is_led_to =
             (0..count).any(|n| lengths[n] <= new.distance && estimates[n] * alpha <= new.distance);
@@ -141,6 +138,43 @@ impl Graph {
         block.count = block.count.max(place as u32 + 1);
         write(self.kernels, &self.arena, vertex, place, new.slot, block);
         true
+    }
+}
+
+impl Graph {
+    /// Distances of the newcomer to a vertex's neighbours, and of those to the vertex, from the codes.
+    fn estimated(&self, codes: &Codes<'_>, new: &Newcomer<'_>) -> ([f32; BLOCK], [f32; BLOCK]) {
+        let mut estimates = [0.0; BLOCK];
+        let range = Range {
+            base: new.distance,
+            bound: 0.0,
+            ahead: &[],
+        };
+        let table = new.query.table();
+        self.kernels.estimate(codes, &table, &range, &mut estimates);
+        let lengths = codes.mul.map(|mul| length_squared_about(half(mul)));
+        (estimates, lengths)
+    }
+
+    /// The same from the rows, where there are no codes.
+    fn compared(
+        &self,
+        vertex: u32,
+        neighbours: &[u32],
+        new: &Newcomer<'_>,
+    ) -> ([f32; BLOCK], [f32; BLOCK]) {
+        let (mut distances, mut lengths) = ([0.0; BLOCK], [0.0; BLOCK]);
+        for &slot in neighbours {
+            self.arena.prefetch_row(slot);
+        }
+        let width = self.arena.width();
+        let own = width.own(self.arena.row(vertex));
+        for (n, &slot) in neighbours.iter().enumerate() {
+            let row = self.arena.row(slot);
+            distances[n] = width.distance(self.kernels, new.query, row);
+            lengths[n] = own.distance(self.kernels, row);
+        }
+        (distances, lengths)
     }
 }
 

@@ -11,6 +11,8 @@
 //! rows  --rotate--> slots --> walk, prune --> own links --> a place in each neighbour's links
 //! ```
 //!
+//! A compact graph has no codes and rows of half a byte a component, see [`Layout`].
+//!
 //! The graph is a function of the rows and of how they were cut into calls: neither time nor the
 //! number of threads changes a bit. Knows no ids but slots, no log, no file: the arena's bytes hold
 //! slot numbers and no addresses, so whoever keeps them may write them out and map them again.
@@ -21,6 +23,7 @@ pub(crate) mod beam;
 mod delete;
 mod frame;
 mod insert;
+mod layout;
 mod link;
 mod marks;
 mod piece;
@@ -29,6 +32,7 @@ mod shared;
 mod sketch;
 mod store;
 mod team;
+mod tuning;
 mod walk;
 
 use crate::arch::Kernels;
@@ -41,6 +45,7 @@ pub use delete::delete;
 pub use frame::Frame;
 pub(crate) use frame::{FrameScratch, Stretch};
 pub use insert::insert;
+pub use layout::{Layout, Width};
 use marks::Marks;
 pub use piece::Piece;
 use pivots::Pivots;
@@ -49,6 +54,7 @@ pub use sketch::Sketch;
 pub use store::BadGraph;
 pub(crate) use team::map;
 pub use team::{Alone, Team};
+pub use tuning::{Ranks, Tuning};
 pub use walk::WalkScratch;
 
 /// Rows that are linked together: they see the graph as it was before the first of them, and each
@@ -65,6 +71,8 @@ pub struct Settings {
     /// Squared distances: a candidate is left out when it is nearer to a neighbour already chosen by
     /// more than this factor.
     pub alpha: f32,
+    /// What a slot holds.
+    pub layout: Layout,
 }
 
 impl Default for Settings {
@@ -73,6 +81,7 @@ impl Default for Settings {
             ef_construct: 200,
             candidates: 128,
             alpha: 1.1,
+            layout: Layout::Wide,
         }
     }
 }
@@ -86,6 +95,7 @@ pub struct Graph {
     deleted: Marks,
     /// Slots that the next rows get, the last one first.
     free: Vec<u32>,
+    tuning: Option<Tuning>,
     kernels: &'static Kernels,
 }
 
@@ -97,10 +107,11 @@ impl Graph {
         Self {
             frame,
             settings,
-            arena: Arena::new(padded),
+            arena: Arena::new(padded, settings.layout),
             pivots: Pivots::new(padded),
             deleted: Marks::default(),
             free: Vec::new(),
+            tuning: None,
             kernels: Kernels::get(),
         }
     }
@@ -139,6 +150,12 @@ impl Graph {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         self.slots() * self.slot_bytes() + self.pivots.size_bytes()
+    }
+
+    /// How it is built.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
     /// How rows are seen: dimension, metric, rotation.
@@ -231,5 +248,7 @@ impl Graph {
     }
 }
 
+#[cfg(test)]
+mod compact_tests;
 #[cfg(test)]
 mod tests;

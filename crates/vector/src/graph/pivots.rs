@@ -8,7 +8,7 @@ use zerocopy::IntoBytes;
 
 use super::arena::Arena;
 use crate::arch::{BLOCK, Codes, Kernels, Line, Range, Table};
-use crate::code::{Factors, Query, RowScale, write_signs};
+use crate::code::{Factors, Query, write_signs};
 
 /// See the module.
 const DENSITY: f64 = 2.0;
@@ -50,8 +50,7 @@ impl Pivots {
     pub fn restored(kernels: &Kernels, slots: &[u32], arena: &Arena) -> Self {
         let mut pivots = Self::new(arena.padded());
         for &slot in slots {
-            let (row, scale) = arena.row(slot);
-            pivots.push(kernels, slot, row, scale);
+            pivots.push(kernels, slot, arena);
         }
         pivots
     }
@@ -62,7 +61,7 @@ impl Pivots {
     }
 
     /// Takes the row at the slot.
-    pub fn push(&mut self, kernels: &Kernels, slot: u32, row: &[u8], scale: RowScale) {
+    pub fn push(&mut self, kernels: &Kernels, slot: u32, arena: &Arena) {
         if self.slots.len().is_multiple_of(BLOCK) {
             self.add.push([0; BLOCK]);
             self.mul.push([0; BLOCK]);
@@ -70,7 +69,7 @@ impl Pivots {
             self.codes.resize(lines, Line([0; 64]));
         }
         self.slots.push(slot);
-        self.write(kernels, self.slots.len() - 1, row, scale);
+        self.write(kernels, self.slots.len() - 1, arena);
     }
 
     /// Whether the slot is a pivot.
@@ -89,9 +88,8 @@ impl Pivots {
                 self.slots.swap_remove(at);
             }
         }
-        if let Some(&moved) = self.slots.get(at) {
-            let (row, scale) = arena.row(moved);
-            self.write(kernels, at, row, scale);
+        if at < self.slots.len() {
+            self.write(kernels, at, arena);
         }
         let blocks = self.slots.len().div_ceil(BLOCK);
         self.add.truncate(blocks);
@@ -99,10 +97,11 @@ impl Pivots {
         self.codes.truncate(blocks * (self.padded / 16));
     }
 
-    /// Writes the code of a row as pivot `at`.
-    fn write(&mut self, kernels: &Kernels, at: usize, row: &[u8], scale: RowScale) {
+    /// Writes the code of pivot `at`.
+    fn write(&mut self, kernels: &Kernels, at: usize, arena: &Arena) {
+        let (row, scale) = arena.width().widened(arena.row(self.slots[at]));
         // The centre is the vertex of all zeros.
-        let sums = kernels.edge((row, 0.0), (row, scale.step), &mut self.signs);
+        let sums = kernels.edge((&row, 0.0), (&row, scale.step), &mut self.signs);
         let factors = Factors::new(sums, self.padded);
         let (block, place) = (at / BLOCK, at % BLOCK);
         self.add[block][place] = factors.add;

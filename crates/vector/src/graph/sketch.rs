@@ -75,10 +75,10 @@ impl Sketch {
     /// # Panics
     /// When the slot was never given out.
     pub fn take(&mut self, graph: &Graph, slot: u32) {
-        let (row, scale) = graph.arena.row(slot);
+        let (row, scale) = graph.arena.width().widened(graph.arena.row(slot));
         let sums = graph
             .kernels
-            .edge((row, 0.0), (row, scale.step), &mut self.signs);
+            .edge((&row, 0.0), (&row, scale.step), &mut self.signs);
         let f = if sums.l1 > 0.0 {
             sums.l2_squared / sums.l1
         } else {
@@ -294,7 +294,8 @@ impl Near {
         for slot in self.waiting.drain(..) {
             let vertex = graph.arena.slot(slot);
             if vertex.header.flags == 0 {
-                let distance = query.distance(graph.kernels, vertex.row, vertex.header.scale());
+                let row = (vertex.row, vertex.header.scale());
+                let distance = graph.arena.width().distance(graph.kernels, query, row);
                 keep(&mut self.found, self.k, beam::found(distance, slot));
             }
         }

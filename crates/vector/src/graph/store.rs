@@ -9,11 +9,13 @@ use super::frame::Frame;
 use super::marks::Marks;
 use super::piece::Piece;
 use super::pivots::Pivots;
-use super::{Graph, Settings};
+use super::{Graph, Layout, Settings, Tuning, Width};
 
 const MAGIC: &[u8; 8] = b"OUZGRAPH";
-const VERSION: u32 = 1;
-const FIXED: usize = 64;
+const VERSION: u32 = 2;
+/// Bytes before the centre; the first version had no tuning, and no layout but the wide one.
+const FIXED: usize = 80;
+const FIXED_FIRST: usize = 64;
 
 /// Why bytes are no graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,15 +50,18 @@ impl Graph {
         put(self.settings.ef_construct as u32);
         put(self.settings.candidates as u32);
         put(self.settings.alpha.to_bits());
-        for count in [
-            self.slots(),
-            pivots.len(),
-            self.free.len(),
-            deleted.len(),
-            0,
-        ] {
+        for count in [self.slots(), pivots.len(), self.free.len(), deleted.len()] {
             put(count as u32);
         }
+        put(match self.settings.layout {
+            Layout::Wide => 0,
+            Layout::Compact(Width::Four) => 4,
+            Layout::Compact(Width::Eight) => 8,
+        });
+        let tuned = self
+            .tuning
+            .map(|t| [t.depth, t.recall.to_bits(), t.rows, 0]);
+        tuned.unwrap_or_default().into_iter().for_each(&mut put);
         self.frame
             .centre()
             .iter()
@@ -78,9 +83,18 @@ impl Graph {
     /// a checksum; what was read back is checked by whoever wrote it.
     pub fn open(head: &[u8], pieces: Vec<Piece>) -> Result<Self, BadGraph> {
         let damaged = BadGraph::Damaged;
-        if head.len() < FIXED || &head[..8] != MAGIC || word(head, 8) != VERSION {
-            return Err(BadGraph::Unknown);
-        }
+        let is_ours = head.len() >= FIXED_FIRST && &head[..8] == MAGIC;
+        let fixed = match is_ours.then(|| word(head, 8)) {
+            Some(1) => FIXED_FIRST,
+            Some(VERSION) if head.len() >= FIXED => FIXED,
+            _ => return Err(BadGraph::Unknown),
+        };
+        let layout = match word(head, 60) {
+            0 => Layout::Wide,
+            4 => Layout::Compact(Width::Four),
+            8 => Layout::Compact(Width::Eight),
+            _ => return Err(damaged("layout")),
+        };
         let metric = match word(head, 12) {
             0 => Metric::L2,
             1 => Metric::Ip,
@@ -93,10 +107,10 @@ impl Graph {
         if dim == 0 || dim > crate::DIM_MAX || slots >= 1 << 30 {
             return Err(damaged("dimension or number of slots"));
         }
-        if head.len() != FIXED + 4 * (dim + pivots + free + deleted) {
+        if head.len() != fixed + 4 * (dim + pivots + free + deleted) {
             return Err(damaged("length of the head"));
         }
-        let words: Vec<u32> = (FIXED..head.len())
+        let words: Vec<u32> = (fixed..head.len())
             .step_by(4)
             .map(|at| word(head, at))
             .collect();
@@ -109,7 +123,13 @@ impl Graph {
         let unit = f32::from_bits(word(head, 20));
         let frame = Frame::restored(metric, floats(centre), unit, seed);
         let padded = frame.padded();
-        let arena = Arena::restored(padded, slots, pieces).ok_or(damaged("number of pieces"))?;
+        let arena = Arena::restored((padded, layout), slots, pieces);
+        let arena = arena.ok_or(damaged("number of pieces"))?;
+        let tuning = (fixed == FIXED && word(head, 64) > 0).then(|| Tuning {
+            depth: word(head, 64),
+            recall: f32::from_bits(word(head, 68)),
+            rows: word(head, 72),
+        });
         let (pivot_slots, lists) = lists.split_at(pivots);
         let (free, deleted) = lists.split_at(free);
         let mut marks = Marks::default();
@@ -120,12 +140,14 @@ impl Graph {
                 ef_construct: word(head, 32) as usize,
                 candidates: word(head, 36) as usize,
                 alpha: f32::from_bits(word(head, 40)),
+                layout,
             },
             pivots: Pivots::restored(kernels, pivot_slots, &arena),
             frame,
             arena,
             deleted: marks,
             free: free.to_vec(),
+            tuning,
             kernels,
         })
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::flat::top_k;
 
 /// SYNTHETIC: rows around a few dozen centres, as data with structure has them.
-fn clustered(rng: &mut Rng, n: usize, dim: usize) -> Vec<f32> {
+pub(super) fn clustered(rng: &mut Rng, n: usize, dim: usize) -> Vec<f32> {
     let centres: Vec<f32> = (0..40 * dim).map(|_| rng.normal() as f32).collect();
     let mut rows = Vec::with_capacity(n * dim);
     for _ in 0..n {
@@ -22,24 +22,29 @@ fn empty(metric: Metric, dim: usize, rows: &[f32]) -> Graph {
 }
 
 /// A graph with its rows by slot.
-struct Twin {
-    graph: Graph,
-    rows: Vec<f32>,
+pub(super) struct Twin {
+    pub graph: Graph,
+    pub rows: Vec<f32>,
     is_live: Vec<bool>,
 }
 
 impl Twin {
     fn new(metric: Metric, dim: usize, rows: &[f32], team: &dyn Team) -> Self {
-        let mut twin = Self {
-            graph: empty(metric, dim, rows),
-            rows: Vec::new(),
-            is_live: Vec::new(),
-        };
+        let mut twin = Self::of(empty(metric, dim, rows));
         twin.insert(rows, team);
         twin
     }
 
-    fn insert(&mut self, rows: &[f32], team: &dyn Team) {
+    /// Of an empty graph.
+    pub fn of(graph: Graph) -> Self {
+        Self {
+            graph,
+            rows: Vec::new(),
+            is_live: Vec::new(),
+        }
+    }
+
+    pub fn insert(&mut self, rows: &[f32], team: &dyn Team) {
         let dim = self.graph.frame().dim();
         let slots = self.graph.insert(rows, team);
         self.rows.resize(self.graph.slots() * dim, 0.0);
@@ -53,7 +58,7 @@ impl Twin {
         self.check();
     }
 
-    fn delete(&mut self, slots: &[u32], team: &dyn Team) {
+    pub fn delete(&mut self, slots: &[u32], team: &dyn Team) {
         self.graph.delete(slots, team);
         slots
             .iter()
@@ -91,13 +96,33 @@ impl Twin {
         }
     }
 
-    fn recall(&self, queries: &[f32], ef: usize, filter: impl Fn(u32) -> bool) -> f64 {
-        let (dim, mut hits, mut count) = (self.graph.frame().dim(), 0, 0);
+    pub fn recall(&self, queries: &[f32], ef: usize, filter: impl Fn(u32) -> bool) -> f64 {
         let mut scratch = WalkScratch::default();
+        let search = |query: &[f32]| self.graph.search(query, 10, ef, &filter, &mut scratch);
+        self.recall_of(queries, &filter, search)
+    }
+
+    /// As `recall`, with some ordered again by whole rows.
+    pub fn recall_reranked(&self, queries: &[f32], effort: (usize, usize)) -> f64 {
+        let (dim, mut scratch) = (self.graph.frame().dim(), WalkScratch::default());
+        let row = |slot: u32| &self.rows[slot as usize * dim..][..dim];
+        let graph = &self.graph;
+        let search =
+            |query: &[f32]| graph.search_reranked(query, 10, effort, |_| true, row, &mut scratch);
+        self.recall_of(queries, |_| true, search)
+    }
+
+    fn recall_of(
+        &self,
+        queries: &[f32],
+        filter: impl Fn(u32) -> bool,
+        mut search: impl FnMut(&[f32]) -> Vec<Hit>,
+    ) -> f64 {
+        let (dim, mut hits, mut count) = (self.graph.frame().dim(), 0, 0);
         for query in queries.chunks(dim) {
             let live = |slot: u32| self.is_live[slot as usize] && filter(slot);
             let want = top_k(self.graph.metric(), dim, &self.rows, query, 10, live);
-            let got = self.graph.search(query, 10, ef, &filter, &mut scratch);
+            let got = search(query);
             assert!(got.iter().all(|hit| live(hit.slot)));
             let is_found = |slot: u32| got.iter().any(|hit| hit.slot == slot);
             hits += want.iter().filter(|hit| is_found(hit.slot)).count();
@@ -108,14 +133,14 @@ impl Twin {
 }
 
 /// All of a graph's bytes.
-fn bytes(graph: &Graph) -> Vec<u8> {
+pub(super) fn bytes(graph: &Graph) -> Vec<u8> {
     (0..graph.slots() as u32)
         .flat_map(|slot| graph.arena.bytes(slot).to_vec())
         .collect()
 }
 
 /// As many threads as it says.
-struct Threads(usize);
+pub(super) struct Threads(pub usize);
 
 impl Team for Threads {
     fn run(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {

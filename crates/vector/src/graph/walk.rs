@@ -94,7 +94,11 @@ impl Graph {
         let visible = &|slot| !self.deleted.has(slot) && visible(slot);
         for (estimate, slot) in self.pivots.nearest(self.kernels, query) {
             if estimate < scratch.beam.bound() && scratch.is_new(slot) {
-                scratch.beam.insert(estimate, slot, visible(slot));
+                if self.settings.layout.is_coded() {
+                    scratch.beam.insert(estimate, slot, visible(slot));
+                } else {
+                    self.compare(slot, query, visible, scratch);
+                }
             }
         }
         let mut current = scratch.beam.next();
@@ -106,7 +110,11 @@ impl Graph {
                 return false;
             }
             let next = scratch.beam.next();
-            self.visit(slot, next, query, visible, scratch);
+            if self.settings.layout.is_coded() {
+                self.visit(slot, next, query, visible, scratch);
+            } else {
+                self.visit_rows(slot, next, query, visible, scratch);
+            }
             current = next.or_else(|| scratch.beam.next());
         }
         true
@@ -149,6 +157,55 @@ impl Graph {
             if estimates[n] < scratch.beam.bound() && scratch.is_new(slot) {
                 scratch.beam.insert(estimates[n], slot, visible(slot));
             }
+        }
+    }
+
+    /// Visits a compact `slot`: reads the rows of the neighbours that were not seen yet.
+    #[inline(always)]
+    fn visit_rows(
+        &self,
+        slot: u32,
+        next: Option<u32>,
+        query: &Query,
+        visible: &impl Fn(u32) -> bool,
+        scratch: &mut WalkScratch,
+    ) {
+        let (mut open, mut count) = ([0; BLOCK], 0);
+        for &other in self.arena.neighbours(slot) {
+            if scratch.is_new(other) {
+                self.arena.prefetch_row(other);
+                open[count] = other;
+                count += 1;
+            }
+        }
+        if let Some(next) = next {
+            self.arena.prefetch_ids(next);
+        }
+        scratch.visits += 1;
+        for &other in &open[..count] {
+            self.compare(other, query, visible, scratch);
+        }
+    }
+
+    /// Reads a row, which gets its place in the beam.
+    #[inline(always)]
+    fn compare(
+        &self,
+        slot: u32,
+        query: &Query,
+        visible: &impl Fn(u32) -> bool,
+        scratch: &mut WalkScratch,
+    ) {
+        let row = self.arena.row(slot);
+        let distance = self.arena.width().distance(self.kernels, query, row);
+        if distance < scratch.beam.bound() {
+            let is_visible = visible(slot);
+            if is_visible {
+                scratch.found.push(beam::found(distance, slot));
+            } else {
+                scratch.passed.push(slot);
+            }
+            scratch.beam.insert(distance, slot, is_visible);
         }
     }
 }

@@ -24,7 +24,14 @@ pub struct Script<'a> {
 
 const GRAPHS: Script<'static> = Script {
     path: "crates/rivals/python/graph_peers.py",
-    packages: &["numpy", "rabitqlib==0.7.1", "hnswlib==0.8.0"],
+    packages: &[
+        "numpy",
+        "rabitqlib==0.7.1",
+        "hnswlib==0.8.0",
+        "usearch==2.26.6",
+        "scann==1.4.2",
+        "qdrant-edge-py==0.9.0",
+    ],
     more: &[],
 };
 
