@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use vector::{Hit, Metric, normalise};
 
-use crate::checkpoint::Keeper;
+use crate::checkpoint::{Hold, Keeper};
 use crate::codec::write_batch;
 use crate::commit::Committer;
 use crate::dense::{Ask, Dense, Effort, RecallEstimate, nearest};
@@ -459,15 +459,20 @@ impl Collection {
     /// # Errors
     /// `Checkpoint`: what is there still holds. Collections opened by [`open_log`](Self::open_log) have none.
     pub fn checkpoint(&self) -> Result<u64, Error> {
+        Ok(self.checkpoint_held()?.0)
+    }
+
+    /// As [`checkpoint`](Self::checkpoint); its files stay while the hold is there.
+    pub(crate) fn checkpoint_held(&self) -> Result<(u64, Hold<'_>), Error> {
         let failed = |reason| Error::Checkpoint { reason };
         if self.checkpointer.is_none() {
             return Err(failed("this collection keeps none".into()));
         }
-        let seq = self.keeper.ask().map_err(failed)?;
+        let held = self.keeper.ask_and_hold().map_err(failed)?;
         if self.linker.is_some() {
             self.dense.save().map_err(failed)?;
         }
-        Ok(seq)
+        Ok(held)
     }
 
     /// Whether all that was opened has been read and compared with its checksums, which goes on beside the first

@@ -115,7 +115,7 @@ fn who_asks_for_a_checkpoint_is_answered() {
             made
         });
         let asking = Arc::clone(&keeper);
-        let asker = thread::spawn(move || asking.ask());
+        let asker = thread::spawn(move || asking.ask_and_hold().map(|held| held.0));
         keeper.grown(20);
         keeper.close();
         let made = server.join().expect("server");

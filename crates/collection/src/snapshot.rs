@@ -63,7 +63,8 @@ impl Collection {
     /// `Checkpoint`, `Io`, or `NotEmpty` when the disk has files.
     pub fn snapshot(&self, to: &Arc<dyn Disk>) -> Result<Snapshot, Error> {
         begin(&**to)?;
-        let seq = self.checkpoint()?;
+        // Two checkpoints that became due while the log is copied would take this one's tables away.
+        let (seq, _hold) = self.checkpoint_held()?;
         let from = self.disk().ok_or_else(|| Error::Checkpoint {
             reason: "this collection keeps no files".into(),
         })?;

@@ -4,9 +4,12 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
 
 use collection::disk::DiskFile;
-use collection::{AsOf, Collection, Disk, MemDisk, Metric, Op, Point, Settings, SyncPolicy};
+use collection::{
+    AsOf, Collection, Disk, MemDisk, Metric, Op, Options, Point, Settings, SyncPolicy,
+};
 
 const SETTINGS: Settings = Settings {
     dim: 2,
@@ -222,4 +225,39 @@ fn no_half_batch_and_a_past_that_stays() {
         (c.head_seq(), c.count(&AsOf::Now).expect("count")),
         (900, 2)
     );
+}
+
+/// Each checkpoint takes the place of the one before the last, but not while that one is being copied.
+#[test]
+fn checkpoints_that_become_due_leave_a_copy_its_files() {
+    let options = Options {
+        checkpoint_bytes: 1,
+        ..Options::default()
+    };
+    let disk = Arc::new(MemDisk::new());
+    let (c, _) = Collection::open_with(disk, SETTINGS, options).expect("open");
+    c.apply(vec![upsert("a", 1)]).expect("write");
+    let to = GatedDisk::default();
+    let copy: Arc<dyn Disk> = Arc::new(to.clone());
+    to.gate.set(true);
+    std::thread::scope(|scope| {
+        let copying = scope.spawn(|| c.snapshot(&copy));
+        while to.gate.waiting.load(Ordering::SeqCst) == 0 {
+            std::thread::yield_now();
+        }
+        let (began, mut n) = (c.stats().checkpoint_seq, 1);
+        let until = Instant::now() + Duration::from_millis(500);
+        while c.stats().checkpoint_seq < began + 3 && Instant::now() < until {
+            n += 1;
+            c.apply(vec![upsert("a", n)]).expect("write");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        to.gate.set(false);
+        let snapshot = copying.join().expect("thread").expect("a whole copy");
+        assert!(snapshot.seq < c.head_seq());
+    });
+    // What was held back goes on.
+    assert_eq!(c.checkpoint().expect("a checkpoint"), c.head_seq());
+    let (back, _) = Collection::open_with(copy, SETTINGS, options).expect("the copy opens");
+    assert_eq!(back.count(&AsOf::Now).expect("count"), 1);
 }

@@ -33,8 +33,20 @@ struct Shared {
     /// Nothing that was opened is left to be verified.
     verified: bool,
     seq: u64,
+    /// How many are copying the files of a checkpoint: none is made meanwhile, as each takes an older one's place.
+    copies: u32,
     closing: bool,
     ended: bool,
+}
+
+/// No checkpoint is begun until it is dropped.
+pub(crate) struct Hold<'a>(&'a Keeper);
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        self.0.lock().copies -= 1;
+        self.0.changed.notify_all();
+    }
 }
 
 type Apply = dyn Fn(&mut State, Entry<'_>) -> Result<(), Error> + Send;
@@ -92,23 +104,27 @@ impl Keeper {
         shared.log_bytes.saturating_sub(shared.seen_bytes)
     }
 
-    /// Asks for a checkpoint of everything applied and waits for it.
+    /// Asks for a checkpoint of everything applied and waits for it. Its files stay while the hold is there: one that was
+    /// begun already may be finished, which leaves this one's alone, and no other begins.
     ///
     /// # Errors
     /// Why it could not be written.
-    pub(crate) fn ask(&self) -> Result<u64, String> {
+    pub(crate) fn ask_and_hold(&self) -> Result<(u64, Hold<'_>), String> {
         let mut shared = self.lock();
         shared.asked += 1;
         let mine = shared.asked;
         self.changed.notify_all();
         let waiting = |shared: &mut Shared| shared.answered < mine && !shared.ended;
         let shared = self.changed.wait_while(shared, waiting);
-        let shared = shared.unwrap_or_else(PoisonError::into_inner);
-        match &shared.failure {
-            _ if shared.answered < mine => Err("the thread that writes checkpoints ended".into()),
-            Some(failure) => Err(failure.clone()),
-            None => Ok(shared.seq),
+        let mut shared = shared.unwrap_or_else(PoisonError::into_inner);
+        if shared.answered < mine {
+            return Err("the thread that writes checkpoints ended".into());
         }
+        if let Some(failure) = &shared.failure {
+            return Err(failure.clone());
+        }
+        shared.copies += 1;
+        Ok((shared.seq, Hold(self)))
     }
 
     /// The entry of the last checkpoint, and why the last attempt failed.
@@ -168,7 +184,8 @@ impl Keeper {
     /// Waits until one is due or asked for, and says how many were asked for.
     fn next(&self) -> Option<u64> {
         let idle = |shared: &mut Shared| {
-            !shared.closing && shared.asked == shared.answered && !shared.is_due()
+            let is_wanted = shared.asked > shared.answered || shared.is_due();
+            !shared.closing && (shared.copies > 0 || !is_wanted)
         };
         let shared = self.changed.wait_while(self.lock(), idle);
         let shared = shared.unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ mod blocks;
 mod keeper;
 mod sections;
 
-pub(crate) use keeper::{Keeper, Work};
+pub(crate) use keeper::{Hold, Keeper, Work};
 pub(crate) use sections::{Kind, Sections, Writer};
 
 use blocks::{BlocksFile, SUFFIX as BLOCKS_SUFFIX};

@@ -16,6 +16,10 @@ pub struct LimitArgs {
     /// Keep the graph in a sixth of the memory, some 0.4 KB a passage, for searches that take a few times as long
     #[arg(long)]
     pub compact: bool,
+    /// Passages that may wait to be linked, compared one by one meanwhile, before who stores more has to wait: bounds
+    /// what a bulk costs searches [default: any number]
+    #[arg(long, value_name = "PASSAGES", value_parser = clap::value_parser!(u64).range(1_024..))]
+    pub tail_passages: Option<u64>,
     /// MiB that the log of documents may have before its oldest segments go, as far as checkpoints stand for
     /// them: `ouzel restore --as-of` reaches less far back then [default: no limit]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
@@ -28,6 +32,7 @@ impl From<&LimitArgs> for collection::Options {
         Self {
             compact: args.compact,
             hot_rows: args.hot_passages.unwrap_or(all.hot_rows),
+            tail_rows: args.tail_passages.unwrap_or(all.tail_rows),
             log_bytes: args.log_limit.map_or(all.log_bytes, |mib| mib << 20),
             ..all
         }
