@@ -18,7 +18,8 @@ use crate::dense::Dense;
 use crate::disk::{Disk, MemDisk};
 use crate::log::{Entry, LocalLog, Log};
 use crate::state::{Change, State, prepare};
-use crate::{Error, Op, Point, SyncPolicy};
+use crate::text::Analyser;
+use crate::{Error, Op, Point, SyncPolicy, TextRules};
 
 /// Times that a thread is interrupted where it need not be: more find nothing more in practice, and take days.
 const INTERRUPTIONS: usize = 3;
@@ -39,7 +40,11 @@ fn committer(policy: SyncPolicy) -> Arc<Committer> {
     };
     log.append(0, &[entry]).expect("append");
     log.sync().expect("sync");
-    let state = Arc::new(RwLock::new(State::new(1, Metric::L2)));
+    let state = Arc::new(RwLock::new(State::new(
+        1,
+        Metric::L2,
+        &TextRules::default(),
+    )));
     let keeper = Arc::new(Keeper::new(u64::MAX, 0, 0));
     let dense = Arc::new(Dense::default());
     let log = Box::new(log);
@@ -52,7 +57,7 @@ fn change(id: &str) -> Vec<Change> {
         vector: vec![1.0],
         ..Point::default()
     });
-    vec![prepare(op, Metric::L2)]
+    vec![prepare(op, Metric::L2, &Analyser::default())]
 }
 
 /// Entries that the log has.

@@ -133,26 +133,14 @@ impl Collection {
         let epoch = epoch.unwrap_or(log.epoch());
         log.fence(epoch)?;
         if log.next_seq() == 0 {
-            let body = settings_body(&settings, rules.unwrap_or(&TextRules::default()));
-            let entry = Entry {
-                seq: 0,
-                kind: KIND_SETTINGS,
-                body: &body,
-            };
-            log.append(epoch, &[entry])?;
-            log.sync()?;
+            begin_log(&mut *log, epoch, &settings, rules)?;
         }
         let mut state = match state {
             Some(state) => state,
             None => State::new(settings.dim, settings.metric, &kept_rules(&*log)?),
         };
         let reader = Arc::clone(state.reader());
-        if let Some(wanted) = rules.filter(|wanted| **wanted != reader.rules) {
-            return Err(Error::Settings {
-                found: format!("texts by {}", reader.rules),
-                wanted: wanted.to_string(),
-            });
-        }
+        check_rules(&reader.rules, rules)?;
         let checkpoint_seq = state.head_seq();
         log.read(state.next_seq(), &mut |entry| {
             apply_entry(&mut state, &settings, entry)
@@ -433,4 +421,32 @@ fn check_settings(settings: &Settings, rules: &TextRules, body: &[u8]) -> Result
     };
     let wanted = format!("{} dimensions and {:?}", settings.dim, settings.metric);
     Err(Error::Settings { found, wanted })
+}
+
+/// Says in the log's first entry what the collection is.
+fn begin_log(
+    log: &mut dyn Log,
+    epoch: u64,
+    settings: &Settings,
+    rules: Option<&TextRules>,
+) -> Result<(), Error> {
+    let body = settings_body(settings, rules.unwrap_or(&TextRules::default()));
+    let entry = Entry {
+        seq: 0,
+        kind: KIND_SETTINGS,
+        body: &body,
+    };
+    log.append(epoch, &[entry])?;
+    log.sync()
+}
+
+/// Refuses rules that are not those of the texts that are there.
+fn check_rules(kept: &TextRules, wanted: Option<&TextRules>) -> Result<(), Error> {
+    match wanted.filter(|wanted| *wanted != kept) {
+        None => Ok(()),
+        Some(wanted) => Err(Error::Settings {
+            found: format!("texts by {kept}"),
+            wanted: wanted.to_string(),
+        }),
+    }
 }

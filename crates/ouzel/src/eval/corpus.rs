@@ -94,16 +94,7 @@ impl Reading<'_> {
                 queries_path.display()
             );
         }
-        for query in &queries {
-            if let Some(stranger) = query.relevant.keys().find(|id| !lines.contains_key(*id)) {
-                bail!(
-                    "{}: document {stranger:?}, judged for query {:?}, is not in {}",
-                    qrels_path.display(),
-                    query.id,
-                    corpus_path.display()
-                );
-            }
-        }
+        check_documents(&queries, &lines, &qrels_path, &corpus_path)?;
         let asked = queries.len();
         queries.retain(|query| !query.relevant.is_empty());
         ensure!(
@@ -238,4 +229,28 @@ fn judgements(path: &Path) -> Result<HashMap<String, Judged>> {
     }
     ensure!(!judged.is_empty(), "{} judges nothing", path.display());
     Ok(judged)
+}
+
+/// Refuses judgements of documents that are not there.
+fn check_documents<T>(
+    queries: &[Query],
+    documents: &HashMap<String, T>,
+    qrels: &Path,
+    corpus: &Path,
+) -> Result<()> {
+    for query in queries {
+        if let Some(stranger) = query
+            .relevant
+            .keys()
+            .find(|id| !documents.contains_key(*id))
+        {
+            bail!(
+                "{}: document {stranger:?}, judged for query {:?}, is not in {}",
+                qrels.display(),
+                query.id,
+                corpus.display()
+            );
+        }
+    }
+    Ok(())
 }

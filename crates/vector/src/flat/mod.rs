@@ -358,7 +358,7 @@ mod tests {
         let dim = 384;
         let centre: Vec<i8> = (0..dim).map(|_| rng.next_u64() as i8).collect();
         let rows: Vec<i8> = (0..500 * dim)
-            .map(|i| centre[i % dim].saturating_add((rng.next_u64() % 400 == 0) as i8))
+            .map(|i| centre[i % dim].saturating_add(rng.next_u64().is_multiple_of(400) as i8))
             .collect();
         let query: Vec<f32> = centre.iter().map(|&c| f32::from(c) * 1.37).collect();
         for metric in METRICS {
