@@ -184,8 +184,9 @@ fn send(port: u16, count: u32, pause_every: u32) {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
-    // A socket's counter of loss travels with the next packet that it takes.
-    std::thread::sleep(Duration::from_millis(400));
+    // A socket's counter of loss travels with the next packet that it takes: one that is sent when the stalled reader has
+    // made room again, and before it goes.
+    std::thread::sleep(Duration::from_millis(1_200));
     for line in [&a, &b] {
         line.send(&payload(count)).expect("sent");
     }
