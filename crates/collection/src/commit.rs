@@ -67,6 +67,8 @@ struct Queue {
     poison: Option<Arc<str>>,
     /// The epoch of a writer that took over.
     fenced_by: Option<u64>,
+    /// Entries from this one on were let go by the fence; earlier ones had been taken by a leader.
+    barred_from: u64,
     closing: bool,
 }
 
@@ -96,6 +98,7 @@ impl Committer {
             log_bytes: log.size_bytes(),
             poison: None,
             fenced_by: None,
+            barred_from: u64::MAX,
             closing: false,
         };
         let (log, queue) = (Mutex::new(log), Mutex::new(queue));
@@ -126,7 +129,7 @@ impl Committer {
                     unlinked: 0,
                 });
             }
-            queue.writable(self.epoch)?;
+            queue.outlook(seq, self.epoch)?;
             queue = if queue.leading {
                 self.turn
                     .wait(queue)
@@ -355,8 +358,22 @@ impl Queue {
         }
     }
 
+    /// Whether entry `seq`, which was queued, can still be written. What a leader took before the fence may be: it is neither
+    /// refused nor acknowledged before that one is done.
+    fn outlook(&self, seq: u64, epoch: u64) -> Result<(), Error> {
+        if self.leading && seq < self.barred_from {
+            return self.healthy();
+        }
+        self.writable(epoch)
+    }
+
     /// Who waits is told; nothing of theirs was written.
     fn fence(&mut self, by: u64) {
+        let first = self
+            .waiting
+            .first()
+            .map_or(self.next_seq, |first| first.seq);
+        self.barred_from = self.barred_from.min(first);
         self.fenced_by = self.fenced_by.max(Some(by));
         self.waiting.clear();
     }

@@ -86,7 +86,8 @@ fn writers_that_meet_are_all_acknowledged() {
 fn nothing_follows_a_fence() {
     check(|| {
         let committer = committer(SyncPolicy::Always);
-        let writers = ["a", "b"].map(|id| {
+        // Three, so that one may lead with the entry of another that waits.
+        let writers = ["a", "b", "c"].map(|id| {
             let committer = Arc::clone(&committer);
             thread::spawn(move || committer.commit(vec![1], change(id)))
         });
