@@ -1,15 +1,17 @@
 //! Checkpoints change no answer: what is opened from one equals what the whole log gives, whatever happens to the
 //! files and whenever the power goes.
 
-use std::io;
-use std::sync::{Arc, Mutex};
+mod watched;
 
-use collection::disk::{DiskFile, Fault};
+use std::sync::Arc;
+
+use collection::disk::Fault;
 use collection::{
     AsOf, Collection, Condition, Disk, Effort, Error, Filter, MemDisk, Metric, Op, Options,
     Payload, Point, Settings, SyncPolicy, Until, Value, restore,
 };
 use stdx::Rng;
+use watched::Watched;
 
 const DIM: usize = 24;
 const SETTINGS: Settings = Settings {
@@ -183,76 +185,9 @@ fn a_growing_log_makes_checkpoints_by_itself() {
     assert_same(&again, &open(&log_only(&disk), NEVER).0);
 }
 
-/// A disk that keeps what a loss of power would leave after each step.
-#[derive(Clone)]
-struct Watched {
-    disk: MemDisk,
-    images: Arc<Mutex<Vec<MemDisk>>>,
-}
-
-struct WatchedFile(Box<dyn DiskFile>, Watched);
-
-impl Watched {
-    fn note(&self) {
-        let mut images = self.images.lock().expect("images");
-        let seed = images.len() as u64;
-        images.push(self.disk.crash(|name, unsynced| {
-            let mut rng = Rng::new(seed ^ name.len() as u64);
-            rng.below(unsynced as u64 + 1) as usize
-        }));
-    }
-}
-
-impl DiskFile for WatchedFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.append(bytes)?;
-        self.1.note();
-        Ok(())
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        self.0.sync()?;
-        self.1.note();
-        Ok(())
-    }
-}
-
-impl Disk for Watched {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.disk.list()
-    }
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.disk.read(name)
-    }
-    fn size(&self, name: &str) -> io::Result<u64> {
-        self.disk.size(name)
-    }
-    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(WatchedFile(self.disk.create(name)?, self.clone())))
-    }
-    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(WatchedFile(self.disk.open(name)?, self.clone())))
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)?;
-        self.note();
-        Ok(())
-    }
-    fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
-        self.disk.truncate(name, len)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.disk.remove(name)?;
-        self.note();
-        Ok(())
-    }
-}
-
 #[test]
 fn power_may_go_at_any_step_of_a_checkpoint() {
-    let watched = Watched {
-        disk: MemDisk::new(),
-        images: Arc::default(),
-    };
+    let watched = Watched::new(true);
     let mut rng = Rng::new(3);
     let open = |disk: Watched| Collection::open_with(Arc::new(disk), SETTINGS, NEVER);
     let (c, _) = open(watched.clone()).expect("open");

@@ -1,16 +1,17 @@
 //! What trimming gave up is given back by the checkpoints that follow: rows and texts of forgotten versions leave the disk, and
 //! no answer that can still be asked for changes, whenever the power goes.
 
-use std::io;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
+mod watched;
 
-use collection::disk::DiskFile;
+use std::path::Path;
+use std::sync::Arc;
+
 use collection::{
     AsOf, Collection, Disk, Effort, Error, MemDisk, Metric, Op, Options, Point, Recovery, Settings,
     SyncPolicy, Until, restore,
 };
 use stdx::Rng;
+use watched::Watched;
 
 const DIM: usize = 24;
 const SETTINGS: Settings = Settings {
@@ -205,75 +206,9 @@ fn a_graph_that_is_lost_later_is_made_of_what_is_left() {
     );
 }
 
-/// A disk that keeps what a loss of power would leave after each step.
-#[derive(Clone)]
-struct Watched {
-    disk: MemDisk,
-    images: Arc<Mutex<Vec<MemDisk>>>,
-}
-
-struct WatchedFile(Box<dyn DiskFile>, Watched);
-
-impl Watched {
-    fn note(&self) {
-        let mut images = self.images.lock().expect("images");
-        let seed = images.len() as u64;
-        images.push(self.disk.crash(|name, unsynced| {
-            let mut rng = Rng::new(seed ^ name.len() as u64);
-            rng.below(unsynced as u64 + 1) as usize
-        }));
-    }
-}
-
-impl DiskFile for WatchedFile {
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.append(bytes)
-    }
-    fn sync(&mut self) -> io::Result<()> {
-        self.1.note();
-        self.0.sync()?;
-        self.1.note();
-        Ok(())
-    }
-}
-
-impl Disk for Watched {
-    fn list(&self) -> io::Result<Vec<String>> {
-        self.disk.list()
-    }
-    fn read(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.disk.read(name)
-    }
-    fn size(&self, name: &str) -> io::Result<u64> {
-        self.disk.size(name)
-    }
-    fn create(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(WatchedFile(self.disk.create(name)?, self.clone())))
-    }
-    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(WatchedFile(self.disk.open(name)?, self.clone())))
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)?;
-        self.note();
-        Ok(())
-    }
-    fn truncate(&self, name: &str, len: u64) -> io::Result<()> {
-        self.disk.truncate(name, len)
-    }
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.disk.remove(name)?;
-        self.note();
-        Ok(())
-    }
-}
-
 #[test]
 fn power_may_go_while_blocks_are_written_anew() {
-    let watched = Watched {
-        disk: MemDisk::new(),
-        images: Arc::default(),
-    };
+    let watched = Watched::new(false);
     let mut rng = Rng::new(3);
     let opened = Collection::open_with(Arc::new(watched.clone()), SETTINGS, NEVER);
     let (c, _) = opened.expect("open");
