@@ -123,6 +123,8 @@ pub(super) fn search_any<V: Slots, A: Slots>(
             end = near.clamp(from.saturating_add(WINDOW_MIN), from.saturating_add(WINDOW));
             bound_all(cursors, end, scratch);
         }
+        // Slots behind the part are another's to look up.
+        let end = end.min(slots.end);
         search_window(cursors, from..end, pass, top, scratch);
         from = end;
     }

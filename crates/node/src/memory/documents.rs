@@ -362,7 +362,7 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     if !title.is_empty() {
         text.push_str(title);
         text.push('\n');
-        put(OWN, Value::Int(text.len() as i64));
+        put(fields::OWN, Value::Int(text.len() as i64));
     }
     text.push_str(&chunk.text);
     let symbols = document.symbols.iter().cloned().map(Value::Str).collect();
@@ -389,13 +389,9 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     }
 }
 
-/// Where a chunk's own text begins in the text of its point. In front of it stands the document's title: a passage
-/// such as "The company cut its forecast" is found by the words of its headline too. Absent where there is no
-/// title, and in points that were stored before titles were indexed.
-const OWN: &str = "own";
-
+/// A chunk without the title that is searched with it.
 fn own_text(point: &Point) -> &str {
-    let own = whole(&point.payload, OWN);
+    let own = whole(&point.payload, fields::OWN);
     point.text.get(own..).unwrap_or(&point.text)
 }
 

@@ -3,8 +3,13 @@
 use collection::{Payload, Place, Value};
 use rag::{Fault, Field, Fields};
 
+/// Where a chunk's own text begins in the text of its point. In front of it stands the document's title: a passage
+/// such as "The company cut its forecast" is found by the words of its headline too. Absent where there is no
+/// title, and in points that were stored before titles were indexed.
+pub(super) const OWN: &str = "own";
+
 /// Fields that every chunk has from the document's own parts; a user's field may have none of these names.
-pub const RESERVED: [&str; 8] = [
+pub const RESERVED: [&str; 9] = [
     "document_id",
     "chunk",
     "start",
@@ -13,6 +18,7 @@ pub const RESERVED: [&str; 8] = [
     "title",
     "source",
     "url",
+    OWN,
 ];
 
 /// Names that filters read as the document's instants.
@@ -64,5 +70,27 @@ fn field(value: &Value) -> Field {
             lon: *lon,
         },
         Value::List(values) => Field::List(values.iter().map(field).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ours_is_refused_and_not_shown() {
+        for name in RESERVED.iter().chain(&INSTANTS) {
+            let fields = Fields::from([((*name).to_owned(), Field::Whole(3))]);
+            let said = check(&fields).expect_err("refused").to_string();
+            assert!(said.contains(name), "{said}");
+            let payload = Payload([((*name).to_owned(), Value::Int(3))].into());
+            let shown = of_payload(&payload).contains_key(*name);
+            assert_eq!(shown, INSTANTS.contains(name));
+        }
+        let list = Field::List(vec![Field::Number(2.5), Field::Flag(true)]);
+        let fields = Fields::from([("sector".to_owned(), list)]);
+        check(&fields).expect("the user's own");
+        let values = fields.iter().map(|(name, field)| (name.clone(), value(field)));
+        assert_eq!(of_payload(&Payload(values.collect())), fields);
     }
 }

@@ -51,6 +51,7 @@ impl<'a> View<'a> {
         let Some(own) = &self.filter else {
             return asked;
         };
+        // A search without a filter asks for all, which the empty one is.
         let mut both = asked.unwrap_or_default();
         both.must.push(Condition::Filter(own.clone()));
         Some(both)
