@@ -140,6 +140,7 @@ fn show_bytes(when: &str, dir: &std::path::Path) {
         let path = entry.path();
         let kind = path.extension().or(path.file_name());
         let kind = kind.map(|kind| kind.to_string_lossy().into_owned());
+        // A folder's entry has a name; one that went meanwhile has no bytes.
         *by_kind.entry(kind.unwrap_or_default()).or_default() +=
             entry.metadata().map_or(0, |data| data.len());
     }

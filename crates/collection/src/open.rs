@@ -377,6 +377,7 @@ fn kept_rules(log: &dyn Log) -> Result<TextRules, Error> {
         let kept = entry.body.get(SETTINGS_SIZE..);
         rules = kept.and_then(TextRules::from_bytes);
     })?;
+    // What cannot be read as rules cannot be read as settings: applying the log names it.
     Ok(rules.unwrap_or_default())
 }
 

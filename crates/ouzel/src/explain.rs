@@ -1,4 +1,4 @@
-//! How a search was done, a line a part.
+//! How a search was done, a line a part. Writing to a text does not fail, so what `write!` answers is let go.
 
 use std::fmt::Write as _;
 

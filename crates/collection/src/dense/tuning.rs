@@ -56,6 +56,7 @@ impl Linker {
             let version = |slot: u32| linked.versions.get(slot as usize).copied();
             // Rows whose version was moved are passed over; the others are there as long as their slot.
             let has_row = |slot: u32| version(slot).is_some_and(|version| version != NONE);
+            // Asked of slots that `has_row` let through alone.
             let row = |slot: u32| state.row(version(slot).unwrap_or_default());
             let queries: Vec<u32> = queries.iter().copied().filter(|&q| has_row(q)).collect();
             ranks.add(&linked.graph, &queries, has_row, row, &mut scratch);

@@ -105,6 +105,7 @@ impl Disk for MemDisk {
     fn read_from(&self, name: &str, offset: u64) -> io::Result<Vec<u8>> {
         let offset = usize::try_from(offset).unwrap_or(usize::MAX);
         self.with(name, |content| {
+            // A file that ends before has nothing from there on.
             let rest = content.bytes.get(offset..);
             rest.unwrap_or_default().to_vec()
         })

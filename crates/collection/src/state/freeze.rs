@@ -88,6 +88,7 @@ impl Blocks {
             rows,
             kept: kept.next(),
         });
+        // Points that are not whole are none, and then there are not as many as rows.
         let (rows, points) = (rows.collect::<Vec<_>>(), points.unwrap_or_default());
         if rows.is_empty() || rows.len() != points.len() {
             return Err(file.corrupt(0, "a block is not whole"));
@@ -244,6 +245,7 @@ impl State {
             .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
             .collect();
         let rules = tables.all(TEXT_RULES).next();
+        // No section is the default, as no bytes are.
         let rules = TextRules::from_bytes(rules.as_deref().unwrap_or_default());
         let rules = rules.ok_or_else(|| misfit("the rules of texts"))?;
         let is_whole = dim > 0 && floats.len() == tail.len() * dim;
