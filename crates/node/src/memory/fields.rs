@@ -90,7 +90,9 @@ mod tests {
         let list = Field::List(vec![Field::Number(2.5), Field::Flag(true)]);
         let fields = Fields::from([("sector".to_owned(), list)]);
         check(&fields).expect("the user's own");
-        let values = fields.iter().map(|(name, field)| (name.clone(), value(field)));
+        let values = fields
+            .iter()
+            .map(|(name, field)| (name.clone(), value(field)));
         assert_eq!(of_payload(&Payload(values.collect())), fields);
     }
 }
