@@ -1,4 +1,5 @@
-//! Codes of 32 rows, and what no row is nearer than.
+//! Codes of rows, 32 to a block and blocks behind each other in one piece of memory, and what no row is
+//! nearer than.
 //!
 //! With `q` and `r` as the frame sees query and row, `s` the signs of `r`, `D` their number and
 //! `x = sum |r_i| / (|r| sqrt(D))`, `<q, r>` is estimated as `f <q, s>` (see `code`). The error is
@@ -13,7 +14,7 @@
 //! for all rows that one for 32 costs next to nothing: the bound needs no third factor of each row,
 //! and the kernel for estimates gives bounds when it is handed another offset.
 
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::arch::{BLOCK, Codes, Kernels, Line, Range, Table, half, prefetch_lines};
 use crate::code::{NibbleScale, Query, encode_nibbles, signs_of, to_half, write_signs};
@@ -28,24 +29,31 @@ const DIM_SPREAD: usize = 64;
 /// Beyond it a row has no bound; a half holds little more.
 const FACTOR_MAX: f32 = 60_000.0;
 
-/// Up to 32 rows.
-pub(super) struct Block {
+/// Blocks in one piece of memory, read from one end to the other.
+pub(super) struct Piece {
+    padded: usize,
+    /// Of each block the signs, then the factors: `|r|^2`, rounded down, and `f sqrt(D)`, as halves.
     codes: Vec<Line>,
-    /// `|r|^2`, rounded down.
-    add: [u16; BLOCK],
-    /// `f sqrt(D)`.
-    mul: [u16; BLOCK],
-    pub slots: [u32; BLOCK],
+    marks: Vec<Marks>,
+    slots: Vec<u32>,
+    /// Half a byte a component of each row, one row after the other.
+    nibbles: Vec<Line>,
+    scales: Vec<NibbleScale>,
+}
+
+/// What the rows of a block have in common.
+#[derive(Clone, Copy, Default)]
+struct Marks {
     /// The greatest `sqrt(1 - x^2)`.
     slant: f32,
     /// Not less than the greatest `|r|`.
     length: f32,
-    /// Half a byte a component of each row, one row after the other.
-    nibbles: Vec<Line>,
-    scales: [NibbleScale; BLOCK],
     /// Rows whose factors no half holds: they may be at any distance.
     unbounded: u32,
 }
+
+/// Lines of the factors of a block.
+const FACTOR_LINES: usize = 2;
 
 /// A query for bounds.
 pub(super) struct Asked<'a> {
@@ -90,42 +98,75 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Block {
-    /// No rows, for `padded` components.
-    pub fn empty(padded: usize) -> Self {
+impl Piece {
+    /// No rows, for `padded` components, with room for `blocks`. Room that no row has come to costs no
+    /// memory.
+    pub fn with_room(padded: usize, blocks: usize) -> Self {
+        let rows = blocks * BLOCK;
         Self {
-            codes: vec![Line([0; 64]); padded / 16],
-            add: [0; BLOCK],
-            mul: [0; BLOCK],
-            slots: [0; BLOCK],
-            slant: 0.0,
-            length: 0.0,
-            nibbles: vec![Line([0; 64]); padded / 4],
-            scales: [NibbleScale::default(); BLOCK],
-            unbounded: 0,
+            padded,
+            codes: Vec::with_capacity(blocks * lines_of(padded)),
+            marks: Vec::with_capacity(blocks),
+            slots: Vec::with_capacity(rows),
+            nibbles: Vec::with_capacity(rows * padded / 128),
+            scales: Vec::with_capacity(rows),
         }
     }
 
-    /// The codes as they lie.
-    pub fn codes(&self) -> &[u8] {
-        self.codes.as_bytes()
+    /// Blocks.
+    pub fn len(&self) -> usize {
+        self.marks.len()
     }
 
-    /// Writes the row of `slot`, which the frame sees as `values`, at `place`.
+    /// Bytes of all blocks.
+    pub fn size_bytes(&self) -> usize {
+        let lines = (self.codes.len() + self.nibbles.len()) * size_of::<Line>();
+        let row = size_of::<NibbleScale>() + size_of::<u32>();
+        lines + self.len() * size_of::<Marks>() + self.slots.len() * row
+    }
+
+    /// The slot of the row at `place` of the piece.
+    #[inline]
+    pub fn slot(&self, place: usize) -> u32 {
+        self.slots[place]
+    }
+
+    /// Codes and factors of block `n` as they lie; nothing where there is no such block.
+    pub fn codes(&self, n: usize) -> &[u8] {
+        let lines = lines_of(self.padded);
+        let block = self.codes.get(n * lines..(n + 1) * lines);
+        block.unwrap_or_default().as_bytes()
+    }
+
+    /// Writes the row of `slot`, which the frame sees as `values`, at `place` of the piece, the first
+    /// that has no row.
     pub fn write(&mut self, kernels: &Kernels, place: usize, slot: u32, values: &[f32]) {
+        let (block, at) = (place / BLOCK, place % BLOCK);
+        if at == 0 {
+            self.grow();
+        }
         let mut room = [0u16; crate::DIM_MAX / 16];
         let signs = &mut room[..values.len() / 16];
         let l1 = signs_of(values, signs);
-        write_signs(self.codes.as_mut_bytes(), place, signs);
+        let lines = lines_of(self.padded);
+        let bytes = self.codes[block * lines..(block + 1) * lines].as_mut_bytes();
+        let (codes, factors) = bytes.split_at_mut(bytes.len() - FACTOR_LINES * 64);
+        write_signs(codes, at, signs);
         self.slots[place] = slot;
+        let marks = &mut self.marks[block];
         let (squared, dim) = (kernels.dot(values, values), values.len() as f32);
         let f = if l1 > 0.0 { squared / l1 } else { 0.0 };
         let mul = f * dim.sqrt();
         if !(squared <= FACTOR_MAX && mul <= FACTOR_MAX) {
-            self.unbounded |= 1 << place;
+            marks.unbounded |= 1 << at;
             return;
         }
-        (self.add[place], self.mul[place]) = (half_below(squared), to_half(mul));
+        let factors = [half_below(squared), to_half(mul)]
+            .into_iter()
+            .zip(factors.chunks_exact_mut(64));
+        for (factor, line) in factors {
+            line[2 * at..2 * at + 2].copy_from_slice(&factor.to_ne_bytes());
+        }
         let bytes = values.len() / 2;
         let nibbles = &mut self.nibbles.as_mut_bytes()[place * bytes..(place + 1) * bytes];
         self.scales[place] = encode_nibbles(kernels, values, nibbles);
@@ -135,43 +176,65 @@ impl Block {
             1.0
         };
         // A little more than it is, for what the sums rounded.
-        self.slant = self.slant.max((1.0 - share).max(0.0).sqrt() + 1e-3);
-        self.length = self.length.max(squared.sqrt() * 1.001);
+        marks.slant = marks.slant.max((1.0 - share).max(0.0).sqrt() + 1e-3);
+        marks.length = marks.length.max(squared.sqrt() * 1.001);
     }
 
-    /// Writes the bounds of all places; bit `n` of the answer is set where bound `n` is below `limit`.
+    /// Adds a block without rows.
+    fn grow(&mut self) {
+        let (blocks, zero) = (self.len() + 1, Line([0; 64]));
+        let rows = blocks * BLOCK;
+        self.codes.resize(blocks * lines_of(self.padded), zero);
+        self.marks.resize(blocks, Marks::default());
+        self.slots.resize(rows, 0);
+        self.nibbles.resize(rows * self.padded / 128, zero);
+        self.scales.resize(rows, NibbleScale::default());
+    }
+
+    /// Writes the bounds of all places of block `n`; bit `i` of the answer is set where bound `i` is below
+    /// `limit`. `ahead` is what is read next.
     pub fn bounds(
         &self,
         kernels: &Kernels,
         asked: &Asked<'_>,
-        (limit, ahead): (f32, &[u8]),
+        (n, limit, ahead): (usize, f32, &[u8]),
         out: &mut [f32; BLOCK],
     ) -> u32 {
+        let marks = &self.marks[n];
         let range = Range {
-            base: self.base(asked),
+            base: marks.base(asked),
             bound: limit,
             ahead,
         };
-        if !range.base.is_finite() {
+        let Some(codes) = self.factored(n).filter(|_| range.base.is_finite()) else {
             out.fill(f32::NEG_INFINITY);
             return u32::MAX;
-        }
+        };
         let table = Table {
-            offset: asked.table.offset - self.margin(asked),
+            offset: asked.table.offset - marks.margin(asked),
             ..asked.table
         };
-        let codes = Codes {
-            bytes: self.codes(),
-            add: &self.add,
-            mul: &self.mul,
-        };
         let below = kernels.estimate(&codes, &table, &range, out);
-        let mut unbounded = self.unbounded;
+        let mut unbounded = marks.unbounded;
         while unbounded != 0 {
             out[unbounded.trailing_zeros() as usize] = f32::NEG_INFINITY;
             unbounded &= unbounded - 1;
         }
-        below | self.unbounded
+        below | marks.unbounded
+    }
+
+    /// Block `n` as the kernel takes it.
+    #[inline]
+    fn factored(&self, n: usize) -> Option<Codes<'_>> {
+        let block = self.codes(n);
+        let (bytes, factors) =
+            block.split_at_checked(block.len().checked_sub(64 * FACTOR_LINES)?)?;
+        let (add, mul) = factors.split_at_checked(64)?;
+        Some(Codes {
+            bytes,
+            add: FromBytes::ref_from_bytes(add).ok()?,
+            mul: FromBytes::ref_from_bytes(mul).ok()?,
+        })
     }
 
     /// Asks for what [`closer`](Self::closer) needs.
@@ -181,9 +244,9 @@ impl Block {
         prefetch_lines(self.scales[place].as_bytes());
     }
 
-    /// The bound of the row at `place` by four bits a component, if it does not pass `limit`. Here only
-    /// what of the query is orthogonal to the row turns into error; of a query near the row that is
-    /// little.
+    /// The bound of the row at `place` of the piece by four bits a component, if it does not pass `limit`.
+    /// Here only what of the query is orthogonal to the row turns into error; of a query near the row that
+    /// is little.
     #[inline]
     pub fn closer(
         &self,
@@ -192,8 +255,9 @@ impl Block {
         place: usize,
         limit: f32,
     ) -> Option<f32> {
-        let base = self.base(asked);
-        if self.unbounded >> place & 1 == 1 || !base.is_finite() {
+        let marks = &self.marks[place / BLOCK];
+        let base = marks.base(asked);
+        if marks.unbounded >> (place % BLOCK) & 1 == 1 || !base.is_finite() {
             return Some(f32::NEG_INFINITY);
         }
         let scale = &self.scales[place];
@@ -209,10 +273,12 @@ impl Block {
     }
 
     fn nibbles(&self, place: usize) -> &[u8] {
-        let bytes = self.codes().len() / 8;
+        let bytes = self.padded / 2;
         &self.nibbles.as_bytes()[place * bytes..(place + 1) * bytes]
     }
+}
 
+impl Marks {
     /// What is taken off an estimate for each unit of a row's factor.
     #[inline]
     fn margin(&self, asked: &Asked<'_>) -> f32 {
@@ -228,6 +294,11 @@ impl Block {
         let rounded = reach * reach / 262_144.0 + asked.length / 4_194_304.0 + asked.score;
         asked.norm - rounded
     }
+}
+
+/// Lines of the codes of a block with their factors.
+const fn lines_of(padded: usize) -> usize {
+    padded / 16 + FACTOR_LINES
 }
 
 /// What is known of `<q, r>`.

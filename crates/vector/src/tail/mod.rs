@@ -23,13 +23,20 @@ use crate::code::Query;
 use crate::flat::{Lowest, Scan, Scratch};
 use crate::graph::{Frame, FrameScratch, Stretch};
 
-use block::{Asked, Block};
+use block::{Asked, Piece};
 
 /// Seeds for each row asked for: of so many lowest bounds the nearest rows, by four bits, are nearly the
 /// nearest of all, and the first limit nearly the last.
 const SEEDS: usize = 4;
 /// Rows whose four bits are on their way while others are looked at.
 const ROWS_WAITING: usize = 16;
+/// Blocks of a piece. Rows give their memory back a piece at a time. Tests cross from one piece to the
+/// next.
+const PIECE: usize = if cfg!(test) { 2 } else { 128 };
+/// Blocks between the one that is read and what is asked for meanwhile.
+const AHEAD: usize = 1;
+/// Rows of a piece.
+const PIECE_ROWS: usize = PIECE * BLOCK;
 /// Whole rows compared between two looks at the k-th distance so far.
 const ROWS_AT_ONCE: usize = 8;
 
@@ -37,8 +44,8 @@ const ROWS_AT_ONCE: usize = 8;
 pub struct Tail {
     frame: Frame,
     kernels: &'static Kernels,
-    blocks: VecDeque<Block>,
-    /// Rows of the first block that are gone.
+    pieces: VecDeque<Piece>,
+    /// Rows of the first piece that are gone.
     skipped: usize,
     count: usize,
     /// The greatest squared length of a row that ever came.
@@ -70,7 +77,7 @@ impl Tail {
         Self {
             frame,
             kernels: Kernels::get(),
-            blocks: VecDeque::new(),
+            pieces: VecDeque::new(),
             skipped: 0,
             count: 0,
             longest: 0.0,
@@ -93,7 +100,7 @@ impl Tail {
     /// Bytes of all codes; the rows themselves are the owner's.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.blocks.len() * (size_of::<Block>() + self.frame.padded() * 20)
+        self.pieces.iter().map(Piece::size_bytes).sum()
     }
 
     /// Takes a row behind all others. `slot` is what searches call it. Under `Cosine` it has unit
@@ -102,14 +109,15 @@ impl Tail {
     /// # Panics
     /// When the row has not the frame's dimension.
     pub fn push(&mut self, slot: u32, row: &[f32]) {
-        let place = (self.skipped + self.count) % BLOCK;
+        let place = (self.skipped + self.count) % PIECE_ROWS;
         if place == 0 {
-            self.blocks.push_back(Block::empty(self.frame.padded()));
+            let piece = Piece::with_room(self.frame.padded(), PIECE);
+            self.pieces.push_back(piece);
         }
         self.longest = self.longest.max(self.kernels.dot(row, row) * 1.001);
         let values = self.frame.bring(self.kernels, row, &mut self.scratch);
-        if let Some(block) = self.blocks.back_mut() {
-            block.write(self.kernels, place, slot, values);
+        if let Some(piece) = self.pieces.back_mut() {
+            piece.write(self.kernels, place, slot, values);
         }
         self.count += 1;
     }
@@ -122,8 +130,8 @@ impl Tail {
         assert!(count <= self.count, "rows that are here");
         self.count -= count;
         self.skipped += count;
-        self.blocks.drain(..self.skipped / BLOCK);
-        self.skipped %= BLOCK;
+        self.pieces.drain(..self.skipped / PIECE_ROWS);
+        self.skipped %= PIECE_ROWS;
     }
 
     /// The `k` nearest visible rows, nearest first, ties to the smaller slot; the module says how sure
@@ -212,8 +220,9 @@ impl Tail {
             while bits != 0 {
                 let at = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
-                self.blocks[n].prefetch(at);
-                places.push((n * BLOCK + at) as u32);
+                let place = n * BLOCK + at;
+                self.pieces[place / PIECE_ROWS].prefetch(place % PIECE_ROWS);
+                places.push(place as u32);
             }
             if places.len() - waiting >= ROWS_WAITING {
                 self.look_closer(asked, limit, &places[..waiting], near);
@@ -234,8 +243,8 @@ impl Tail {
         near: &mut Vec<(f32, u32)>,
     ) {
         for &place in places {
-            let (block, at) = (place as usize / BLOCK, place as usize % BLOCK);
-            if let Some(bound) = self.blocks[block].closer(self.kernels, asked, at, limit) {
+            let (piece, at) = (place as usize / PIECE_ROWS, place as usize % PIECE_ROWS);
+            if let Some(bound) = self.pieces[piece].closer(self.kernels, asked, at, limit) {
                 near.push((bound, place));
             }
         }
@@ -243,7 +252,7 @@ impl Tail {
 
     #[inline]
     fn slot(&self, place: u32) -> u32 {
-        self.blocks[place as usize / BLOCK].slots[place as usize % BLOCK]
+        self.pieces[place as usize / PIECE_ROWS].slot(place as usize % PIECE_ROWS)
     }
 
     /// Writes the bounds of all places, and those of the `k` lowest visible ones as seeds.
@@ -255,18 +264,24 @@ impl Tail {
             ..
         } = scratch;
         let asked = Asked::new(query, &self.frame);
-        bounds.resize(self.blocks.len() * BLOCK, 0.0);
+        let (first, end) = (
+            self.skipped / BLOCK,
+            (self.skipped + self.count).div_ceil(BLOCK),
+        );
+        bounds.resize(end * BLOCK, 0.0);
+        let outs = bounds.as_chunks_mut::<BLOCK>().0;
+        outs[..first].fill([f32::INFINITY; BLOCK]);
         let mut lowest = Lowest::new(seeds, k);
-        for (n, out) in bounds.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
-            let block = &self.blocks[n];
-            let ahead = self.blocks.get(n + 1).map_or(&[][..], Block::codes);
-            let mut below = block.bounds(self.kernels, &asked, (lowest.limit, ahead), out);
+        for (n, out) in outs.iter_mut().enumerate().skip(first) {
+            let (piece, at) = (&self.pieces[n / PIECE], n % PIECE);
+            let block = (at, lowest.limit, piece.codes(at + AHEAD));
+            let mut below = piece.bounds(self.kernels, &asked, block, out);
             below &= self.only_rows(n, out);
             while below != 0 {
-                let at = below.trailing_zeros() as usize;
+                let row = below.trailing_zeros() as usize;
                 below &= below - 1;
-                if out[at] < lowest.limit && visible(block.slots[at]) {
-                    lowest.push(out[at], (n * BLOCK + at) as u32);
+                if out[row] < lowest.limit && visible(piece.slot(at * BLOCK + row)) {
+                    lowest.push(out[row], (n * BLOCK + row) as u32);
                 }
             }
         }
@@ -276,7 +291,7 @@ impl Tail {
     /// Writes infinity where block `n` has no row; the others' bits are set.
     #[inline]
     fn only_rows(&self, n: usize, bounds: &mut [f32; BLOCK]) -> u32 {
-        let start = if n == 0 { self.skipped } else { 0 };
+        let start = self.skipped.saturating_sub(n * BLOCK);
         let end = (self.skipped + self.count - n * BLOCK).min(BLOCK);
         bounds[..start].fill(f32::INFINITY);
         bounds[end..].fill(f32::INFINITY);

@@ -148,8 +148,8 @@ fn deviations(dim: usize, rows: &[f32], queries: &[f32], seed: u64) -> Vec<f64> 
             let distance = tail.distance(tail.kernels.l2_squared(query, row), Stretch::default());
             let inside = tail.frame.bring(tail.kernels, row, &mut scratch.frame);
             let row_length = tail.kernels.dot(inside, inside).sqrt();
-            let (block, at) = (&tail.blocks[n / BLOCK], n % BLOCK);
-            let closer = block.closer(tail.kernels, &asked, at, distance);
+            let (piece, at) = (&tail.pieces[n / PIECE_ROWS], n % PIECE_ROWS);
+            let closer = piece.closer(tail.kernels, &asked, at, distance);
             assert!(
                 closer.is_some_and(|bound| bound <= distance),
                 "{dim}: {closer:?} {distance}"
