@@ -10,6 +10,7 @@ mod scan;
 mod store;
 mod tail;
 mod texts;
+mod threads;
 
 use anyhow::Result;
 
@@ -44,6 +45,12 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         let (is_held, figures) = held(CORE, || tail::measure(size));
         report.scheduled(is_held);
         figures?.into_iter().for_each(|figure| report.add(figure));
+    }
+    if size.wants("threads") {
+        report.step("vector: two threads beside one, where the text set is here");
+        report.scheduled(false);
+        let figures = threads::measure(size)?;
+        figures.into_iter().for_each(|figure| report.add(figure));
     }
     if size.wants("exact") {
         report.step("vector: exact search");
