@@ -31,6 +31,10 @@ fn a_compact_slot_is_a_sixth_of_a_wide_one() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn finds_what_exact_search_finds() {
     for (layout, metric, dim) in [
         (FOUR, Metric::Cosine, 100),
@@ -53,6 +57,10 @@ fn finds_what_exact_search_finds() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn rows_leave_and_others_come() {
     let (mut rng, dim) = (Rng::new(9), 100);
     let all = clustered(&mut rng, 4_200, dim);
@@ -72,6 +80,10 @@ fn rows_leave_and_others_come() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn the_same_bytes_at_any_number_of_threads_and_with_any_instructions() {
     let dim = 40;
     let rows = clustered(&mut Rng::new(3), 900, dim);
@@ -95,6 +107,10 @@ fn the_same_bytes_at_any_number_of_threads_and_with_any_instructions() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn a_compact_graph_is_its_bytes() {
     let dim = 72;
     let rows = clustered(&mut Rng::new(14), 1_200, dim);
@@ -156,6 +172,10 @@ fn circle(rng: &mut Rng, n: usize, dim: usize) -> Vec<f32> {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn a_sample_says_how_wide_rows_must_be() {
     let (mut rng, dim) = (Rng::new(2), 64);
     let (easy, hard) = (
@@ -170,6 +190,10 @@ fn a_sample_says_how_wide_rows_must_be() {
 
 /// Rows that come later lie far from the centre and close together: the depth of before does not do.
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn data_that_drifts_asks_for_more_depth() {
     let (mut rng, dim) = (Rng::new(2), 64);
     let rows = clustered(&mut rng, 1_500, dim);
