@@ -19,6 +19,7 @@ use crate::memory::{Days, Documents, View, day_settings, document_settings};
 use crate::names::Names;
 use crate::outlet::{Outlets, Registry};
 use crate::reference::{Listing, ReferenceStore};
+use crate::seal::Seal;
 
 /// Where and how a node keeps its data.
 #[derive(Clone, Debug)]
@@ -74,6 +75,7 @@ pub struct Node {
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
+    seal: Seal,
     recovery: Vec<(&'static str, Recovery)>,
     dir: PathBuf,
     /// Held for the life of the node: two writers of one log would destroy it.
@@ -104,6 +106,10 @@ impl Node {
     ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
+        let seal = Seal::open(dir).map_err(|source| NodeError::Folder {
+            dir: dir.clone(),
+            source,
+        })?;
         let embedder = Embedder::packaged()?;
         let store = |source| NodeError::Store {
             dir: dir.clone(),
@@ -130,6 +136,7 @@ impl Node {
             clock,
             names,
             reference: ReferenceStore::default(),
+            seal,
             recovery: vec![("documents", recovered), ("days", recovered_days)],
             dir: dir.clone(),
             _lock: lock,
@@ -243,6 +250,12 @@ impl Node {
         ]
     }
 
+    /// What receipts are sealed with.
+    #[must_use]
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
     /// The data folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -304,11 +317,23 @@ fn lock(dir: &Path) -> Result<File, NodeError> {
 
 impl Memory for Node {
     fn dense(&self, vector: &[f32], search: &Search) -> Result<Vec<Passage>, Fault> {
-        self.documents.dense(vector, search)
+        Ok(self.documents.dense(vector, search)?.0)
     }
 
     fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault> {
+        Ok(self.documents.text(query, search)?.0)
+    }
+
+    fn dense_told(&self, vector: &[f32], search: &Search) -> Result<(Vec<Passage>, String), Fault> {
+        self.documents.dense(vector, search)
+    }
+
+    fn text_told(&self, query: &str, search: &Search) -> Result<(Vec<Passage>, String), Fault> {
         self.documents.text(query, search)
+    }
+
+    fn instant(&self) -> Option<u64> {
+        Some(self.documents.instant())
     }
 
     fn head(&self) -> MemoryHead {

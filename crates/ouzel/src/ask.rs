@@ -58,5 +58,6 @@ fn ask_here(args: &AskArgs, dir: &std::path::Path, as_of: Option<u64>) -> Result
         deadline_ms: args.deadline_ms,
     };
     let answer = node.asker(model.as_deref()).ask(&question, &mut |_| true)?;
-    serde_json::to_value(AnswerRow::from(answer)).context("the answer cannot be shown as JSON")
+    serde_json::to_value(AnswerRow::sealed(answer, node.seal()))
+        .context("the answer cannot be shown as JSON")
 }

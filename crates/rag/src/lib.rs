@@ -36,6 +36,8 @@ pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};
 pub use fault::Fault;
 pub use memory::{Memory, MemoryHead, Passage, Search};
 pub use model::{Embed, Model, Prompt};
-pub use receipt::{Candidates, MemorySeen, ModelsUsed, Receipt, Stages, StreamSeen};
+pub use receipt::{
+    Candidates, MemorySeen, ModelsUsed, Paths, Receipt, SpanSeen, Stages, StreamSeen,
+};
 pub use search::{Mode, SearchAnswer, SearchHit, SearchRequest};
 pub use settings::Settings;

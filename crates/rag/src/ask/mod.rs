@@ -76,6 +76,10 @@ pub struct Citation {
     pub event_at: u64,
     /// When it became known, ns UTC; never after the question's `as_of`.
     pub known_at: u64,
+    /// The memory's key of the chunk that it is in.
+    pub chunk_id: String,
+    /// The write that made this version, as the memory numbers them.
+    pub seq: u64,
     /// Strength of the evidence, 0 to 1.
     pub score: f32,
 }

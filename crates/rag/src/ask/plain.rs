@@ -32,7 +32,7 @@ impl Run<'_> {
         let when = self.query.when.filter(|w| w.relative);
         let search = Search {
             k: self.asker.settings.candidates_limit,
-            as_of: self.question.as_of,
+            as_of: self.searched_at,
             event_from: when.map(|w| w.from),
             event_to: when.map(|w| w.to),
             ..Search::default()

@@ -8,6 +8,7 @@ use crate::fuse::{Candidate, Weights, fuse};
 use crate::memory::{Passage, Search};
 use crate::query::Span;
 use crate::rank::Wish;
+use crate::receipt::Paths;
 use crate::search::Mode;
 
 /// Passages of a narrow search that make a wider one needless.
@@ -113,8 +114,12 @@ impl Run<'_> {
         let memory = self.asker.memory;
         let dense = match vector.filter(|_| mode != Mode::Text) {
             Some(vector) => {
-                let found = memory.dense(vector, search);
+                let found = memory.dense_told(vector, search);
                 self.watch.lap(&mut self.receipt.stages_us.dense);
+                let found = found.map(|(found, path)| {
+                    Paths::add(&mut self.receipt.paths.dense, path);
+                    found
+                });
                 self.taken("dense", found, &mut fault)
             }
             None => None,
@@ -122,8 +127,12 @@ impl Run<'_> {
         let text = if mode == Mode::Dense {
             None
         } else {
-            let found = memory.text(query, search);
+            let found = memory.text_told(query, search);
             self.watch.lap(&mut self.receipt.stages_us.text);
+            let found = found.map(|(found, path)| {
+                Paths::add(&mut self.receipt.paths.text, path);
+                found
+            });
             self.taken("text", found, &mut fault)
         };
         if let (None, None, Some(fault)) = (&dense, &text, fault) {
@@ -167,7 +176,7 @@ impl Run<'_> {
     /// The memory was told `as_of`; this makes sure that it listened. A passage from after the
     /// instant is dropped, and the receipt says that one was there.
     fn known_by_then(&mut self, mut passages: Vec<Passage>) -> Vec<Passage> {
-        let Some(as_of) = self.question.as_of else {
+        let Some(as_of) = self.searched_at else {
             return passages;
         };
         let before = passages.len();

@@ -6,7 +6,7 @@ use crate::ask::{Asker, Question, Run};
 use crate::fault::Fault;
 use crate::memory::{Passage, Search};
 use crate::rank::{Wish, order};
-use crate::receipt::Receipt;
+use crate::receipt::{Receipt, SpanSeen};
 
 /// What to search for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Asker<'_> {
         let depth = if request.fold { k * PASSAGES } else { k };
         let search = Search {
             k: depth.max(self.settings.search_limit),
-            as_of: request.as_of,
+            as_of: run.searched_at,
             symbols: request.symbols.clone(),
             sources: request.sources.clone(),
             event_from: request.event_from,
@@ -122,7 +122,9 @@ impl Asker<'_> {
             rank_dense: candidate.rank_dense,
             rank_text: candidate.rank_text,
         });
-        let hits = hits.collect();
+        let hits: Vec<SearchHit> = hits.collect();
+        let spans = hits.iter().map(|hit| SpanSeen::from(&hit.passage));
+        run.seal(spans.collect());
         run.receipt.stages_us.total = run.watch.total_us();
         Ok(SearchAnswer {
             hits,
