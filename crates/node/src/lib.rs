@@ -9,6 +9,7 @@ pub mod lanes;
 pub mod market;
 pub mod memory;
 mod names;
+mod naming;
 mod node;
 pub mod outlet;
 pub mod reference;

@@ -88,5 +88,7 @@ pub const TEXT_BYTES_LIMIT: usize = 1 << 20;
 pub const SYMBOLS_LIMIT: usize = 64;
 /// Bytes in a question or query, at most.
 pub const QUESTION_BYTES_LIMIT: usize = 4_096;
+/// Earlier questions that may be sent with one, at most.
+pub const TURNS_LIMIT: usize = 20;
 /// Citations or hits that may be asked for, at most.
 pub const K_LIMIT: usize = 100;

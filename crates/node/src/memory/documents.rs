@@ -10,7 +10,7 @@ use collection::{
     AsOf, Collection, Condition, Effort, Error, Filter, FsDisk, Op, Options, Payload, Point,
     Recovery, Scored, Settings, TextRules, Value, Wanted,
 };
-use rag::{Document, EmbeddedChunk, Fault, Fields, MemoryHead, Passage, Search, Stored};
+use rag::{Document, EmbeddedChunk, Fault, Fields, MemoryHead, Passage, Search, Stamp, Stored};
 use stdx::Clock;
 
 use super::arrivals::Arrivals;
@@ -185,6 +185,14 @@ impl Documents {
             seq: stats.head_seq,
             newest_known_at: (newest > 0).then_some(newest),
         }
+    }
+
+    /// What vouches for what a search found at `instant`: the log's last entry. For a question about now there is none
+    /// while something stored has yet to become known.
+    #[must_use]
+    pub fn stamp(&self, instant: u64, is_past: bool) -> Option<Stamp> {
+        let latest = self.collection.latest_known(u64::MAX).ok()?;
+        (is_past || latest <= instant).then(|| Stamp(self.collection.head_seq()))
     }
 
     /// Writes all chunks of one version and removes what an earlier, longer one left over. What arrives, that is within

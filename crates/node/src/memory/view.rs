@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use collection::plan::Explain;
 use collection::text::TextExplain;
 use collection::{Condition, Filter};
-use rag::{Document, EmbeddedChunk, Fault, Memory, MemoryHead, Passage, Search, Stored};
+use rag::{Document, EmbeddedChunk, Fault, Memory, MemoryHead, Passage, Search, Stamp, Stored};
 use stdx::Clock;
 
 use super::documents::Documents;
@@ -97,6 +97,18 @@ impl Memory for View<'_> {
 
     fn instant(&self) -> Option<u64> {
         Some(self.documents.instant())
+    }
+
+    fn scope(&self) -> Option<String> {
+        let filter = self.filter.as_ref();
+        Some(filter.map_or_else(
+            || "quoted".to_owned(),
+            |filter| format!("quoted {filter:?}"),
+        ))
+    }
+
+    fn stamp(&self, instant: u64, is_past: bool) -> Option<Stamp> {
+        self.documents.stamp(instant, is_past)
     }
 
     fn head(&self) -> MemoryHead {

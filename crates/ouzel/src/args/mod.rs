@@ -607,6 +607,9 @@ pub struct AskArgs {
     /// Time allowed; what is left out to keep it is said in the receipt
     #[arg(long, value_name = "MS")]
     pub deadline_ms: Option<u64>,
+    /// An earlier question that this one stands on ("and Tesla?"); again for each, oldest first
+    #[arg(long, value_name = "QUESTION")]
+    pub after: Vec<String>,
     /// Show the receipt as well
     #[arg(long)]
     pub receipt: bool,

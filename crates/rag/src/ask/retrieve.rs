@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use crate::ask::run::Run;
+use crate::cache::{Kept, Key, Lists};
 use crate::fault::Fault;
 use crate::fuse::{Candidate, Weights, fuse};
-use crate::memory::{Passage, Search};
+use crate::memory::{Passage, Search, Stamp};
 use crate::query::Span;
 use crate::rank::Wish;
 use crate::receipt::Paths;
@@ -42,7 +43,7 @@ fn merge(list: &mut Vec<Passage>, more: Vec<Passage>) {
     list.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// The question's vector; `None` when search by meaning is left out, and why is in the receipt.
     pub(crate) fn vector(&mut self, text: &str) -> Option<Vec<f32>> {
         if self
@@ -103,7 +104,85 @@ impl Run<'_> {
         Ok(self.join(dense, text, search.k))
     }
 
+    /// Both lists, kept ones where they are still true.
     fn lists(
+        &mut self,
+        vector: Option<&[f32]>,
+        query: &str,
+        search: &Search,
+        mode: Mode,
+    ) -> Result<(Vec<Passage>, Vec<Passage>), Fault> {
+        let Some((kept, key)) = self.key(vector.is_some(), query, search, mode) else {
+            return self.searched(vector, query, search, mode);
+        };
+        let Some(stamp) = self.stamp() else {
+            return self.searched(vector, query, search, mode);
+        };
+        if let Some(lists) = kept.get(&key, stamp) {
+            self.receipt.kept += 1;
+            let Paths { dense, text } = lists.paths.clone();
+            Paths::add(&mut self.receipt.paths.dense, dense.unwrap_or_default());
+            Paths::add(&mut self.receipt.paths.text, text.unwrap_or_default());
+            return Ok((lists.dense.clone(), lists.text.clone()));
+        }
+        let (skipped, before) = (self.receipt.skipped.len(), self.receipt.paths.clone());
+        self.receipt.paths = Paths::default();
+        let found = self.searched(vector, query, search, mode);
+        let paths = std::mem::replace(&mut self.receipt.paths, before);
+        Paths::add(
+            &mut self.receipt.paths.dense,
+            paths.dense.clone().unwrap_or_default(),
+        );
+        Paths::add(
+            &mut self.receipt.paths.text,
+            paths.text.clone().unwrap_or_default(),
+        );
+        let (dense, text) = found?;
+        // A write meanwhile, or a list that failed, makes these nobody else's.
+        if self.stamp() == Some(stamp) && self.receipt.skipped.len() == skipped {
+            let (dense, text) = (dense.clone(), text.clone());
+            kept.put(
+                key,
+                Lists {
+                    stamp,
+                    dense,
+                    text,
+                    paths,
+                },
+            );
+        }
+        Ok((dense, text))
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        let is_past = self.question.as_of.is_some();
+        self.asker.memory.stamp(self.searched_at?, is_past)
+    }
+
+    /// What two searches must have in common to find the same in the same memory.
+    fn key(
+        &self,
+        has_vector: bool,
+        query: &str,
+        search: &Search,
+        mode: Mode,
+    ) -> Option<(&'a Kept, Key)> {
+        let kept = self.asker.kept?;
+        let embedder = (has_vector && mode != Mode::Text).then(|| self.asker.embed.model_id());
+        let key = Key {
+            scope: self.asker.memory.scope()?,
+            query: query.to_owned(),
+            embedder: embedder.map(str::to_owned),
+            by_words: mode != Mode::Dense,
+            search: Search {
+                as_of: self.question.as_of,
+                ..search.clone()
+            },
+        };
+        Some((kept, key))
+    }
+
+    fn searched(
         &mut self,
         vector: Option<&[f32]>,
         query: &str,

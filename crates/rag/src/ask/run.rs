@@ -1,5 +1,7 @@
 //! One question on its way: what was understood, the time left, the receipt so far.
 
+use std::sync::Arc;
+
 use crate::ask::{Answer, Asker, Citation, Question};
 use crate::cite::cite;
 use crate::fault::Fault;
@@ -16,7 +18,7 @@ const SAME_TIME_NS: u64 = 7 * 86_400_000_000_000;
 pub(crate) struct Run<'a> {
     pub(crate) asker: &'a Asker<'a>,
     pub(crate) question: &'a Question,
-    pub(crate) names: Names,
+    pub(crate) names: Arc<Names>,
     pub(crate) query: Query,
     /// The instant that "now" means: `as_of`, or the present while that has not come.
     pub(crate) now_ns: u64,
@@ -64,11 +66,13 @@ impl<'a> Run<'a> {
         receipt.memory = memory(asker, question.as_of, asked_at);
         receipt.memory.instant = searched_at;
         let present = now_of(&receipt, asked_at);
-        let now_ns = match question.as_of {
-            Some(as_of) => as_of.min(present.max(asked_at)),
-            None => present,
+        let now_ns = match (question.as_of, searched_at) {
+            (Some(as_of), _) => as_of.min(present.max(asked_at)),
+            // The instant by which the same question can be asked again, unless the feed replays another time.
+            (None, Some(at)) if present.abs_diff(at) < SAME_TIME_NS => at,
+            (None, _) => present,
         };
-        let names = Names::new(&asker.facts.symbols());
+        let names = asker.facts.names();
         let query = Query::read(&question.q, question.symbol.as_deref(), &names, now_ns);
         watch.lap(&mut receipt.stages_us.facts);
         Ok(Self {

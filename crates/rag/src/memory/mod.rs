@@ -44,6 +44,18 @@ pub trait Memory: Send + Sync {
         None
     }
 
+    /// Which documents are searched, where it is part of a larger memory; `None` where that cannot be told, and what was
+    /// found is not kept.
+    fn scope(&self) -> Option<String> {
+        Some(String::new())
+    }
+
+    /// What vouches for lists found at `instant`, of a question about an instant of its own or about now (`is_past`):
+    /// with an equal stamp the same search finds the same. `None`: nobody vouches.
+    fn stamp(&self, _instant: u64, _is_past: bool) -> Option<Stamp> {
+        None
+    }
+
     /// Stores all chunks and removes every chunk of an earlier version of `document.id`, as one
     /// atomic batch.
     ///
@@ -53,7 +65,7 @@ pub trait Memory: Send + Sync {
 }
 
 /// What to look for, and where not to look.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Search {
     /// How many passages at most.
     pub k: usize,
@@ -99,6 +111,10 @@ pub struct Passage {
     /// In the measure of the list it came from; larger is better.
     pub score: f32,
 }
+
+/// A state of a memory, as far as a search can tell: its last write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(pub u64);
 
 /// How far a memory has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -27,6 +27,10 @@ pub struct Receipt {
     pub candidates: Candidates,
     /// Which way the memory took to them.
     pub paths: Paths,
+    /// Searches whose lists were kept from an earlier question and are still true.
+    pub kept: usize,
+    /// The question as it was understood, where it stood on earlier ones.
+    pub rewritten: Option<String>,
     /// What is shown, by place and hash: the citations of an answer, the hits of a search, in
     /// their order.
     pub spans: Vec<SpanSeen>,

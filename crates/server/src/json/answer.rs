@@ -3,7 +3,8 @@
 use collection::{Condition, Filter};
 use node::{Node, Seal};
 use rag::{
-    Answer, Citation, Fact, Fault, Mode, Question, SearchAnswer, SearchHit, SearchRequest, Stages,
+    Answer, Citation, Copied, Fact, Fault, Mode, Question, SearchAnswer, SearchHit, SearchRequest,
+    Stages,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub struct AskBody {
     k: Option<usize>,
     #[serde(default)]
     deadline_ms: Option<u64>,
+    #[serde(default)]
+    conversation: Vec<String>,
     /// Server-sent events instead of one object.
     #[serde(default)]
     pub stream: bool,
@@ -41,6 +44,7 @@ impl From<AskBody> for Question {
             as_of: body.as_of.map(|at| at.0),
             k: body.k.unwrap_or(0),
             deadline_ms: body.deadline_ms,
+            conversation: body.conversation,
         }
     }
 }
@@ -70,6 +74,13 @@ pub struct SearchBody {
     filter: Option<FilterBody>,
     #[serde(default)]
     explain: bool,
+    /// One hit for one piece of news.
+    #[serde(default = "yes")]
+    fold_copies: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Read from JSON as it stands there.
@@ -112,7 +123,7 @@ impl SearchBody {
 pub fn search(node: &Node, body: SearchBody) -> Result<SearchAnswered, Fault> {
     let (request, filter, explain) = body.into_parts();
     let view = node.view(filter);
-    let answer = node.asker_over(&view).search(&request)?;
+    let answer = node.asker_over(&view, explain).search(&request)?;
     let stages = answer.receipt.stages_us;
     let mut row = SearchRow::sealed(answer, node.seal());
     row.explain = explain.then(|| view.told().into());
@@ -150,6 +161,7 @@ impl From<SearchBody> for SearchRequest {
                 ModeBody::Dense => Mode::Dense,
                 ModeBody::Text => Mode::Text,
             },
+            fold_copies: body.fold_copies,
             ..Self::default()
         }
     }
@@ -282,6 +294,25 @@ struct HitRow {
     known_at: Instant,
     score: f64,
     ranks: RanksRow,
+    also: Vec<CopiedRow>,
+}
+
+/// A later copy of a hit.
+#[derive(Clone, Debug, Serialize)]
+struct CopiedRow {
+    document_id: String,
+    source: Option<String>,
+    known_at: Instant,
+}
+
+impl From<Copied> for CopiedRow {
+    fn from(copied: Copied) -> Self {
+        Self {
+            document_id: copied.document_id,
+            source: copied.source,
+            known_at: Instant(copied.known_at),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -320,6 +351,7 @@ impl From<SearchHit> for HitRow {
                 dense: hit.rank_dense,
                 text: hit.rank_text,
             },
+            also: hit.also.into_iter().map(CopiedRow::from).collect(),
         }
     }
 }
