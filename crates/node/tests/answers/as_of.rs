@@ -4,7 +4,7 @@
 //! 1,000 questions; `OUZEL_AS_OF_PAIRS` asks for more.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use node::Node;
 use rag::{Answer, Document, Question, Receipt, SearchAnswer, SearchRequest};
@@ -12,13 +12,17 @@ use stdx::{ManualClock, Rng};
 
 use super::world::{MINUTE, asker, document, open, question, request};
 
+/// Writes for each question.
+const WRITES_EACH: u64 = 3;
+
 enum Asked {
     Search(SearchRequest, SearchAnswer),
     Ask(Question, Answer),
 }
 
 /// Writes until told to stop; every fifth document is of the future, every sixth write a deletion.
-fn write(node: &Node, clock: &ManualClock, mut rng: Rng, limit: u64, is_over: &AtomicBool) {
+fn write(node: &Node, clock: &ManualClock, limit: u64, asked: &AtomicU64, is_over: &AtomicBool) {
+    let mut rng = Rng::new(11);
     let mut writes = 0;
     while !is_over.load(Ordering::Relaxed) {
         writes += 1;
@@ -38,7 +42,9 @@ fn write(node: &Node, clock: &ManualClock, mut rng: Rng, limit: u64, is_over: &A
         };
         let written: Document = document(&mut rng, id, now + ahead);
         asker(node, false).ingest(&written).expect("stores");
-        if writes % 64 == 0 {
+        while writes > WRITES_EACH * (1 + asked.load(Ordering::Relaxed))
+            && !is_over.load(Ordering::Relaxed)
+        {
             std::thread::yield_now();
         }
     }
@@ -111,15 +117,17 @@ fn what_was_answered_live_is_answered_again_as_of_then() {
     let pairs: usize = pairs.and_then(|text| text.parse().ok()).unwrap_or(1_000);
     let dir = tempfile::tempdir().expect("a folder");
     let (node, clock) = open(dir.path());
-    let is_over = AtomicBool::new(false);
+    let (count, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
     let limit = 200 + pairs as u64 / 20;
     let (node, clock): (&Node, &Arc<ManualClock>) = (&node, &clock);
     let asked: Vec<Asked> = std::thread::scope(|threads| {
-        let writer = threads.spawn(|| write(node, clock, Rng::new(11), limit, &is_over));
+        let writer = threads.spawn(|| write(node, clock, limit, &count, &is_over));
         let mut rng = Rng::new(12);
         let asked = (0..pairs).map(|_| {
             clock.advance(rng.below(3_000_000));
-            ask(node, &mut rng)
+            let asked = ask(node, &mut rng);
+            count.fetch_add(1, Ordering::Relaxed);
+            asked
         });
         let asked = asked.collect();
         is_over.store(true, Ordering::Relaxed);
