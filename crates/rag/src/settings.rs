@@ -15,6 +15,8 @@ pub struct Settings {
     pub dense_statement: f32,
     /// The same where words are given.
     pub dense_keywords: f32,
+    /// Added to every cosine that a passage must have to support an answer (`abstain`): more, and fewer are answered.
+    pub abstain_margin: f32,
     /// Added to a passage's joined score for a tag with a company that the question names.
     pub bonus_entity: f32,
     /// Added for being from the time that the question names.
@@ -53,6 +55,7 @@ impl Default for Settings {
             dense_question: 0.6,
             dense_statement: 0.6,
             dense_keywords: 0.5,
+            abstain_margin: 0.0,
             bonus_entity: 0.3,
             bonus_time: 0.1,
             bonus_recency: 0.1,

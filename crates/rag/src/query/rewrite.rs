@@ -5,7 +5,7 @@
 //! subject is about it as well. Whatever names a subject itself stands alone.
 
 use super::{Names, entities};
-use crate::prose::{Word, words};
+use crate::prose::{Word, content_stems, words};
 
 /// Words that stand for what was spoken of.
 const PRONOUNS: [&str; 6] = ["it", "they", "them", "its", "their", "theirs"];
@@ -15,6 +15,8 @@ const POSSESSIVE: [&str; 3] = ["its", "their", "theirs"];
 const NOUNS: [&str; 5] = ["company", "stock", "share", "firm", "shares"];
 /// A question with no more words than this may lack its subject.
 const SHORT_WORDS: usize = 3;
+/// Telling words before a pronoun, at most, where it stands for something earlier.
+const OWN_WORDS: usize = 1;
 /// Words that ask of something that was spoken of.
 const OPENERS: [&str; 7] = ["why", "when", "how", "since", "and", "where", "what"];
 
@@ -50,7 +52,10 @@ fn alone(q: &str, before: &[String], names: &Names) -> Option<String> {
         return None;
     }
     let found = words(q);
-    if let Some((start, end, is_possessive)) = reference(&found) {
+    // After some words of its own, "it" is mostly one of them: "If I borrow money, can I treat it as equity?"
+    let stands_for_earlier =
+        |(start, ..): &(usize, usize, bool)| content_stems(&q[..*start]).len() <= OWN_WORDS;
+    if let Some((start, end, is_possessive)) = reference(&found).filter(stands_for_earlier) {
         let owner = if is_possessive { "'s" } else { "" };
         return Some(format!("{}{subject}{owner}{}", &q[..start], &q[end..]));
     }
@@ -66,8 +71,11 @@ fn subject(q: &str, names: &Names) -> Option<String> {
     if let Some(mention) = names.in_question(q).first() {
         return Some(q[mention.start..mention.end].to_owned());
     }
-    let first = entities(q).into_iter().next()?;
-    let written = words(q).into_iter().find(|word| word.lower() == first)?;
+    // Capitals alone are mostly an abbreviation: IRA, OTC.
+    let capital = entities(q);
+    let written = words(q)
+        .into_iter()
+        .find(|word| !word.is_upper() && capital.contains(&word.lower()))?;
     Some(written.text.to_owned())
 }
 
@@ -187,6 +195,12 @@ mod tests {
             "Which banks cut rates in May?",
             None,
         );
+        check(
+            &["Why did Apple fall?"],
+            "If I borrow money, can I treat it as equity?",
+            None,
+        );
+        check(&["How is an IRA taxed?"], "Are they safe?", None);
         check(&["what is a bond?"], "why did it fall?", None);
     }
 
