@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use collection::{Disk, FsDisk, Op, Snapshot};
 
+use crate::seal::SEAL_FILE;
 use crate::{Node, NodeError};
 
 /// The folder of copies, in the data folder.
@@ -70,6 +71,8 @@ impl Node {
             }
             made => made.map_err(folder)?,
         }
+        // Receipts that the folder gave are checked by its copy as well.
+        std::fs::copy(self.dir().join(SEAL_FILE), dir.join(SEAL_FILE)).map_err(folder)?;
         let mut stores = Vec::new();
         for (name, collection) in self.stores() {
             let store = |source| NodeError::Store {

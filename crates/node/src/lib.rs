@@ -9,10 +9,12 @@ pub mod lanes;
 pub mod market;
 pub mod memory;
 mod names;
+mod naming;
 mod node;
 pub mod outlet;
 pub mod reference;
 mod restore;
+mod seal;
 
 pub use backup::{Backup, BackupError};
 pub use lanes::{DepthLane, DigestCheck, Pump};
@@ -20,3 +22,4 @@ pub use names::Names;
 pub use node::{Node, NodeError, Settings};
 pub use reference::ReferenceStore;
 pub use restore::restore;
+pub use seal::{SEAL_FILE, Seal};

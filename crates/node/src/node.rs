@@ -1,5 +1,6 @@
 //! One machine's whole state, behind the traits that `rag` asks for.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -8,17 +9,20 @@ use collection::{Collection, Filter, Options, Recovery, SyncPolicy, TextRules};
 use embed::Embedder;
 use market::event::Terms;
 use market::publish::Frame;
+use rag::query::Names as Companies;
 use rag::{
-    Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Memory, MemoryHead, Model, Mover, Passage,
-    Search, Stored, StreamHead, SymbolFacts, SymbolName,
+    Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Kept, KeptCounts, Memory, MemoryHead,
+    Model, Mover, Passage, Search, Stamp, Stored, StreamHead, SymbolFacts, SymbolName,
 };
 use stdx::Clock;
 
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, View, day_settings, document_settings};
 use crate::names::Names;
+use crate::naming::{Naming, Sources};
 use crate::outlet::{Outlets, Registry};
 use crate::reference::{Listing, ReferenceStore};
+use crate::seal::Seal;
 
 /// Where and how a node keeps its data.
 #[derive(Clone, Debug)]
@@ -74,12 +78,17 @@ pub struct Node {
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
+    seal: Seal,
+    naming: Naming,
+    kept: Kept,
     recovery: Vec<(&'static str, Recovery)>,
     dir: PathBuf,
     /// Held for the life of the node: two writers of one log would destroy it.
     _lock: File,
 }
 
+/// What lists of earlier questions may take in memory.
+const KEPT_BYTES: u64 = 64 << 20;
 /// Of a log, what is read again in some milliseconds.
 const STOP_BYTES: u64 = 1 << 20;
 
@@ -104,6 +113,10 @@ impl Node {
     ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
+        let seal = Seal::open(dir).map_err(|source| NodeError::Folder {
+            dir: dir.clone(),
+            source,
+        })?;
         let embedder = Embedder::packaged()?;
         let store = |source| NodeError::Store {
             dir: dir.clone(),
@@ -130,6 +143,9 @@ impl Node {
             clock,
             names,
             reference: ReferenceStore::default(),
+            seal,
+            naming: Naming::default(),
+            kept: Kept::new(KEPT_BYTES),
             recovery: vec![("documents", recovered), ("days", recovered_days)],
             dir: dir.clone(),
             _lock: lock,
@@ -243,6 +259,12 @@ impl Node {
         ]
     }
 
+    /// What receipts are sealed with.
+    #[must_use]
+    pub fn seal(&self) -> &Seal {
+        &self.seal
+    }
+
     /// The data folder.
     #[must_use]
     pub fn dir(&self) -> &Path {
@@ -264,13 +286,36 @@ impl Node {
     /// Everything a question needs.
     #[must_use]
     pub fn asker<'a>(&'a self, model: Option<&'a dyn Model>) -> Asker<'a> {
-        Asker::new(self, self, self, model, self.clock())
+        Asker {
+            kept: Some(&self.kept),
+            ..Asker::new(self, self, self, model, self.clock())
+        }
     }
 
-    /// As [`asker`](Self::asker), over the documents of a view alone.
+    /// As [`asker`](Self::asker), over the documents of a view alone. `is_told`: every search is made, so that the view
+    /// can tell how.
     #[must_use]
-    pub fn asker_over<'a>(&'a self, view: &'a View<'a>) -> Asker<'a> {
-        Asker::new(view, self, self, None, self.clock())
+    pub fn asker_over<'a>(&'a self, view: &'a View<'a>, is_told: bool) -> Asker<'a> {
+        Asker {
+            kept: (!is_told).then_some(&self.kept),
+            ..Asker::new(view, self, self, None, self.clock())
+        }
+    }
+
+    fn sources(&self) -> Sources {
+        let view = self.market();
+        let names = view.symbols().iter().filter_map(|s| s.name.as_ref());
+        Sources {
+            carried: (view.symbols().len(), names.map(String::len).sum()),
+            revision: self.reference.revision(),
+            days: self.days.symbol_count(),
+        }
+    }
+
+    /// How often a search's lists were kept from an earlier question.
+    #[must_use]
+    pub fn kept(&self) -> KeptCounts {
+        self.kept.counts()
     }
 
     /// The documents that pass a filter.
@@ -304,11 +349,27 @@ fn lock(dir: &Path) -> Result<File, NodeError> {
 
 impl Memory for Node {
     fn dense(&self, vector: &[f32], search: &Search) -> Result<Vec<Passage>, Fault> {
-        self.documents.dense(vector, search)
+        Ok(self.documents.dense(vector, search)?.0)
     }
 
     fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault> {
+        Ok(self.documents.text(query, search)?.0)
+    }
+
+    fn dense_told(&self, vector: &[f32], search: &Search) -> Result<(Vec<Passage>, String), Fault> {
+        self.documents.dense(vector, search)
+    }
+
+    fn text_told(&self, query: &str, search: &Search) -> Result<(Vec<Passage>, String), Fault> {
         self.documents.text(query, search)
+    }
+
+    fn instant(&self) -> Option<u64> {
+        Some(self.documents.instant())
+    }
+
+    fn stamp(&self, instant: u64, is_past: bool) -> Option<Stamp> {
+        self.documents.stamp(instant, is_past)
     }
 
     fn head(&self) -> MemoryHead {
@@ -325,7 +386,10 @@ impl Facts for Node {
     /// event, is answered from past days.
     fn as_of_facts(&self, symbol: &str, as_of: Option<u64>) -> Option<SymbolFacts> {
         let live = self.market().facts(symbol, as_of);
-        let mut facts = live.or_else(|| self.days.facts(&symbol.to_uppercase(), as_of))?;
+        let mut facts = live.or_else(|| {
+            let known = as_of.unwrap_or_else(|| self.clock.now_ns());
+            self.days.facts(&symbol.to_uppercase(), Some(known))
+        })?;
         if facts.name.is_none() {
             facts.name = self.names.get(&facts.symbol).map(str::to_owned);
         }
@@ -352,18 +416,38 @@ impl Facts for Node {
             .iter()
             .map(|s| named(&s.symbol, s.name.as_deref()))
             .collect();
-        let packaged = self
-            .names
-            .iter()
-            .filter(|(symbol, _)| view.symbol(symbol).is_none());
-        symbols.extend(packaged.map(|(symbol, name)| named(symbol, Some(name))));
+        let mut known: HashSet<String> = symbols.iter().map(|s| s.symbol.clone()).collect();
+        self.reference.for_each(|listing| {
+            if known.insert(listing.symbol.clone()) {
+                symbols.push(named(&listing.symbol, listing.name.as_deref()));
+            }
+        });
+        for (symbol, name) in self.names.iter() {
+            if known.insert(symbol.to_owned()) {
+                symbols.push(named(symbol, Some(name)));
+            }
+        }
         // Past days know symbols that no lane carries any more and no list of today names.
-        let past = self.days.symbols();
-        let unnamed = past
-            .iter()
-            .filter(|symbol| view.symbol(symbol).is_none() && self.names.get(symbol).is_none());
-        symbols.extend(unnamed.map(|symbol| named(symbol, None)));
+        for symbol in self.days.symbols() {
+            if !known.contains(&symbol) {
+                symbols.push(named(&symbol, None));
+            }
+        }
         symbols
+    }
+
+    fn names(&self) -> Arc<Companies> {
+        let sources = self.sources();
+        self.naming.of(sources, || {
+            let mut names = Companies::new(&self.symbols());
+            self.reference.for_each(|listing| {
+                let cik = listing.cik.as_deref().and_then(|cik| cik.parse().ok());
+                if let Some(cik) = cik {
+                    names.add_cik(cik, &listing.symbol);
+                }
+            });
+            names
+        })
     }
 
     fn stream_head(&self) -> Option<StreamHead> {

@@ -132,6 +132,14 @@ impl ReferenceStore {
         loaded.listings.get(symbol).cloned()
     }
 
+    /// Calls `each` with all that was loaded, in order of symbols.
+    pub fn for_each(&self, mut each: impl FnMut(&Listing)) {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        let mut listings: Vec<&Listing> = loaded.listings.values().collect();
+        listings.sort_unstable_by(|a, b| a.symbol.cmp(&b.symbol));
+        listings.into_iter().for_each(&mut each);
+    }
+
     /// How many symbols, how many sectors.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {

@@ -8,6 +8,7 @@ use embed::Embedder;
 
 use crate::NodeError;
 use crate::memory::{day_settings, document_settings};
+use crate::seal::SEAL_FILE;
 
 /// Copies what the stores of a data folder hold to an empty folder, reads the copies back, and says of each which entry it
 /// ends with.
@@ -44,5 +45,19 @@ pub fn restore(
         });
         restored.push((name, outcome?));
     }
+    copy_key(from, to)?;
     Ok(restored)
+}
+
+/// Receipts that the folder gave are checked by its copy as well.
+fn copy_key(from: &Path, to: &Path) -> Result<(), NodeError> {
+    let key = from.join(SEAL_FILE);
+    if !key.is_file() {
+        return Ok(());
+    }
+    let copied = std::fs::copy(key, to.join(SEAL_FILE));
+    copied.map(|_| ()).map_err(|source| NodeError::Folder {
+        dir: to.to_path_buf(),
+        source,
+    })
 }

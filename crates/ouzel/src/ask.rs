@@ -39,6 +39,7 @@ fn ask_there(args: &AskArgs) -> Result<Value> {
         "as_of": args.as_of,
         "k": args.k,
         "deadline_ms": args.deadline_ms,
+        "conversation": args.after,
     });
     let mut client = Client::new(&args.target.url);
     if let Some(ms) = args.deadline_ms {
@@ -56,7 +57,9 @@ fn ask_here(args: &AskArgs, dir: &std::path::Path, as_of: Option<u64>) -> Result
         as_of,
         k: args.k,
         deadline_ms: args.deadline_ms,
+        conversation: args.after.clone(),
     };
     let answer = node.asker(model.as_deref()).ask(&question, &mut |_| true)?;
-    serde_json::to_value(AnswerRow::from(answer)).context("the answer cannot be shown as JSON")
+    serde_json::to_value(AnswerRow::sealed(answer, node.seal()))
+        .context("the answer cannot be shown as JSON")
 }

@@ -29,6 +29,7 @@ mod search;
 mod serve;
 mod session_day;
 mod speaker;
+mod verify;
 mod windows;
 mod words;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => restore::run(&restore),
         Command::Backup(backup) => keep::backup(&backup),
         Command::Trim(trim) => keep::trim(&trim),
+        Command::Verify(verify) => verify::run(&verify),
         Command::Listen(listen) => listen::run(&listen),
         Command::Venue(venue) => exchange::run(&venue),
         Command::Profile(profile) => profile::run(&profile),

@@ -20,6 +20,7 @@ pub mod query;
 
 // Evidence: lists to candidates, candidates to citations.
 pub mod abstain;
+pub mod cache;
 pub mod cite;
 pub mod context;
 pub mod fuse;
@@ -31,11 +32,14 @@ pub mod ask;
 pub mod search;
 
 pub use ask::{Answer, Asker, Citation, Fact, Question};
+pub use cache::{Kept, KeptCounts};
 pub use document::{Document, Draft, EmbeddedChunk, Field, Fields, Stored};
 pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};
 pub use fault::Fault;
-pub use memory::{Memory, MemoryHead, Passage, Search};
+pub use memory::{Memory, MemoryHead, Passage, Search, Stamp};
 pub use model::{Embed, Model, Prompt};
-pub use receipt::{Candidates, MemorySeen, ModelsUsed, Receipt, Stages, StreamSeen};
-pub use search::{Mode, SearchAnswer, SearchHit, SearchRequest};
+pub use receipt::{
+    Candidates, MemorySeen, ModelsUsed, Paths, Receipt, SpanSeen, Stages, StreamSeen,
+};
+pub use search::{Copied, Mode, SearchAnswer, SearchHit, SearchRequest};
 pub use settings::Settings;

@@ -15,6 +15,8 @@ pub struct Settings {
     pub dense_statement: f32,
     /// The same where words are given.
     pub dense_keywords: f32,
+    /// Added to every cosine that a passage must have to support an answer (`abstain`): more, and fewer are answered.
+    pub abstain_margin: f32,
     /// Added to a passage's joined score for a tag with a company that the question names.
     pub bonus_entity: f32,
     /// Added for being from the time that the question names.
@@ -53,6 +55,7 @@ impl Default for Settings {
             dense_question: 0.6,
             dense_statement: 0.6,
             dense_keywords: 0.5,
+            abstain_margin: 0.0,
             bonus_entity: 0.3,
             bonus_time: 0.1,
             bonus_recency: 0.1,
@@ -88,5 +91,7 @@ pub const TEXT_BYTES_LIMIT: usize = 1 << 20;
 pub const SYMBOLS_LIMIT: usize = 64;
 /// Bytes in a question or query, at most.
 pub const QUESTION_BYTES_LIMIT: usize = 4_096;
+/// Earlier questions that may be sent with one, at most.
+pub const TURNS_LIMIT: usize = 20;
 /// Citations or hits that may be asked for, at most.
 pub const K_LIMIT: usize = 100;

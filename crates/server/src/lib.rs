@@ -19,5 +19,6 @@ pub mod model;
 pub mod out;
 pub mod risk;
 mod stream;
+pub mod verify;
 
 pub use app::{App, Check, Probe};

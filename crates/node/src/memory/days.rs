@@ -206,6 +206,13 @@ impl Days {
         movers
     }
 
+    /// How many symbols have a day.
+    #[must_use]
+    pub fn symbol_count(&self) -> usize {
+        let symbols = self.symbols.read().unwrap_or_else(PoisonError::into_inner);
+        symbols.len()
+    }
+
     /// Every symbol with a day.
     #[must_use]
     pub fn symbols(&self) -> Vec<String> {

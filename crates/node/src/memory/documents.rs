@@ -10,11 +10,12 @@ use collection::{
     AsOf, Collection, Condition, Effort, Error, Filter, FsDisk, Op, Options, Payload, Point,
     Recovery, Scored, Settings, TextRules, Value, Wanted,
 };
-use rag::{Document, EmbeddedChunk, Fault, Fields, MemoryHead, Passage, Search, Stored};
+use rag::{Document, EmbeddedChunk, Fault, Fields, MemoryHead, Passage, Search, Stamp, Stored};
 use stdx::Clock;
 
 use super::arrivals::Arrivals;
-use super::fields;
+use super::present::Present;
+use super::{fields, paths};
 
 /// The documents' collection.
 pub struct Documents {
@@ -22,6 +23,7 @@ pub struct Documents {
     /// Latest `known_at` that had been reached when its document was stored; 0: none yet.
     newest_known_at: AtomicU64,
     arrivals: Arrivals,
+    present: Present,
     clock: Arc<dyn Clock>,
 }
 
@@ -55,6 +57,17 @@ pub struct StoredDocument {
     pub text: String,
 }
 
+/// A piece of a stored version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpanStored {
+    /// The user's key of the document.
+    pub document_id: String,
+    /// The bytes.
+    pub text: String,
+    /// When what it tells happened, ns UTC.
+    pub event_at: u64,
+}
+
 impl Documents {
     /// Opens or makes the collection in `dir`; `rules` are what its words must go by, or by what they do.
     ///
@@ -75,6 +88,7 @@ impl Documents {
                 collection,
                 newest_known_at: AtomicU64::new(newest),
                 arrivals: Arrivals::default(),
+                present: Present::default(),
                 clock,
             },
             recovery,
@@ -93,32 +107,31 @@ impl Documents {
         &self.arrivals
     }
 
-    /// Nearest chunks.
+    /// Nearest chunks, and which way they were found.
     ///
     /// # Errors
     /// When the collection refuses the vector.
-    pub fn dense(&self, vector: &[f32], search: &Search) -> Result<Vec<Passage>, Fault> {
-        let found = self.collection.search_dense(
-            vector,
-            search.k,
-            &self.as_of(search.as_of),
-            filter(search).as_ref(),
-        );
-        Ok(found.map_err(fault)?.into_iter().map(passage).collect())
+    pub fn dense(&self, vector: &[f32], search: &Search) -> Result<(Vec<Passage>, String), Fault> {
+        let filter = filter(search);
+        let (found, explain) = self.explain_dense(vector, search, filter.as_ref(), &|| 0)?;
+        Ok((found, paths::dense(&explain)))
     }
 
-    /// Best chunks by words.
+    /// Best chunks by words, and which way they were found. Double quotes are words like others.
     ///
     /// # Errors
     /// When the collection cannot answer.
-    pub fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault> {
-        let found = self.collection.search_text(
-            query,
-            search.k,
-            &self.as_of(search.as_of),
-            filter(search).as_ref(),
-        );
-        Ok(found.map_err(fault)?.into_iter().map(passage).collect())
+    pub fn text(&self, query: &str, search: &Search) -> Result<(Vec<Passage>, String), Fault> {
+        let (filter, query) = (filter(search), query.replace('"', " "));
+        let (found, explain) = self.explain_text(&query, search, filter.as_ref(), &|| 0)?;
+        Ok((found, paths::text(&explain)))
+    }
+
+    /// What "now" means to a question: all that was known by then is stored, and what is stored from now on becomes
+    /// known later, unless it is history.
+    #[must_use]
+    pub fn instant(&self) -> u64 {
+        self.present.ask(self.clock.now_ns())
     }
 
     /// As [`dense`](Self::dense) among what passes `filter`, and how it was done; `now` reads a clock, ns.
@@ -174,12 +187,26 @@ impl Documents {
         }
     }
 
-    /// Writes all chunks of one version and removes what an earlier, longer one left over.
+    /// What vouches for what a search found at `instant`: the log's last entry. For a question about now there is none
+    /// while something stored has yet to become known.
+    #[must_use]
+    pub fn stamp(&self, instant: u64, is_past: bool) -> Option<Stamp> {
+        let latest = self.collection.latest_known(u64::MAX).ok()?;
+        (is_past || latest <= instant).then(|| Stamp(self.collection.head_seq()))
+    }
+
+    /// Writes all chunks of one version and removes what an earlier, longer one left over. What arrives, that is within
+    /// a minute of its `known_at`, becomes known after every question that was answered without it.
     ///
     /// # Errors
     /// When the log refuses the entry; nothing is stored then.
     pub fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault> {
         fields::check(&document.fields)?;
+        let (known_at, _writing) = self.present.write(document.known_at, self.clock.now_ns());
+        let document = &Document {
+            known_at,
+            ..document.clone()
+        };
         let count = chunks.len();
         let leftover = Filter {
             must: vec![
@@ -250,6 +277,7 @@ impl Documents {
             must_not: Vec::new(),
         };
         let known_at = known_at.max(first.known_at);
+        let (known_at, _writing) = self.present.write(known_at, self.clock.now_ns());
         let ack = self
             .collection
             .apply(vec![Op::DeleteWhere { filter, known_at }]);
@@ -268,6 +296,34 @@ impl Documents {
         let summary = summary(first);
         let text = chunks.iter().map(|point| own_text(point)).collect();
         Ok(Some(StoredDocument { summary, text }))
+    }
+
+    /// Bytes `start..end` of the document that a chunk belongs to, in the version of the chunk that entry `seq` wrote as
+    /// known at `known_at`; `None` where no such version is kept, or those bytes are not in it.
+    ///
+    /// # Errors
+    /// When the collection cannot answer.
+    pub fn span(
+        &self,
+        chunk_id: &str,
+        (seq, known_at): (u64, u64),
+        (start, end): (usize, usize),
+    ) -> Result<Option<SpanStored>, Fault> {
+        let versions = self.collection.history(chunk_id).map_err(fault)?;
+        let version = versions
+            .into_iter()
+            .find(|v| v.seq_from == seq && v.known_at == known_at);
+        let Some(point) = version.and_then(|v| v.point) else {
+            return Ok(None);
+        };
+        let offset = whole(&point.payload, "start");
+        let within = start.checked_sub(offset).zip(end.checked_sub(offset));
+        let text = within.and_then(|(from, to)| own_text(&point).get(from..to));
+        Ok(text.map(|text| SpanStored {
+            document_id: words(&point.payload, "document_id").unwrap_or_default(),
+            text: text.to_owned(),
+            event_at: point.event_at,
+        }))
     }
 
     /// The chunks of one document, in order: they are numbered without a hole.
@@ -410,6 +466,7 @@ fn passage(scored: Scored) -> Passage {
         end: whole(&point.payload, "end"),
         event_at: point.event_at,
         known_at: point.known_at,
+        seq: scored.seq_from,
         score: scored.score,
     }
 }
@@ -519,7 +576,13 @@ mod tests {
             k: 9,
             ..Search::default()
         };
-        assert_eq!(documents.text("oldest", &search), Ok(Vec::new()));
+        assert!(
+            documents
+                .text("oldest", &search)
+                .expect("answers")
+                .0
+                .is_empty()
+        );
     }
 
     #[test]

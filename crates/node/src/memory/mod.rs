@@ -4,13 +4,15 @@ mod arrivals;
 mod days;
 mod documents;
 mod fields;
+mod paths;
+mod present;
 mod view;
 
 use collection::{Metric, Settings, SyncPolicy};
 
 pub use arrivals::{Arrival, Arrivals, Arrived};
 pub use days::{DayBar, Days, read_csv};
-pub use documents::{DocumentSummary, Documents, StoredDocument};
+pub use documents::{DocumentSummary, Documents, SpanStored, StoredDocument};
 pub use fields::{INSTANTS, RESERVED};
 pub use view::{Told, View};
 

@@ -5,10 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use collection::plan::Explain;
 use collection::text::TextExplain;
 use collection::{Condition, Filter};
-use rag::{Document, EmbeddedChunk, Fault, Memory, MemoryHead, Passage, Search, Stored};
+use rag::{Document, EmbeddedChunk, Fault, Memory, MemoryHead, Passage, Search, Stamp, Stored};
 use stdx::Clock;
 
 use super::documents::Documents;
+use super::paths;
 
 /// The documents that pass a filter.
 pub struct View<'a> {
@@ -64,24 +65,50 @@ impl<'a> View<'a> {
 
 impl Memory for View<'_> {
     fn dense(&self, vector: &[f32], search: &Search) -> Result<Vec<Passage>, Fault> {
+        Ok(self.dense_told(vector, search)?.0)
+    }
+
+    fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault> {
+        Ok(self.text_told(query, search)?.0)
+    }
+
+    fn dense_told(&self, vector: &[f32], search: &Search) -> Result<(Vec<Passage>, String), Fault> {
         let filter = self.filter(search);
         let now = || self.clock.now_ns();
         let (found, explain) =
             self.documents
                 .explain_dense(vector, search, filter.as_ref(), &now)?;
+        let path = paths::dense(&explain);
         self.tell(|told| told.dense = Some(explain));
-        Ok(found)
+        Ok((found, path))
     }
 
     /// Words in double quotes must stand in a row.
-    fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault> {
+    fn text_told(&self, query: &str, search: &Search) -> Result<(Vec<Passage>, String), Fault> {
         let filter = self.filter(search);
         let now = || self.clock.now_ns();
         let (found, explain) = self
             .documents
             .explain_text(query, search, filter.as_ref(), &now)?;
+        let path = paths::text(&explain);
         self.tell(|told| told.text = Some(explain));
-        Ok(found)
+        Ok((found, path))
+    }
+
+    fn instant(&self) -> Option<u64> {
+        Some(self.documents.instant())
+    }
+
+    fn scope(&self) -> Option<String> {
+        let filter = self.filter.as_ref();
+        Some(filter.map_or_else(
+            || "quoted".to_owned(),
+            |filter| format!("quoted {filter:?}"),
+        ))
+    }
+
+    fn stamp(&self, instant: u64, is_past: bool) -> Option<Stamp> {
+        self.documents.stamp(instant, is_past)
     }
 
     fn head(&self) -> MemoryHead {

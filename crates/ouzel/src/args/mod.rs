@@ -12,6 +12,7 @@ use crate::columns::ColumnArgs;
 use crate::eval::EvalArgs;
 use crate::exchange::ExchangeArgs;
 use crate::serve::{DbnArgs, FastArgs, IexArgs, Mdp3Args};
+use crate::verify::VerifyArgs;
 use crate::windows::WindowArgs;
 use crate::words::WordArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -55,6 +56,7 @@ impl Args {
             Command::Restore(a) => a.json,
             Command::Backup(a) => a.json,
             Command::Trim(a) => a.json,
+            Command::Verify(a) => a.json,
             Command::Listen(a) => a.json,
             Command::Venue(a) => a.json,
             Command::Profile(_) => false,
@@ -124,6 +126,14 @@ Examples:
   ouzel search '\"basis points\" fed'      (words in double quotes must stand in a row)
   ouzel search margins --explain --filter '{\"must\": [{\"key\": \"sector\", \"match\": {\"value\": \"tech\"}}]}'")]
     Search(SearchArgs),
+    /// Check a receipt again: its seal, its entries, and its spans byte for byte
+    #[command(after_help = "\
+Exit status: 0 verified, 3 it differs from what was answered, 4 what it rests on is not kept here.
+
+Examples:
+  ouzel ask \"why did AAPL move?\" --json > answer.json && ouzel verify answer.json
+  ouzel verify receipt.json --data ./ouzel-data --json")]
+    Verify(VerifyArgs),
     /// Measure how well retrieval does on judged questions
     Eval(EvalArgs),
     /// Store documents (JSON lines) and day bars (CSV), in a server or a data folder
@@ -597,6 +607,9 @@ pub struct AskArgs {
     /// Time allowed; what is left out to keep it is said in the receipt
     #[arg(long, value_name = "MS")]
     pub deadline_ms: Option<u64>,
+    /// An earlier question that this one stands on ("and Tesla?"); again for each, oldest first
+    #[arg(long, value_name = "QUESTION")]
+    pub after: Vec<String>,
     /// Show the receipt as well
     #[arg(long)]
     pub receipt: bool,

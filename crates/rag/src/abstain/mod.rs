@@ -26,18 +26,19 @@ pub fn credible(mut causes: Vec<Evidence>) -> Vec<Evidence> {
 }
 
 /// Whether a candidate supports an answer to a plain question: 0 when not, else its strength.
-/// `stems` are the question's telling words.
+/// `stems` are the question's telling words; `margin` is added to each least cosine.
 #[must_use]
-pub fn relevance(candidate: &Candidate, stems: &BTreeSet<String>) -> f32 {
+pub fn relevance(candidate: &Candidate, stems: &BTreeSet<String>, margin: f32) -> f32 {
     let overlap = overlap(candidate, stems);
     let cosine = candidate.cosine.unwrap_or(0.0);
     // Sentence models put unrelated English text at 0 to 0.25 and a passage that answers at 0.45
     // and above; in between, shared words must make up for it.
     let passes = match candidate.cosine {
         Some(cosine) => {
-            (cosine >= 0.6 && overlap >= 0.25)
-                || (cosine >= 0.45 && overlap >= 0.5)
-                || (cosine >= 0.3 && overlap >= 0.75)
+            let cosine = cosine - margin;
+            (cosine >= 0.55 && overlap >= 0.25)
+                || (cosine >= 0.4 && overlap >= 0.5)
+                || (cosine >= 0.25 && overlap >= 0.75)
         }
         None => overlap >= 0.75 && stems.len() >= 2,
     };
@@ -95,7 +96,7 @@ mod tests {
             };
             candidate.passage.text = text.into();
             assert_eq!(
-                relevance(&candidate, &stems) > 0.0,
+                relevance(&candidate, &stems, 0.0) > 0.0,
                 want,
                 "{text} {cosine:?}"
             );

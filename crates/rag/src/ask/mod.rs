@@ -9,12 +9,14 @@ mod write;
 
 pub(crate) use run::Run;
 
+use crate::cache::Kept;
 use crate::facts::Facts;
 use crate::fault::Fault;
 use crate::memory::Memory;
 use crate::model::{Embed, Model};
-use crate::receipt::Receipt;
-use crate::settings::Settings;
+use crate::query::rewrite;
+use crate::receipt::{Receipt, sha256};
+use crate::settings::{QUESTION_BYTES_LIMIT, Settings, TURNS_LIMIT};
 
 /// What a person asked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Question {
     pub k: usize,
     /// Time allowed; parts are skipped, model first, to keep it.
     pub deadline_ms: Option<u64>,
+    /// What was asked before, oldest first: "why did it fall?" is understood from there.
+    pub conversation: Vec<String>,
 }
 
 impl Question {
@@ -76,6 +80,10 @@ pub struct Citation {
     pub event_at: u64,
     /// When it became known, ns UTC; never after the question's `as_of`.
     pub known_at: u64,
+    /// The memory's key of the chunk that it is in.
+    pub chunk_id: String,
+    /// The write that made this version, as the memory numbers them.
+    pub seq: u64,
     /// Strength of the evidence, 0 to 1.
     pub score: f32,
 }
@@ -106,6 +114,8 @@ pub struct Asker<'a> {
     pub model: Option<&'a dyn Model>,
     /// Time.
     pub clock: &'a dyn stdx::Clock,
+    /// Lists of earlier questions; `None`: every list is asked for.
+    pub kept: Option<&'a Kept>,
     /// Weights and windows.
     pub settings: Settings,
 }
@@ -126,6 +136,7 @@ impl<'a> Asker<'a> {
             embed,
             model,
             clock,
+            kept: None,
             settings: Settings::default(),
         }
     }
@@ -141,6 +152,32 @@ impl<'a> Asker<'a> {
         question: &Question,
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Answer, Fault> {
-        Run::start(self, question)?.answer(on_text)
+        let earlier = &question.conversation;
+        if let Some(long) = earlier.iter().position(|q| q.len() > QUESTION_BYTES_LIMIT) {
+            let what =
+                format!("`conversation` item {long} has more than {QUESTION_BYTES_LIMIT} bytes");
+            return Err(Fault::invalid(
+                what,
+                "send the questions alone, not answers",
+            ));
+        }
+        if earlier.len() > TURNS_LIMIT {
+            let what = format!("`conversation` has {} items", earlier.len());
+            let hint = format!("send the last {TURNS_LIMIT} questions at most");
+            return Err(Fault::invalid(what, hint));
+        }
+        let names = self.facts.names();
+        let Some(q) = rewrite::standalone(&question.q, earlier, &names) else {
+            return Run::start(self, question)?.answer(on_text);
+        };
+        let whole = Question {
+            q: q.clone(),
+            conversation: Vec::new(),
+            ..question.clone()
+        };
+        let mut run = Run::start(self, &whole)?;
+        run.receipt.question_sha256 = sha256(question.q.as_bytes());
+        run.receipt.rewritten = Some(q);
+        run.answer(on_text)
     }
 }

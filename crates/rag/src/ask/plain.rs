@@ -32,7 +32,7 @@ impl Run<'_> {
         let when = self.query.when.filter(|w| w.relative);
         let search = Search {
             k: self.asker.settings.candidates_limit,
-            as_of: self.question.as_of,
+            as_of: self.searched_at,
             event_from: when.map(|w| w.from),
             event_to: when.map(|w| w.to),
             ..Search::default()
@@ -50,6 +50,7 @@ impl Run<'_> {
             .collect();
         let names = &self.names;
         let stems = &self.query.stems;
+        let margin = self.asker.settings.abstain_margin;
         let suits = |candidate: &Candidate| {
             let passage = &candidate.passage;
             let asked = subjects
@@ -61,7 +62,7 @@ impl Run<'_> {
             if about.is_some_and(|a| a < ABOUT_MIN) {
                 0.0
             } else {
-                relevance(candidate, stems)
+                relevance(candidate, stems, margin)
             }
         };
         let fit = |sentence: &str| {

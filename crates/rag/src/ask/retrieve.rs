@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 
 use crate::ask::run::Run;
+use crate::cache::{Kept, Key, Lists};
 use crate::fault::Fault;
 use crate::fuse::{Candidate, Weights, fuse};
-use crate::memory::{Passage, Search};
+use crate::memory::{Passage, Search, Stamp};
 use crate::query::Span;
 use crate::rank::Wish;
+use crate::receipt::Paths;
 use crate::search::Mode;
 
 /// Passages of a narrow search that make a wider one needless.
@@ -41,7 +43,7 @@ fn merge(list: &mut Vec<Passage>, more: Vec<Passage>) {
     list.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     /// The question's vector; `None` when search by meaning is left out, and why is in the receipt.
     pub(crate) fn vector(&mut self, text: &str) -> Option<Vec<f32>> {
         if self
@@ -102,7 +104,85 @@ impl Run<'_> {
         Ok(self.join(dense, text, search.k))
     }
 
+    /// Both lists, kept ones where they are still true.
     fn lists(
+        &mut self,
+        vector: Option<&[f32]>,
+        query: &str,
+        search: &Search,
+        mode: Mode,
+    ) -> Result<(Vec<Passage>, Vec<Passage>), Fault> {
+        let Some((kept, key)) = self.key(vector.is_some(), query, search, mode) else {
+            return self.searched(vector, query, search, mode);
+        };
+        let Some(stamp) = self.stamp() else {
+            return self.searched(vector, query, search, mode);
+        };
+        if let Some(lists) = kept.get(&key, stamp) {
+            self.receipt.kept += 1;
+            let Paths { dense, text } = lists.paths.clone();
+            Paths::add(&mut self.receipt.paths.dense, dense.unwrap_or_default());
+            Paths::add(&mut self.receipt.paths.text, text.unwrap_or_default());
+            return Ok((lists.dense.clone(), lists.text.clone()));
+        }
+        let (skipped, before) = (self.receipt.skipped.len(), self.receipt.paths.clone());
+        self.receipt.paths = Paths::default();
+        let found = self.searched(vector, query, search, mode);
+        let paths = std::mem::replace(&mut self.receipt.paths, before);
+        Paths::add(
+            &mut self.receipt.paths.dense,
+            paths.dense.clone().unwrap_or_default(),
+        );
+        Paths::add(
+            &mut self.receipt.paths.text,
+            paths.text.clone().unwrap_or_default(),
+        );
+        let (dense, text) = found?;
+        // A write meanwhile, or a list that failed, makes these nobody else's.
+        if self.stamp() == Some(stamp) && self.receipt.skipped.len() == skipped {
+            let (dense, text) = (dense.clone(), text.clone());
+            kept.put(
+                key,
+                Lists {
+                    stamp,
+                    dense,
+                    text,
+                    paths,
+                },
+            );
+        }
+        Ok((dense, text))
+    }
+
+    fn stamp(&self) -> Option<Stamp> {
+        let is_past = self.question.as_of.is_some();
+        self.asker.memory.stamp(self.searched_at?, is_past)
+    }
+
+    /// What two searches must have in common to find the same in the same memory.
+    fn key(
+        &self,
+        has_vector: bool,
+        query: &str,
+        search: &Search,
+        mode: Mode,
+    ) -> Option<(&'a Kept, Key)> {
+        let kept = self.asker.kept?;
+        let embedder = (has_vector && mode != Mode::Text).then(|| self.asker.embed.model_id());
+        let key = Key {
+            scope: self.asker.memory.scope()?,
+            query: query.to_owned(),
+            embedder: embedder.map(str::to_owned),
+            by_words: mode != Mode::Dense,
+            search: Search {
+                as_of: self.question.as_of,
+                ..search.clone()
+            },
+        };
+        Some((kept, key))
+    }
+
+    fn searched(
         &mut self,
         vector: Option<&[f32]>,
         query: &str,
@@ -113,8 +193,12 @@ impl Run<'_> {
         let memory = self.asker.memory;
         let dense = match vector.filter(|_| mode != Mode::Text) {
             Some(vector) => {
-                let found = memory.dense(vector, search);
+                let found = memory.dense_told(vector, search);
                 self.watch.lap(&mut self.receipt.stages_us.dense);
+                let found = found.map(|(found, path)| {
+                    Paths::add(&mut self.receipt.paths.dense, path);
+                    found
+                });
                 self.taken("dense", found, &mut fault)
             }
             None => None,
@@ -122,8 +206,12 @@ impl Run<'_> {
         let text = if mode == Mode::Dense {
             None
         } else {
-            let found = memory.text(query, search);
+            let found = memory.text_told(query, search);
             self.watch.lap(&mut self.receipt.stages_us.text);
+            let found = found.map(|(found, path)| {
+                Paths::add(&mut self.receipt.paths.text, path);
+                found
+            });
             self.taken("text", found, &mut fault)
         };
         if let (None, None, Some(fault)) = (&dense, &text, fault) {
@@ -167,7 +255,7 @@ impl Run<'_> {
     /// The memory was told `as_of`; this makes sure that it listened. A passage from after the
     /// instant is dropped, and the receipt says that one was there.
     fn known_by_then(&mut self, mut passages: Vec<Passage>) -> Vec<Passage> {
-        let Some(as_of) = self.question.as_of else {
+        let Some(as_of) = self.searched_at else {
             return passages;
         };
         let before = passages.len();

@@ -1,12 +1,14 @@
 //! One question on its way: what was understood, the time left, the receipt so far.
 
+use std::sync::Arc;
+
 use crate::ask::{Answer, Asker, Citation, Question};
 use crate::cite::cite;
 use crate::fault::Fault;
 use crate::query::{Class, Names, Query};
 use crate::rank::Evidence;
 use crate::receipt::watch::Watch;
-use crate::receipt::{MemorySeen, Receipt, StreamSeen};
+use crate::receipt::{MemorySeen, Receipt, SpanSeen, StreamSeen, sha256};
 use crate::settings::{K_LIMIT, QUESTION_BYTES_LIMIT};
 
 /// The clock and a feed's time may differ this much and still be one day's business.
@@ -16,10 +18,12 @@ const SAME_TIME_NS: u64 = 7 * 86_400_000_000_000;
 pub(crate) struct Run<'a> {
     pub(crate) asker: &'a Asker<'a>,
     pub(crate) question: &'a Question,
-    pub(crate) names: Names,
+    pub(crate) names: Arc<Names>,
     pub(crate) query: Query,
     /// The instant that "now" means: `as_of`, or the present while that has not come.
     pub(crate) now_ns: u64,
+    /// The instant at which memory is searched: `as_of`, or what the memory calls the present.
+    pub(crate) searched_at: Option<u64>,
     pub(crate) deadline_ns: Option<u64>,
     pub(crate) receipt: Receipt,
     pub(crate) watch: Watch<'a>,
@@ -56,14 +60,19 @@ impl<'a> Run<'a> {
             asked_at,
             ..Receipt::default()
         };
+        receipt.question_sha256 = sha256(question.q.as_bytes());
         receipt.stream = stream(asker, asked_at);
+        let searched_at = question.as_of.or_else(|| asker.memory.instant());
         receipt.memory = memory(asker, question.as_of, asked_at);
+        receipt.memory.instant = searched_at;
         let present = now_of(&receipt, asked_at);
-        let now_ns = match question.as_of {
-            Some(as_of) => as_of.min(present.max(asked_at)),
-            None => present,
+        let now_ns = match (question.as_of, searched_at) {
+            (Some(as_of), _) => as_of.min(present.max(asked_at)),
+            // The instant by which the same question can be asked again, unless the feed replays another time.
+            (None, Some(at)) if present.abs_diff(at) < SAME_TIME_NS => at,
+            (None, _) => present,
         };
-        let names = Names::new(&asker.facts.symbols());
+        let names = asker.facts.names();
         let query = Query::read(&question.q, question.symbol.as_deref(), &names, now_ns);
         watch.lap(&mut receipt.stages_us.facts);
         Ok(Self {
@@ -72,6 +81,7 @@ impl<'a> Run<'a> {
             names,
             query,
             now_ns,
+            searched_at,
             deadline_ns: question
                 .deadline_ms
                 .map(|ms| asked_at.saturating_add(ms.saturating_mul(1_000_000))),
@@ -91,6 +101,10 @@ impl<'a> Run<'a> {
         };
         self.watch.lap(&mut self.receipt.stages_us.assemble);
         let written = self.write(&mut draft, on_text)?;
+        self.seal(draft.citations.iter().map(SpanSeen::from).collect());
+        self.receipt.answer_sha256 = Some(sha256(written.as_bytes()));
+        let facts: Vec<&str> = draft.facts.iter().map(|f| f.text.as_str()).collect();
+        self.receipt.facts_sha256 = Some(sha256(facts.join("\n").as_bytes()));
         self.receipt.stages_us.total = self.watch.total_us();
         Ok(Answer {
             answer: written,
@@ -99,6 +113,12 @@ impl<'a> Run<'a> {
             facts: draft.facts,
             receipt: self.receipt,
         })
+    }
+
+    /// Notes what is shown, and how far the memory had got when all of it was found.
+    pub(crate) fn seal(&mut self, spans: Vec<SpanSeen>) {
+        self.receipt.memory.seq_end = self.asker.memory.head().seq;
+        self.receipt.spans = spans;
     }
 
     /// Says which symbols of the question nobody here knows, so that an answer without them is not
@@ -214,6 +234,8 @@ fn memory(asker: &Asker<'_>, as_of: Option<u64>, asked_at: u64) -> MemorySeen {
         .filter(|&at| as_of.is_some_and(|t| at > t));
     MemorySeen {
         seq: head.seq,
+        seq_end: head.seq,
+        instant: as_of,
         newest_known_at: head.newest_known_at.map(|at| at.min(as_of.unwrap_or(at))),
         freshness_ms: head
             .newest_known_at

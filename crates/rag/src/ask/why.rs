@@ -262,7 +262,7 @@ impl Run<'_> {
         let vector = self.vector(&query);
         let search = Search {
             k: settings.candidates_limit,
-            as_of: self.question.as_of,
+            as_of: self.searched_at,
             symbols: subject.symbol.iter().cloned().collect(),
             sources: Vec::new(),
             event_from: Some(m.start.saturating_sub(lookback)),

@@ -22,6 +22,8 @@ pub fn cite(evidence: &Evidence) -> Option<Citation> {
         quote: quote.to_owned(),
         event_at: passage.event_at,
         known_at: passage.known_at,
+        chunk_id: passage.id.clone(),
+        seq: passage.seq,
         score: evidence.score.clamp(0.0, 1.0),
     })
 }

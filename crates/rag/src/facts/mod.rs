@@ -6,7 +6,11 @@
 pub mod moves;
 pub mod sentence;
 
+use std::sync::Arc;
+
 pub use moves::{Move, Pace};
+
+use crate::query::Names;
 
 /// The market as of an instant. Every method with `as_of` answers only from what had been
 /// received by then; `None` is now.
@@ -19,6 +23,11 @@ pub trait Facts: Send + Sync {
 
     /// All symbols with their companies' names, for recognising them in questions.
     fn symbols(&self) -> Vec<SymbolName>;
+
+    /// The symbols in a form in which they are found quickly. Costs as much as building it, unless it is kept.
+    fn names(&self) -> Arc<Names> {
+        Arc::new(Names::new(&self.symbols()))
+    }
 
     /// How far the feed has got; `None` when there is no feed.
     fn stream_head(&self) -> Option<StreamHead>;

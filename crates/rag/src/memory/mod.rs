@@ -17,8 +17,44 @@ pub trait Memory: Send + Sync {
     /// As [`Memory::dense`].
     fn text(&self, query: &str, search: &Search) -> Result<Vec<Passage>, Fault>;
 
+    /// As [`dense`](Self::dense), and by which path: the plan and the parts that were searched, in
+    /// a word or two. Empty where the memory does not tell.
+    ///
+    /// # Errors
+    /// As [`Memory::dense`].
+    fn dense_told(&self, vector: &[f32], search: &Search) -> Result<(Vec<Passage>, String), Fault> {
+        Ok((self.dense(vector, search)?, String::new()))
+    }
+
+    /// As [`text`](Self::text), and by which path.
+    ///
+    /// # Errors
+    /// As [`Memory::text`].
+    fn text_told(&self, query: &str, search: &Search) -> Result<(Vec<Passage>, String), Fault> {
+        Ok((self.text(query, search)?, String::new()))
+    }
+
     /// How far the memory has got.
     fn head(&self) -> MemoryHead;
+
+    /// The instant that a question without one is about, ns UTC: all that was known by then is
+    /// stored, and nothing that is stored from now on becomes known at or before it, unless its
+    /// owner says so. `None` where the memory cannot promise that; it then searches what it has.
+    fn instant(&self) -> Option<u64> {
+        None
+    }
+
+    /// Which documents are searched, where it is part of a larger memory; `None` where that cannot be told, and what was
+    /// found is not kept.
+    fn scope(&self) -> Option<String> {
+        Some(String::new())
+    }
+
+    /// What vouches for lists found at `instant`, of a question about an instant of its own or about now (`is_past`):
+    /// with an equal stamp the same search finds the same. `None`: nobody vouches.
+    fn stamp(&self, _instant: u64, _is_past: bool) -> Option<Stamp> {
+        None
+    }
 
     /// Stores all chunks and removes every chunk of an earlier version of `document.id`, as one
     /// atomic batch.
@@ -29,7 +65,7 @@ pub trait Memory: Send + Sync {
 }
 
 /// What to look for, and where not to look.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Search {
     /// How many passages at most.
     pub k: usize,
@@ -70,9 +106,15 @@ pub struct Passage {
     pub event_at: u64,
     /// When it became known, ns UTC.
     pub known_at: u64,
+    /// The write that made this version, as the memory numbers them; 0 where it does not.
+    pub seq: u64,
     /// In the measure of the list it came from; larger is better.
     pub score: f32,
 }
+
+/// A state of a memory, as far as a search can tell: its last write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp(pub u64);
 
 /// How far a memory has got.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

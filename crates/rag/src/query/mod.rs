@@ -5,6 +5,7 @@
 pub mod class;
 pub mod names;
 mod period;
+pub mod rewrite;
 mod style;
 mod vocabulary;
 pub mod when;
@@ -95,7 +96,7 @@ fn tickers(q: &str, entities: &[String]) -> Vec<String> {
 }
 
 /// Capitalised words after the first one that are neither stop words nor calendar words.
-fn entities(q: &str) -> Vec<String> {
+pub(crate) fn entities(q: &str) -> Vec<String> {
     let found = words(q);
     let shouted = found.iter().all(|w| w.is_upper() || w.is_number());
     let mut entities = Vec::new();

@@ -16,6 +16,8 @@ use super::vocabulary::{ENGLISH, FUNCTION, GENERIC, LEGAL, NAME_WORDS};
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     symbols: HashSet<String>,
+    /// Registry number at the SEC to symbol.
+    ciks: HashMap<u64, String>,
     /// First word of an alias, lower case, to all aliases that begin with it, longest first.
     aliases: HashMap<String, Vec<Alias>>,
 }
@@ -73,9 +75,23 @@ impl Names {
             }
         }
         for aliases in names.aliases.values_mut() {
-            aliases.sort_by_key(|a| std::cmp::Reverse(a.words.len()));
+            // Of a company's securities the shortest symbol is the share: the others are its warrants and units.
+            aliases.sort_by(|a, b| {
+                let by_words = b.words.len().cmp(&a.words.len());
+                let by_symbol = a.symbol.len().cmp(&b.symbol.len());
+                by_words
+                    .then(by_symbol)
+                    .then_with(|| a.symbol.cmp(&b.symbol))
+            });
         }
         names
+    }
+
+    /// Makes a company known by its registry number at the SEC: `CIK 320193`. The first symbol of a number keeps it.
+    pub fn add_cik(&mut self, cik: u64, symbol: &str) {
+        self.ciks
+            .entry(cik)
+            .or_insert_with(|| symbol.to_uppercase());
     }
 
     /// Whether a symbol is one of ours.
@@ -110,7 +126,14 @@ impl Names {
         let mut mentions = Vec::new();
         let mut idx = 0;
         while let Some(word) = found.get(idx) {
-            if is_ticker(idx, word) {
+            if let Some((symbol, len)) = self.cik_at(found, idx) {
+                mentions.push(Mention {
+                    symbol,
+                    start: word.start,
+                    end: found[idx + len - 1].end,
+                });
+                idx += len;
+            } else if is_ticker(idx, word) {
                 mentions.push(Mention {
                     symbol: word.text.to_uppercase(),
                     start: word.start,
@@ -130,6 +153,17 @@ impl Names {
             }
         }
         mentions
+    }
+
+    /// `CIK 320193`, `CIK: 0000320193`, `CIK0000320193`: the symbol and how many words name it.
+    fn cik_at(&self, found: &[Word<'_>], idx: usize) -> Option<(String, usize)> {
+        let lower = found[idx].lower();
+        let (digits, len) = match lower.strip_prefix("cik")? {
+            "" => (found.get(idx + 1)?.lower(), 2),
+            digits => (digits.to_owned(), 1),
+        };
+        let symbol = self.ciks.get(&digits.parse().ok()?)?;
+        Some((symbol.clone(), len))
     }
 
     fn alias_at(&self, found: &[Word<'_>], idx: usize) -> Option<&Alias> {
@@ -300,6 +334,33 @@ mod tests {
         asks("what is my target?", &[]);
         asks("Why did Target fall?", &["TGT"]);
         asks("why is $QQQX up", &["QQQX"]);
+    }
+
+    #[test]
+    fn a_company_is_known_by_its_registry_number() {
+        let mut names = names();
+        names.add_cik(320_193, "aapl");
+        names.add_cik(320_193, "AAPLW");
+        for q in [
+            "what did CIK 320193 file?",
+            "cik: 0000320193",
+            "CIK0000320193",
+        ] {
+            let found = names.in_question(q);
+            assert_eq!(found[0].symbol, "AAPL", "{q}");
+        }
+        assert!(names.in_question("CIK 7 and CIK").is_empty());
+    }
+
+    #[test]
+    fn of_several_securities_the_share_is_meant() {
+        let named = |symbol: &str| SymbolName {
+            symbol: symbol.into(),
+            name: Some("Artius Acquisition Inc.".into()),
+        };
+        let names = Names::new(&[named("AACBW"), named("AACB"), named("AACBU")]);
+        let found = names.in_question("What is Artius Acquisition?");
+        assert_eq!(found[0].symbol, "AACB");
     }
 
     #[test]

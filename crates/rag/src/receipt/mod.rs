@@ -2,6 +2,11 @@
 
 pub(crate) mod watch;
 
+use sha2::{Digest, Sha256};
+
+use crate::ask::Citation;
+use crate::memory::Passage;
+
 /// Proof of work, part of every answer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Receipt {
@@ -20,6 +25,21 @@ pub struct Receipt {
     pub models: ModelsUsed,
     /// How many passages each step saw.
     pub candidates: Candidates,
+    /// Which way the memory took to them.
+    pub paths: Paths,
+    /// Searches whose lists were kept from an earlier question and are still true.
+    pub kept: usize,
+    /// The question as it was understood, where it stood on earlier ones.
+    pub rewritten: Option<String>,
+    /// What is shown, by place and hash: the citations of an answer, the hits of a search, in
+    /// their order.
+    pub spans: Vec<SpanSeen>,
+    /// SHA-256 of the question's words, in hexadecimal.
+    pub question_sha256: String,
+    /// SHA-256 of the answer's text; `None` for a search.
+    pub answer_sha256: Option<String>,
+    /// SHA-256 of the market sentences beside the answer, a line each; `None` for a search.
+    pub facts_sha256: Option<String>,
     /// Where the time went, microseconds.
     pub stages_us: Stages,
     /// What was left out, and why: `model: deadline`, `dense: embedder is unavailable ...`.
@@ -44,12 +64,99 @@ pub struct StreamSeen {
 /// The memory, as seen by an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct MemorySeen {
-    /// Its last sequence number.
+    /// Its last sequence number when the search began.
     pub seq: u64,
+    /// The same when the search was over; nothing from a later write is in the answer.
+    pub seq_end: u64,
+    /// The instant searched at, ns UTC: the same question with this as its `as_of` finds the same
+    /// documents. `None` where the memory knows no instants.
+    pub instant: Option<u64>,
     /// The latest `known_at` stored; never after the question's `as_of`.
     pub newest_known_at: Option<u64>,
     /// Age of that at the instant asked about, at least 0; `None` when documents came since.
     pub freshness_ms: Option<f64>,
+}
+
+/// A piece of a stored document, as it was shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SpanSeen {
+    /// The user's key of the document.
+    pub document_id: String,
+    /// The memory's key of the chunk that it is in.
+    pub chunk_id: String,
+    /// First byte in the document's text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+    /// SHA-256 of those bytes, in hexadecimal.
+    pub sha256: String,
+    /// The write that made this version; not after [`MemorySeen::seq_end`].
+    pub seq: u64,
+    /// When what it tells happened, ns UTC.
+    pub event_at: u64,
+    /// When this version became known, ns UTC.
+    pub known_at: u64,
+}
+
+impl From<&Passage> for SpanSeen {
+    fn from(passage: &Passage) -> Self {
+        Self {
+            document_id: passage.document_id.clone(),
+            chunk_id: passage.id.clone(),
+            start: passage.start,
+            end: passage.end,
+            sha256: sha256(passage.text.as_bytes()),
+            seq: passage.seq,
+            event_at: passage.event_at,
+            known_at: passage.known_at,
+        }
+    }
+}
+
+impl From<&Citation> for SpanSeen {
+    fn from(cited: &Citation) -> Self {
+        Self {
+            document_id: cited.document_id.clone(),
+            chunk_id: cited.chunk_id.clone(),
+            start: cited.start,
+            end: cited.end,
+            sha256: sha256(cited.quote.as_bytes()),
+            seq: cited.seq,
+            event_at: cited.event_at,
+            known_at: cited.known_at,
+        }
+    }
+}
+
+/// SHA-256 in hexadecimal.
+#[must_use]
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Which way the memory took to its lists, in its own words; `None` for a list that was not asked
+/// for, or whose memory does not tell. Several searches: each way once, joined by `; `.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Paths {
+    /// By meaning: `walk ef 128 (graph, tail)`, `among (rows)`.
+    pub dense: Option<String>,
+    /// By words: `statistics by entry (segment, delta)`.
+    pub text: Option<String>,
+}
+
+impl Paths {
+    /// Adds a way to those of a list.
+    pub(crate) fn add(list: &mut Option<String>, path: String) {
+        if path.is_empty() {
+            return;
+        }
+        match list {
+            Some(taken) if taken.split("; ").any(|one| one == path) => {}
+            Some(taken) => *taken = format!("{taken}; {path}"),
+            None => *list = Some(path),
+        }
+    }
 }
 
 /// Which models took part.

@@ -1,12 +1,14 @@
 //! Passages for a query: by meaning, by words, or both joined.
 
+mod copies;
+
 use std::collections::HashSet;
 
 use crate::ask::{Asker, Question, Run};
 use crate::fault::Fault;
 use crate::memory::{Passage, Search};
 use crate::rank::{Wish, order};
-use crate::receipt::Receipt;
+use crate::receipt::{Receipt, SpanSeen};
 
 /// What to search for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,9 @@ pub struct SearchRequest {
     pub mode: Mode,
     /// One hit a document, its best passage, instead of one a passage.
     pub fold: bool,
+    /// One hit for one piece of news: copies of it are folded, the version that was known first is shown, and the others
+    /// are listed with it.
+    pub fold_copies: bool,
     /// Nothing but words: companies and times are not read from them.
     pub literal: bool,
 }
@@ -63,6 +68,19 @@ pub struct SearchHit {
     pub rank_dense: Option<usize>,
     /// Rank in the list by words, from 1.
     pub rank_text: Option<usize>,
+    /// The other documents that say the same in the same words, earliest known first.
+    pub also: Vec<Copied>,
+}
+
+/// A copy of a hit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// The user's key.
+    pub document_id: String,
+    /// Where it comes from.
+    pub source: Option<String>,
+    /// When it became known, ns UTC.
+    pub known_at: u64,
 }
 
 /// Passages that are looked at for each document asked for.
@@ -98,7 +116,7 @@ impl Asker<'_> {
         let depth = if request.fold { k * PASSAGES } else { k };
         let search = Search {
             k: depth.max(self.settings.search_limit),
-            as_of: request.as_of,
+            as_of: run.searched_at,
             symbols: request.symbols.clone(),
             sources: request.sources.clone(),
             event_from: request.event_from,
@@ -117,12 +135,19 @@ impl Asker<'_> {
         let folded = found
             .into_iter()
             .filter(|c| !request.fold || seen.insert(c.passage.document_id.clone()));
-        let hits = folded.take(k).map(|candidate| SearchHit {
+        let folded = folded.map(|candidate| SearchHit {
             passage: candidate.passage,
             rank_dense: candidate.rank_dense,
             rank_text: candidate.rank_text,
+            also: Vec::new(),
         });
-        let hits = hits.collect();
+        let hits = match request.fold_copies {
+            true => copies::folded(folded, k),
+            false => folded.take(k).collect(),
+        };
+        run.watch.lap(&mut run.receipt.stages_us.assemble);
+        let spans = hits.iter().map(|hit| SpanSeen::from(&hit.passage));
+        run.seal(spans.collect());
         run.receipt.stages_us.total = run.watch.total_us();
         Ok(SearchAnswer {
             hits,

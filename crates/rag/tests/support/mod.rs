@@ -137,6 +137,7 @@ impl Memory for FakeMemory {
                     end: chunk.end,
                     event_at: document.event_at,
                     known_at: document.known_at,
+                    seq: 0,
                     score: 0.0,
                 },
             });

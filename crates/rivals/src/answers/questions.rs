@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use collection::SyncPolicy;
 use node::{DigestCheck, Node, Pump, Settings};
-use rag::{Question, SearchRequest};
+use rag::{Asker, Question, SearchRequest};
 use stdx::{Clock, ManualClock, SystemClock};
 
 use super::load::Load;
@@ -19,8 +19,12 @@ use crate::report::{Better, Figure, Report};
 
 const RATE: f64 = 100_000.0;
 const DOCUMENTS: usize = 20_000;
+/// Names another number of documents, for a look at how times grow with them.
+const DOCUMENTS_ENV: &str = "OUZEL_BENCH_DOCUMENTS";
 const ROUNDS: usize = 5;
 const CALLS: usize = 100;
+/// Between the instants of the past that are asked about: six hours.
+const PAST_NS: u64 = 6 * 3_600_000_000_000;
 /// Long enough for some shocks and the news that caused them.
 const WARM: Duration = Duration::from_secs(10);
 /// Between switching the stream and measuring.
@@ -31,6 +35,10 @@ const SETTLE: Duration = Duration::from_millis(200);
 struct Round {
     search_ms: Vec<f64>,
     ask_ms: Vec<f64>,
+    /// The same searches as of the present, and as of some instant of the week before.
+    as_of_ms: Vec<f64>,
+    past_ms: Vec<f64>,
+    stages: Vec<rag::Stages>,
     cited: usize,
     abstained: usize,
     per_second: f64,
@@ -51,7 +59,10 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let shared: Arc<dyn Clock> = clock.clone();
     let node = Arc::new(Node::open(&settings, shared)?);
     report.step("answers: filling the memory");
-    let documents = fill(&node, size.of(DOCUMENTS), clock.now_ns())?;
+    let asked = std::env::var(DOCUMENTS_ENV).ok();
+    let count = asked.and_then(|text| text.parse().ok());
+    let documents = fill(&node, count.unwrap_or(size.of(DOCUMENTS)), clock.now_ns())?;
+    node.documents().collection().settle();
     let (load, lane) = Load::start(RATE, clock)?;
     let pump = Pump::spawn(
         Arc::clone(&node),
@@ -140,7 +151,11 @@ fn round(
 ) -> Result<Round> {
     load.flow(flows);
     std::thread::sleep(SETTLE);
-    let asker = node.asker(None);
+    // Every list is asked for: what is kept from the last round would answer at once.
+    let asker = Asker {
+        kept: None,
+        ..node.asker(None)
+    };
     let mut round = Round::default();
     let (said, start) = (load.said(), Instant::now());
     for question in questions.iter().cycle().take(calls) {
@@ -152,7 +167,22 @@ fn round(
         round
             .search_ms
             .push(time_ns(|| found = Some(asker.search(&request))) / 1e6);
-        found.context("a search that was timed has ended")??;
+        let found = found.context("a search that was timed has ended")??;
+        let now = found.receipt.memory.instant.unwrap_or_default();
+        round.stages.push(found.receipt.stages_us);
+        let back = 1 + round.past_ms.len() as u64 % 24;
+        for (as_of, times) in [
+            (now, &mut round.as_of_ms),
+            (now - back * PAST_NS, &mut round.past_ms),
+        ] {
+            let request = SearchRequest {
+                as_of: Some(as_of),
+                ..request.clone()
+            };
+            let mut then = None;
+            times.push(time_ns(|| then = Some(asker.search(&request))) / 1e6);
+            then.context("a search as of an instant has ended")??;
+        }
         let mut answer = None;
         let question = Question::new(question.clone());
         round
@@ -187,7 +217,22 @@ fn figures(with: &mut [Round], without: &mut [Round], note: &str) -> Vec<Figure>
         ("search", |round| &mut round.search_ms),
         ("ask", |round| &mut round.ask_ms),
     ];
+    let note = format!("{note}; search by stage, us at p50: {}", by_stage(without));
     let mut figures = Vec::new();
+    let now = at(without, |round| &mut round.search_ms, 0.5);
+    let as_of: [(&str, Side); 2] = [
+        ("as_of_now", |round| &mut round.as_of_ms),
+        ("as_of_past", |round| &mut round.past_ms),
+    ];
+    for (name, side) in as_of {
+        let name = format!("answers.search_{name}.p50");
+        let figure = Figure::new(name, "ms", Better::Less, at(without, side, 0.5));
+        figures.push(
+            figure
+                .beside("the same without as_of", &now)
+                .note(note.clone()),
+        );
+    }
     for (name, side) in sides {
         for (q_name, q) in [("p50", 0.5), ("p99", 0.99)] {
             let name = format!("answers.{name}_under_stream.{q_name}");
@@ -200,4 +245,23 @@ fn figures(with: &mut [Round], without: &mut [Round], note: &str) -> Vec<Figure>
         }
     }
     figures
+}
+
+/// The median time of each stage.
+fn by_stage(rounds: &[Round]) -> String {
+    let stages: [(&str, fn(&rag::Stages) -> u64); 7] = [
+        ("facts", |s| s.facts),
+        ("embed", |s| s.embed),
+        ("dense", |s| s.dense),
+        ("text", |s| s.text),
+        ("fuse", |s| s.fuse),
+        ("assemble", |s| s.assemble),
+        ("total", |s| s.total),
+    ];
+    let all: Vec<&rag::Stages> = rounds.iter().flat_map(|round| &round.stages).collect();
+    let words = stages.map(|(name, stage)| {
+        let times: Vec<f64> = all.iter().map(|one| stage(one) as f64).collect();
+        format!("{name} {:.0}", median(&times))
+    });
+    words.join(", ")
 }

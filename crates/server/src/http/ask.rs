@@ -57,7 +57,8 @@ pub async fn ask(
     }
     let answer = answered(&app, question, asked, |_| true).await??;
     let timing = timing_header(&answer.receipt.stages_us);
-    Ok(([timing], Json(AnswerRow::from(answer))).into_response())
+    let row = AnswerRow::sealed(answer, app.node.seal());
+    Ok(([timing], Json(row)).into_response())
 }
 
 /// Answers within the deadline, which runs from the moment of asking: a question that waited too
@@ -135,7 +136,7 @@ fn streamed(app: Arc<App>, question: Question, asked: Instant) -> Response {
         };
         let outcome = answered(&app, question, asked, show).await;
         let closing = match outcome.map_err(Refusal::from).flatten() {
-            Ok(answer) => match serde_json::to_value(AnswerRow::from(answer)) {
+            Ok(answer) => match serde_json::to_value(AnswerRow::sealed(answer, app.node.seal())) {
                 Ok(row) => event("answer", &row),
                 Err(e) => event("error", &Refusal::internal(e.to_string()).body()),
             },

@@ -15,6 +15,7 @@ mod outlets;
 mod reference;
 mod risk;
 mod timing;
+mod verify;
 mod wider;
 
 use std::io;
@@ -69,6 +70,7 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/trim", post(keep::trim))
         .route("/v1/search", post(ask::search))
         .route("/v1/ask", post(ask::ask))
+        .route("/v1/verify", post(verify::verify))
         .route("/v1/stream", get(stream::upgrade))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))

@@ -1,16 +1,17 @@
 //! Questions, answers and receipts at the border.
 
 use collection::{Condition, Filter};
-use node::Node;
+use node::{Node, Seal};
 use rag::{
-    Answer, Candidates, Citation, Fact, Fault, Mode, Question, Receipt, SearchAnswer, SearchHit,
-    SearchRequest, Stages,
+    Answer, Citation, Copied, Fact, Fault, Mode, Question, SearchAnswer, SearchHit, SearchRequest,
+    Stages,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Instant;
 use super::explain::ExplainRow;
 use super::filter::{FieldsRow, parse_filter};
+use super::receipt::ReceiptRow;
 
 /// Body of `/v1/ask`.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +26,8 @@ pub struct AskBody {
     k: Option<usize>,
     #[serde(default)]
     deadline_ms: Option<u64>,
+    #[serde(default)]
+    conversation: Vec<String>,
     /// Server-sent events instead of one object.
     #[serde(default)]
     pub stream: bool,
@@ -41,6 +44,7 @@ impl From<AskBody> for Question {
             as_of: body.as_of.map(|at| at.0),
             k: body.k.unwrap_or(0),
             deadline_ms: body.deadline_ms,
+            conversation: body.conversation,
         }
     }
 }
@@ -70,6 +74,13 @@ pub struct SearchBody {
     filter: Option<FilterBody>,
     #[serde(default)]
     explain: bool,
+    /// One hit for one piece of news.
+    #[serde(default = "yes")]
+    fold_copies: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Read from JSON as it stands there.
@@ -112,9 +123,9 @@ impl SearchBody {
 pub fn search(node: &Node, body: SearchBody) -> Result<SearchAnswered, Fault> {
     let (request, filter, explain) = body.into_parts();
     let view = node.view(filter);
-    let answer = node.asker_over(&view).search(&request)?;
+    let answer = node.asker_over(&view, explain).search(&request)?;
     let stages = answer.receipt.stages_us;
-    let mut row = SearchRow::from(answer);
+    let mut row = SearchRow::sealed(answer, node.seal());
     row.explain = explain.then(|| view.told().into());
     Ok(SearchAnswered { row, stages })
 }
@@ -150,6 +161,7 @@ impl From<SearchBody> for SearchRequest {
                 ModeBody::Dense => Mode::Dense,
                 ModeBody::Text => Mode::Text,
             },
+            fold_copies: body.fold_copies,
             ..Self::default()
         }
     }
@@ -168,8 +180,10 @@ pub struct AnswerRow {
     pub receipt: ReceiptRow,
 }
 
-impl From<Answer> for AnswerRow {
-    fn from(answer: Answer) -> Self {
+impl AnswerRow {
+    /// With the receipt sealed.
+    #[must_use]
+    pub fn sealed(answer: Answer, seal: &Seal) -> Self {
         Self {
             answer: answer.answer,
             abstained: answer.abstained,
@@ -179,7 +193,7 @@ impl From<Answer> for AnswerRow {
                 .map(CitationRow::from)
                 .collect(),
             facts: answer.facts.into_iter().map(FactRow::from).collect(),
-            receipt: answer.receipt.into(),
+            receipt: ReceiptRow::sealed(answer.receipt, seal),
         }
     }
 }
@@ -237,113 +251,6 @@ impl From<Fact> for FactRow {
     }
 }
 
-/// A receipt.
-#[derive(Clone, Debug, Serialize)]
-pub struct ReceiptRow {
-    as_of: Option<Instant>,
-    asked_at: Instant,
-    stream: Option<StreamRow>,
-    memory: MemoryRow,
-    flags: Vec<String>,
-    models: ModelsRow,
-    candidates: CandidatesRow,
-    stages_us: StagesRow,
-    skipped: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct StreamRow {
-    seq: u64,
-    ts_event: Instant,
-    freshness_ms: f64,
-    integrity: String,
-    feed_state: String,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct MemoryRow {
-    seq: u64,
-    newest_known_at: Option<Instant>,
-    freshness_ms: Option<f64>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct ModelsRow {
-    embed: Option<String>,
-    answer: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct CandidatesRow {
-    dense: usize,
-    text: usize,
-    fused: usize,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct StagesRow {
-    facts: u64,
-    embed: u64,
-    dense: u64,
-    text: u64,
-    fuse: u64,
-    assemble: u64,
-    answer: u64,
-    verify: u64,
-    total: u64,
-}
-
-impl From<Receipt> for ReceiptRow {
-    fn from(r: Receipt) -> Self {
-        Self {
-            as_of: r.as_of.map(Instant),
-            asked_at: Instant(r.asked_at),
-            stream: r.stream.map(|s| StreamRow {
-                seq: s.seq,
-                ts_event: Instant(s.ts_event),
-                freshness_ms: s.freshness_ms,
-                integrity: s.integrity,
-                feed_state: s.feed_state,
-            }),
-            memory: MemoryRow {
-                seq: r.memory.seq,
-                newest_known_at: r.memory.newest_known_at.map(Instant),
-                freshness_ms: r.memory.freshness_ms,
-            },
-            flags: r.flags,
-            models: ModelsRow {
-                embed: r.models.embed,
-                answer: r.models.answer,
-            },
-            candidates: candidates(r.candidates),
-            stages_us: stages(r.stages_us),
-            skipped: r.skipped,
-        }
-    }
-}
-
-fn candidates(c: Candidates) -> CandidatesRow {
-    CandidatesRow {
-        dense: c.dense,
-        text: c.text,
-        fused: c.fused,
-    }
-}
-
-fn stages(s: Stages) -> StagesRow {
-    StagesRow {
-        facts: s.facts,
-        embed: s.embed,
-        dense: s.dense,
-        text: s.text,
-        fuse: s.fuse,
-        assemble: s.assemble,
-        answer: s.answer,
-        verify: s.verify,
-        total: s.total,
-    }
-}
-
 /// The stages as a `Server-Timing` header.
 #[must_use]
 pub fn server_timing(s: &Stages) -> String {
@@ -387,6 +294,25 @@ struct HitRow {
     known_at: Instant,
     score: f64,
     ranks: RanksRow,
+    also: Vec<CopiedRow>,
+}
+
+/// A later copy of a hit.
+#[derive(Clone, Debug, Serialize)]
+struct CopiedRow {
+    document_id: String,
+    source: Option<String>,
+    known_at: Instant,
+}
+
+impl From<Copied> for CopiedRow {
+    fn from(copied: Copied) -> Self {
+        Self {
+            document_id: copied.document_id,
+            source: copied.source,
+            known_at: Instant(copied.known_at),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -395,11 +321,11 @@ struct RanksRow {
     text: Option<usize>,
 }
 
-impl From<SearchAnswer> for SearchRow {
-    fn from(answer: SearchAnswer) -> Self {
+impl SearchRow {
+    fn sealed(answer: SearchAnswer, seal: &Seal) -> Self {
         Self {
             hits: answer.hits.into_iter().map(HitRow::from).collect(),
-            receipt: answer.receipt.into(),
+            receipt: ReceiptRow::sealed(answer.receipt, seal),
             explain: None,
         }
     }
@@ -425,6 +351,7 @@ impl From<SearchHit> for HitRow {
                 dense: hit.rank_dense,
                 text: hit.rank_text,
             },
+            also: hit.also.into_iter().map(CopiedRow::from).collect(),
         }
     }
 }

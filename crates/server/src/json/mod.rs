@@ -7,6 +7,7 @@ pub mod explain;
 pub mod filter;
 pub mod frame;
 pub mod market;
+pub mod receipt;
 pub mod reference;
 pub mod risk;
 mod time;

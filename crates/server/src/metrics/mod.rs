@@ -253,6 +253,22 @@ fn memory(app: &App, page: &mut Page) {
     let failed = app.node.documents().collection().checkpoint_failure();
     page.sample(name, &[], u8::from(failed.is_some()));
     recall(&app.node.documents().collection().recall(), page);
+    kept(app.node.kept(), page);
+}
+
+/// Searches whose lists were kept from an earlier question: `hit` where they were still true, `stale` where the memory
+/// had moved on.
+fn kept(counts: rag::KeptCounts, page: &mut Page) {
+    let name = "ouzel_cache_lookups_total";
+    let what = "Lookups in a cache, by outcome; the ratio of hits is hit over all.";
+    page.family(name, "counter", what);
+    for (outcome, count) in [
+        ("hit", counts.hits),
+        ("stale", counts.stale),
+        ("miss", counts.misses),
+    ] {
+        page.sample(name, &[("cache", "search"), ("outcome", outcome)], count);
+    }
 }
 
 /// How much of the truth vector searches find, measured on those that are asked.

@@ -9,12 +9,19 @@ use rag::{Fault, Model, Prompt};
 use serde_json::{Value, json};
 use stdx::Clock;
 
+use super::breaker::Breaker;
+
 const PART: &str = "model";
 /// Time for a whole answer where the question has no deadline.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// More than any answer; a stream that never ends is cut here.
 const STREAM_BYTES_LIMIT: u64 = 4 << 20;
+
+/// Waits before a failed call is made again, while nothing of its answer was shown.
+const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// Longest wait that an endpoint may ask for by `Retry-After`; longer ones are not waited for.
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the model is and how to ask it.
 #[derive(Clone)]
@@ -44,6 +51,7 @@ pub struct ChatModel {
     endpoint: String,
     settings: ChatSettings,
     clock: Arc<dyn Clock>,
+    breaker: Breaker,
 }
 
 impl ChatModel {
@@ -66,6 +74,7 @@ impl ChatModel {
             endpoint: format!("{base}/chat/completions"),
             settings,
             clock,
+            breaker: Breaker::default(),
         }
     }
 
@@ -82,7 +91,7 @@ impl ChatModel {
         })
     }
 
-    fn send(&self, prompt: &Prompt, left: Option<Duration>) -> Result<impl Read + use<>, Fault> {
+    fn send(&self, prompt: &Prompt, left: Option<Duration>) -> Result<impl Read + use<>, Failure> {
         let mut call = self.agent.post(&self.endpoint);
         if let Some(key) = &self.settings.key {
             call = call.header("authorization", format!("Bearer {key}"));
@@ -93,17 +102,23 @@ impl ChatModel {
         let response = call
             .send(self.request(prompt).to_string())
             .map_err(|e| match e {
-                ureq::Error::Timeout(_) => Fault::Deadline { part: PART },
-                other => Fault::unavailable(PART, format!("{}: {other}", self.endpoint)),
+                ureq::Error::Timeout(_) => Failure::lasting(Fault::Deadline { part: PART }),
+                other => Failure::passing(format!("{}: {other}", self.endpoint)),
             })?;
         let status = response.status();
+        let wait = response.headers().get("retry-after");
+        let wait = wait.and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let mut body = response.into_body().into_reader().take(STREAM_BYTES_LIMIT);
         if !status.is_success() {
             let mut said = String::new();
             // The status alone is telling when its body cannot be read.
             let _unread = body.by_ref().take(500).read_to_string(&mut said);
             let what = format!("{} answered {status}: {}", self.endpoint, said.trim());
-            return Err(Fault::unavailable(PART, what));
+            return Err(Failure {
+                wait: wait.map(Duration::from_secs),
+                is_passing: matches!(status.as_u16(), 408 | 429 | 500 | 502..=504),
+                fault: Fault::unavailable(PART, what),
+            });
         }
         Ok(body)
     }
@@ -119,6 +134,66 @@ impl ChatModel {
     }
 }
 
+impl ChatModel {
+    /// One call, from the request to the end of its answer.
+    fn attempt(
+        &self,
+        prompt: &Prompt,
+        deadline_ns: Option<u64>,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<String, Failure> {
+        let left = self.left(deadline_ns).map_err(Failure::lasting)?;
+        let body = self.send(prompt, left)?;
+        let mut reader = BufReader::new(body);
+        let mut reply = Reply::default();
+        let mut line = Vec::new();
+        while reply.reads_on(&mut reader, &mut line)? {
+            self.left(deadline_ns)?;
+            match reply.piece(&line)? {
+                Piece::Text(text) => {
+                    reply.written.push_str(&text);
+                    if !on_text(&text) {
+                        return Err(Failure::lasting(Fault::Stopped));
+                    }
+                }
+                Piece::Done => return Ok(reply.written),
+                Piece::Nothing => {}
+            }
+        }
+        Ok(reply.end()?)
+    }
+
+    /// Calls until an answer comes, something of it was shown, or it is no use.
+    fn tried(
+        &self,
+        prompt: &Prompt,
+        deadline_ns: Option<u64>,
+        on_text: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<String, Fault> {
+        let mut is_shown = false;
+        let mut waits = RETRIES.iter();
+        loop {
+            let done = self.attempt(prompt, deadline_ns, &mut |text| {
+                is_shown = true;
+                on_text(text)
+            });
+            let failure = match done {
+                Ok(text) => return Ok(text),
+                Err(failure) => failure,
+            };
+            let Some(wait) = waits.next().filter(|_| failure.is_passing && !is_shown) else {
+                return Err(failure.fault);
+            };
+            let wait = failure.wait.unwrap_or(*wait);
+            let left = self.left(deadline_ns)?;
+            if wait > RETRY_AFTER_LIMIT || left.is_some_and(|left| left <= wait) {
+                return Err(failure.fault);
+            }
+            std::thread::sleep(wait);
+        }
+    }
+}
+
 impl Model for ChatModel {
     fn id(&self) -> &str {
         &self.settings.model
@@ -130,26 +205,65 @@ impl Model for ChatModel {
         deadline_ns: Option<u64>,
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<String, Fault> {
-        let left = self.left(deadline_ns)?;
-        let body = self.send(prompt, left)?;
-        let mut reader = BufReader::new(body);
-        let mut reply = Reply::default();
-        let mut line = Vec::new();
-        while reply.reads_on(&mut reader, &mut line)? {
-            self.left(deadline_ns)?;
-            match reply.piece(&line)? {
-                Piece::Text(text) => {
-                    reply.written.push_str(&text);
-                    if !on_text(&text) {
-                        return Err(Fault::Stopped);
-                    }
-                }
-                Piece::Done => return Ok(reply.written),
-                Piece::Nothing => {}
-            }
+        if let Err(rest_ns) = self.breaker.enter(self.clock.now_ns()) {
+            let seconds = rest_ns.div_ceil(1_000_000_000);
+            let what = format!("it failed again and again and is left alone for {seconds} s more");
+            return Err(Fault::unavailable(PART, what));
         }
-        reply.end()
+        let done = self.tried(prompt, deadline_ns, on_text);
+        let is_good = match &done {
+            Ok(_) => Some(true),
+            Err(Fault::Stopped) => None,
+            Err(_) => Some(false),
+        };
+        self.breaker.leave(is_good, self.clock.now_ns());
+        done
     }
+}
+
+/// Why a call failed, and whether the next may do better.
+#[derive(Debug)]
+struct Failure {
+    fault: Fault,
+    is_passing: bool,
+    /// What the endpoint asked for.
+    wait: Option<Duration>,
+}
+
+impl Failure {
+    fn lasting(fault: Fault) -> Self {
+        Self {
+            fault,
+            is_passing: false,
+            wait: None,
+        }
+    }
+
+    fn passing(what: String) -> Self {
+        Self {
+            fault: Fault::unavailable(PART, what),
+            is_passing: true,
+            wait: None,
+        }
+    }
+}
+
+/// A stream that broke or said what makes no sense may do better the next time; a deadline does not.
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let is_passing = matches!(fault, Fault::Unavailable { .. });
+        Self {
+            fault,
+            is_passing,
+            wait: None,
+        }
+    }
+}
+
+/// A time-out in the middle of a stream comes as an error of the client inside one of the stream.
+fn is_timeout(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
 }
 
 /// What came of a reply so far.
@@ -179,9 +293,7 @@ impl Reply {
             Ok(_) => Ok(!line.is_empty()),
             // Everything was said already; some endpoints then just hang up.
             Err(_) if self.is_finished => Ok(false),
-            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {
-                Err(Fault::Deadline { part: PART })
-            }
+            Err(e) if is_timeout(&e) => Err(Fault::Deadline { part: PART }),
             Err(e) => Err(Fault::unavailable(
                 PART,
                 format!("the stream broke off: {e}"),
@@ -225,112 +337,4 @@ impl Reply {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-    use std::net::TcpListener;
-    use stdx::SystemClock;
-
-    /// A scripted endpoint: accepts one request and writes `reply` as it is.
-    fn endpoint(reply: &'static str) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
-        let address = listener.local_addr().expect("address");
-        std::thread::spawn(move || {
-            let (mut socket, _) = listener.accept().expect("accepts");
-            let mut reader = BufReader::new(socket.try_clone().expect("clones"));
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                reader.read_line(&mut line).expect("reads");
-                if let Some(n) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = n.trim().parse().expect("a number");
-                }
-                if line == "\r\n" {
-                    break;
-                }
-            }
-            let mut body = vec![0; length];
-            reader.read_exact(&mut body).expect("body");
-            socket.write_all(reply.as_bytes()).expect("writes");
-        });
-        format!("http://{address}")
-    }
-
-    fn complete(reply: &'static str) -> (Result<String, Fault>, Vec<String>) {
-        let url = endpoint(reply);
-        let settings = ChatSettings {
-            url,
-            model: "scripted".into(),
-            key: None,
-        };
-        let model = ChatModel::new(settings, Arc::new(SystemClock));
-        let mut pieces = Vec::new();
-        let done = model.complete(&Prompt::default(), None, &mut |text| {
-            pieces.push(text.to_owned());
-            true
-        });
-        (done, pieces)
-    }
-
-    #[test]
-    fn a_stream_arrives_in_pieces() {
-        let (done, pieces) = complete(concat!(
-            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
-            "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n",
-            "data: {\"choices\":[{\"delta\":{\"content\":\"It \"}}]}\n\n",
-            "data: {\"choices\":[{\"delta\":{\"content\":\"fell [1].\"}}]}\n\ndata: [DONE]\n\n",
-        ));
-        assert_eq!(done, Ok("It fell [1].".to_owned()));
-        assert_eq!(pieces, ["It ", "fell [1]."]);
-    }
-
-    #[test]
-    fn a_whole_object_and_a_stream_without_done_are_read() {
-        let (done, pieces) = complete(concat!(
-            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
-            "{\n \"choices\": [{\"message\":\n {\"content\": \"It fell [1].\"}}]\n}\n",
-        ));
-        assert_eq!((done, pieces.len()), (Ok("It fell [1].".to_owned()), 1));
-        let (done, _) = complete(concat!(
-            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n",
-            "data: {\"choices\":[{\"delta\":{\"content\":\"It fell.\"}}]}\n\n",
-            "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n",
-        ));
-        assert_eq!(done, Ok("It fell.".to_owned()));
-    }
-
-    #[test]
-    fn the_key_is_not_shown() {
-        let settings = ChatSettings {
-            url: "http://x".into(),
-            model: "m".into(),
-            key: Some("s3cret".into()),
-        };
-        let shown = format!("{settings:?}");
-        assert!(
-            shown.contains("http://x") && !shown.contains("s3cret"),
-            "{shown}"
-        );
-    }
-
-    #[test]
-    fn faults_are_told_apart() {
-        let check = |reply, word: &str| {
-            let (done, _) = complete(reply);
-            let why = done.expect_err("fails").to_string();
-            assert!(why.contains(word), "{why}");
-        };
-        check(
-            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\ndata: {oops\n\n",
-            "malformed",
-        );
-        check(
-            "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n: ping\n\n",
-            "without [DONE]",
-        );
-        check(
-            "HTTP/1.1 429 Slow\r\nconnection: close\r\n\r\nslow down",
-            "429",
-        );
-    }
-}
+mod tests;
