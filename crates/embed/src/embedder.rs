@@ -157,34 +157,41 @@ impl Embedder {
     ///
     /// None at present: every text has a vector.
     pub fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Error> {
-        let mut encoded = Vec::new();
-        let spans: Vec<Range<usize>> = texts
-            .iter()
-            .map(|text| {
-                let start = encoded.len();
-                self.tokenizer.encode(text, self.tokens_limit, &mut encoded);
-                start..encoded.len()
-            })
-            .collect();
+        let tokens: Vec<Vec<u32>> = texts.iter().map(|text| self.tokens(text)).collect();
+        let tokens: Vec<&[u32]> = tokens.iter().map(Vec::as_slice).collect();
+        Ok(self.embed_tokens(&tokens))
+    }
+
+    /// What the model reads of a text, both marks included. Texts of the same tokens have the same vector.
+    pub fn tokens(&self, text: &str) -> Vec<u32> {
+        let mut tokens = Vec::new();
+        self.tokenizer.encode(text, self.tokens_limit, &mut tokens);
+        tokens
+    }
+
+    /// As [`embed_batch`](Self::embed_batch) of texts whose [`tokens`](Self::tokens) are known.
+    ///
+    /// # Panics
+    /// When the tokens are not those of this embedder.
+    pub fn embed_tokens(&self, texts: &[&[u32]]) -> Vec<Vec<f32>> {
         let mut order: Vec<usize> = (0..texts.len()).collect();
-        order.sort_by_key(|text| spans[*text].len());
+        order.sort_by_key(|text| texts[*text].len());
         let mut vectors = vec![Vec::new(); texts.len()];
         let mut workspace = self.workspace();
         let mut rest = &order[..];
         while !rest.is_empty() {
-            let (pass, later) = rest.split_at(pass_size(rest, &spans));
-            self.run_pass(pass, &spans, &encoded, &mut workspace, &mut vectors);
+            let (pass, later) = rest.split_at(pass_size(rest, texts));
+            self.run_pass(pass, texts, &mut workspace, &mut vectors);
             rest = later;
         }
         self.keep(workspace);
-        Ok(vectors)
+        vectors
     }
 
     fn run_pass(
         &self,
         pass: &[usize],
-        spans: &[Range<usize>],
-        encoded: &[u32],
+        encoded: &[&[u32]],
         workspace: &mut Workspace,
         vectors: &mut [Vec<f32>],
     ) {
@@ -197,7 +204,7 @@ impl Embedder {
         texts.clear();
         for text in pass {
             let start = tokens.len();
-            tokens.extend_from_slice(&encoded[spans[*text].clone()]);
+            tokens.extend_from_slice(encoded[*text]);
             texts.push(start..tokens.len());
         }
         let mut targets = pass.iter();
@@ -229,10 +236,10 @@ impl Embedder {
 }
 
 /// How many of the next texts, at least one, fit into a pass.
-fn pass_size(order: &[usize], spans: &[Range<usize>]) -> usize {
+fn pass_size(order: &[usize], texts: &[&[u32]]) -> usize {
     let mut tokens = 0;
     let fits = order.iter().take_while(|text| {
-        tokens += spans[**text].len();
+        tokens += texts[**text].len();
         tokens <= PASS_TOKENS
     });
     fits.count().max(1)

@@ -5,6 +5,7 @@
 //! JSON nor HTTP.
 
 mod backup;
+mod embedding;
 pub mod lanes;
 pub mod market;
 pub mod memory;
@@ -17,6 +18,7 @@ mod restore;
 mod seal;
 
 pub use backup::{Backup, BackupError};
+pub use embedding::{Embedding, EmbeddingCounts, EmbeddingLimits, QueueCounts};
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;
 pub use node::{Node, NodeError, Settings};

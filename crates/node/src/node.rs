@@ -16,6 +16,7 @@ use rag::{
 };
 use stdx::Clock;
 
+use crate::embedding::{Embedding, EmbeddingLimits};
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, View, day_settings, document_settings};
 use crate::names::Names;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub sync: SyncPolicy,
     /// How much the documents may take in memory and on disk.
     pub limits: Options,
+    /// How much may wait for the embedder, and how much of it is kept.
+    pub embedding: EmbeddingLimits,
 }
 
 /// Why a node does not start.
@@ -74,7 +77,7 @@ pub struct Node {
     outlets: Arc<Registry>,
     documents: Documents,
     days: Days,
-    embedder: Embedder,
+    embedding: Embedding,
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
@@ -139,7 +142,7 @@ impl Node {
             outlets: Arc::default(),
             documents,
             days,
-            embedder,
+            embedding: Embedding::new(embedder, settings.embedding),
             clock,
             names,
             reference: ReferenceStore::default(),
@@ -229,10 +232,16 @@ impl Node {
         &self.days
     }
 
-    /// The embedder.
+    /// Texts to vectors by turns, and what is known of them.
+    #[must_use]
+    pub fn embedding(&self) -> &Embedding {
+        &self.embedding
+    }
+
+    /// The embedder itself, past the queue.
     #[must_use]
     pub fn embedder(&self) -> &Embedder {
-        &self.embedder
+        self.embedding.embedder()
     }
 
     /// Writes checkpoints of the stores whose logs have grown by [`STOP_BYTES`], so that the next start reads little of
@@ -457,17 +466,14 @@ impl Facts for Node {
 
 impl Embed for Node {
     fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
-        self.embedder
-            .embed(text)
-            .map_err(|e| Fault::unavailable("embedder", e.to_string()))
+        self.embedding.question(text)
     }
 
     fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
-        let vectors = self.embedder.embed_batch(texts);
-        vectors.map_err(|e| Fault::unavailable("embedder", e.to_string()))
+        self.embedding.documents(texts)
     }
 
     fn model_id(&self) -> &str {
-        self.embedder.model_id()
+        self.embedding.embedder().model_id()
     }
 }

@@ -27,6 +27,7 @@ fn node() -> (Arc<Node>, tempfile::TempDir) {
         dir: dir.path().to_owned(),
         sync: SyncPolicy::Never,
         limits: collection::Options::default(),
+        embedding: node::EmbeddingLimits::default(),
     };
     let node = Node::open(&settings, Arc::new(ManualClock::at(1))).expect("a node");
     (Arc::new(node), dir)

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
-use node::{Node, Settings};
+use node::{EmbeddingLimits, Node, Settings};
 use rag::Model;
 use server::model::{ChatModel, ChatSettings};
 use server::{Check, Probe};
@@ -66,20 +66,26 @@ pub fn sync_policy(sync: SyncArg) -> SyncPolicy {
 
 /// Opens a data folder with the machine's clock.
 pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
-    open_node_for(dir, sync, Options::default(), None)
+    open_node_for(
+        dir,
+        sync,
+        (Options::default(), EmbeddingLimits::default()),
+        None,
+    )
 }
 
 /// As [`open_node`], within limits; `rules` are what the words of its documents must go by.
 pub fn open_node_for(
     dir: &Path,
     sync: SyncPolicy,
-    limits: Options,
+    (limits, embedding): (Options, EmbeddingLimits),
     rules: Option<&TextRules>,
 ) -> Result<Node> {
     let settings = Settings {
         dir: dir.to_path_buf(),
         sync,
         limits,
+        embedding,
     };
     Ok(Node::open_for(&settings, Arc::new(SystemClock), rules)?)
 }

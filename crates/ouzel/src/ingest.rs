@@ -37,7 +37,7 @@ pub fn run(args: &IngestArgs) -> Result<ExitCode> {
             Some(compose::open_node_for(
                 dir,
                 SyncPolicy::Always,
-                Options::default(),
+                (Options::default(), node::EmbeddingLimits::default()),
                 rules.as_ref(),
             )?)
         }

@@ -19,6 +19,14 @@ pub enum Fault {
         /// What it reported.
         what: String,
     },
+    /// More waits for a part than it takes: the same call may succeed in a second.
+    #[error("{part} is busy: {what}; try again in a second")]
+    Busy {
+        /// Which part.
+        part: &'static str,
+        /// What it reported.
+        what: String,
+    },
     /// The part did not finish by the deadline it was given.
     #[error("{part} passed its deadline; allow more time or leave it out")]
     Deadline {

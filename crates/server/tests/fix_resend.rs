@@ -118,6 +118,7 @@ fn door(folder: &Path) -> (tokio::runtime::Runtime, SocketAddr) {
         dir: folder.join("data"),
         sync: SyncPolicy::Never,
         limits: collection::Options::default(),
+        embedding: node::EmbeddingLimits::default(),
     };
     let node = Arc::new(Node::open(&settings, Arc::new(SystemClock)).expect("a node"));
     let path = folder.join("fix.json");

@@ -67,6 +67,7 @@ fn a_blocking_reader_stops_the_venue_and_loses_nothing() {
         dir: dir.path().to_owned(),
         sync: SyncPolicy::Never,
         limits: collection::Options::default(),
+        embedding: node::EmbeddingLimits::default(),
     };
     let node = Arc::new(Node::open(&settings, Arc::new(SystemClock)).expect("a node"));
     let mut reader = node.outlets().open("store", SlowPolicy::Block, CAPACITY);

@@ -30,6 +30,7 @@ pub fn open(dir: &Path) -> (Node, Arc<ManualClock>) {
         dir: dir.to_path_buf(),
         sync: SyncPolicy::Never,
         limits: Options::default(),
+        embedding: node::EmbeddingLimits::default(),
     };
     let node = Node::open(&settings, clock.clone()).expect("opens");
     let midnight = NOW - NOW % DAY;

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use node::EmbeddingLimits;
 
 use super::TargetArgs;
 
 /// Bounds of what the documents take in memory and on disk; no answer changes by them.
-#[derive(Clone, Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, ClapArgs)]
 pub struct LimitArgs {
     /// Passages that the graph in memory may have, some 2.2 KB each; those in the fewest answers beyond
     /// it move to lists on disk, with 65 bytes each in memory, and are searched there [default: all]
@@ -24,6 +25,23 @@ pub struct LimitArgs {
     /// them: `ouzel restore --as-of` reaches less far back then [default: no limit]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(64..=1 << 30))]
     pub log_limit: Option<u64>,
+    /// Texts that may wait for the embedder; a question beyond it gets 429, or is answered by words alone
+    #[arg(long, value_name = "TEXTS", default_value_t = EmbeddingLimits::default().waiting)]
+    pub embed_queue: usize,
+    /// MiB of vectors that are kept for texts that come again; 0: none
+    #[arg(long, value_name = "MIB", default_value_t = EmbeddingLimits::default().kept_bytes >> 20,
+        value_parser = clap::value_parser!(u64).range(..=1 << 20))]
+    pub embed_cache: u64,
+}
+
+impl From<&LimitArgs> for EmbeddingLimits {
+    fn from(args: &LimitArgs) -> Self {
+        Self {
+            waiting: args.embed_queue,
+            kept_bytes: args.embed_cache << 20,
+            ..Self::default()
+        }
+    }
 }
 
 impl From<&LimitArgs> for collection::Options {

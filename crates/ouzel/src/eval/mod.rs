@@ -105,7 +105,10 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
     let node = compose::open_node_for(
         folder.path(),
         SyncPolicy::Never,
-        collection::Options::default(),
+        (
+            collection::Options::default(),
+            node::EmbeddingLimits::default(),
+        ),
         rules.as_ref(),
     )?;
     let vectors = Vectors::open(&node, node.embedder().dim(), args.cache.as_deref())?;

@@ -47,7 +47,7 @@ pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
     let node = Arc::new(compose::open_node_for(
         &args.data,
         compose::sync_policy(args.sync),
-        (&args.limits).into(),
+        ((&args.limits).into(), (&args.limits).into()),
         rules.as_ref(),
     )?);
     report_recovery(&node);

@@ -55,6 +55,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         dir: folder.path().to_path_buf(),
         sync: SyncPolicy::Never,
         limits: collection::Options::default(),
+        embedding: node::EmbeddingLimits::default(),
     };
     let shared: Arc<dyn Clock> = clock.clone();
     let node = Arc::new(Node::open(&settings, shared)?);

@@ -127,6 +127,7 @@ impl From<Undone> for Refusal {
 pub fn refuse(fault: Fault) -> Refusal {
     match fault {
         Fault::Invalid { what, hint } => Refusal::bad_request(what, hint),
+        busy @ Fault::Busy { .. } => Refusal::busy(busy.to_string(), "try again in a second"),
         other => Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "unavailable",

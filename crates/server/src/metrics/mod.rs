@@ -253,12 +253,46 @@ fn memory(app: &App, page: &mut Page) {
     let failed = app.node.documents().collection().checkpoint_failure();
     page.sample(name, &[], u8::from(failed.is_some()));
     recall(&app.node.documents().collection().recall(), page);
-    kept(app.node.kept(), page);
+    let embedding = app.node.embedding().counts();
+    kept(app.node.kept(), &embedding, page);
+    embedder(&embedding.queue, page);
+}
+
+/// Turns at the embedder.
+fn embedder(counts: &node::QueueCounts, page: &mut Page) {
+    let name = "ouzel_embed_waiting";
+    page.family(name, "gauge", "Texts that wait for the embedder.");
+    page.sample(name, &[], counts.waiting);
+    let name = "ouzel_embed_wait_seconds_total";
+    let what = "Time that texts waited for the embedder, all together.";
+    page.family(name, "counter", what);
+    page.sample(name, &[], counts.waited_ns as f64 / 1e9);
+    for (name, what, count) in [
+        (
+            "ouzel_embed_passes_total",
+            "Passes of the embedder; texts that queued meanwhile share one.",
+            counts.passes,
+        ),
+        ("ouzel_embed_texts_total", "Texts embedded.", counts.texts),
+        (
+            "ouzel_embed_refused_total",
+            "Texts refused because too many waited.",
+            counts.refused,
+        ),
+        (
+            "ouzel_embed_late_total",
+            "Texts whose turn at the embedder did not come in time.",
+            counts.late,
+        ),
+    ] {
+        page.family(name, "counter", what);
+        page.sample(name, &[], count);
+    }
 }
 
 /// Searches whose lists were kept from an earlier question: `hit` where they were still true, `stale` where the memory
 /// had moved on.
-fn kept(counts: rag::KeptCounts, page: &mut Page) {
+fn kept(counts: rag::KeptCounts, embedding: &node::EmbeddingCounts, page: &mut Page) {
     let name = "ouzel_cache_lookups_total";
     let what = "Lookups in a cache, by outcome; the ratio of hits is hit over all.";
     page.family(name, "counter", what);
@@ -268,6 +302,9 @@ fn kept(counts: rag::KeptCounts, page: &mut Page) {
         ("miss", counts.misses),
     ] {
         page.sample(name, &[("cache", "search"), ("outcome", outcome)], count);
+    }
+    for (outcome, count) in [("hit", embedding.hits), ("miss", embedding.misses)] {
+        page.sample(name, &[("cache", "embedding"), ("outcome", outcome)], count);
     }
 }
 

@@ -301,6 +301,7 @@ mod tests {
             dir: dir.path().to_owned(),
             sync: SyncPolicy::Never,
             limits: collection::Options::default(),
+            embedding: node::EmbeddingLimits::default(),
         };
         let node = Node::open(&settings, Arc::new(SystemClock)).expect("a node");
         (node, dir)

@@ -19,6 +19,7 @@ fn node(dir: &std::path::Path, now: u64) -> Node {
         dir: dir.to_path_buf(),
         sync: SyncPolicy::Never,
         limits: Options::default(),
+        embedding: node::EmbeddingLimits::default(),
     };
     Node::open(&settings, Arc::new(ManualClock::at(now))).expect("opens")
 }

@@ -1,0 +1,172 @@
+//! Texts to vectors for everyone in this process: known ones from memory, the others by turns.
+//!
+//! ```text
+//! text ──> tokens ──> known? ──────────────────────────────> vector
+//!                       └─ no ──> queue ──> pass of the model ──┘
+//! ```
+//!
+//! A text is known by the model's name and its tokens: what the tokenizer makes equal (case, accents, white space, what
+//! is cut) has one vector, and nothing else is taken for it.
+
+mod queue;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use embed::Embedder;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use rag::Fault;
+
+pub use queue::QueueCounts;
+use queue::{Kind, Queue, Refused, Tokens};
+
+/// Vectors thought to be kept at once.
+const KEPT: usize = 16_384;
+
+/// How much may wait, and how much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmbeddingLimits {
+    /// Passes of the model at once; 0: one a processor.
+    pub seats: usize,
+    /// Texts that may wait; one more is refused.
+    pub waiting: usize,
+    /// Milliseconds that a question may wait for its turn.
+    pub wait_ms: u64,
+    /// Bytes of vectors that are kept, about; 0: none.
+    pub kept_bytes: u64,
+}
+
+impl Default for EmbeddingLimits {
+    fn default() -> Self {
+        Self {
+            seats: 0,
+            waiting: 1_024,
+            wait_ms: 1_000,
+            kept_bytes: 32 << 20,
+        }
+    }
+}
+
+/// The embedder with its queue and what it remembers.
+pub struct Embedding {
+    embedder: Embedder,
+    queue: Queue,
+    kept: Cache<Tokens, Arc<[f32]>, Weight>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EmbeddingCounts {
+    /// Texts whose vector was known.
+    pub hits: u64,
+    /// Texts that went to the model.
+    pub misses: u64,
+    /// What the queue did.
+    pub queue: QueueCounts,
+}
+
+impl Embedding {
+    /// No vectors known yet.
+    #[must_use]
+    pub fn new(embedder: Embedder, limits: EmbeddingLimits) -> Self {
+        Self {
+            embedder,
+            queue: Queue::new(limits),
+            kept: Cache::with_weighter(KEPT, limits.kept_bytes, Weight),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// The model itself, past the queue.
+    #[must_use]
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
+    /// Counts since the start, and what waits now.
+    #[must_use]
+    pub fn counts(&self) -> EmbeddingCounts {
+        EmbeddingCounts {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            queue: self.queue.counts(),
+        }
+    }
+
+    /// The vector of somebody's question: before all documents that wait.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when too much waits, [`Fault::Deadline`] when its turn did not come in time.
+    pub fn question(&self, text: &str) -> Result<Vec<f32>, Fault> {
+        let vectors = self.vectors(&[text], Kind::Question)?;
+        Ok(vectors.into_iter().next().unwrap_or_default())
+    }
+
+    /// The vectors of texts to be stored, in order. They wait as long as it takes.
+    ///
+    /// # Errors
+    /// [`Fault::Busy`] when too much waits.
+    pub fn documents(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
+        self.vectors(texts, Kind::Document)
+    }
+
+    fn vectors(&self, texts: &[&str], kind: Kind) -> Result<Vec<Vec<f32>>, Fault> {
+        let tokens: Vec<Tokens> = texts.iter().map(|text| self.tokens(text)).collect();
+        let known: Vec<_> = tokens.iter().map(|tokens| self.kept.get(tokens)).collect();
+        let unknown: Vec<Tokens> = tokens
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(tokens, _)| Arc::clone(tokens))
+            .collect();
+        let (all, missing) = (texts.len() as u64, unknown.len() as u64);
+        self.hits.fetch_add(all - missing, Ordering::Relaxed);
+        self.misses.fetch_add(missing, Ordering::Relaxed);
+        let mut found = self.ask(unknown, kind)?.into_iter();
+        let vectors = tokens.into_iter().zip(known).filter_map(|(tokens, known)| {
+            if let Some(vector) = known {
+                return Some(vector.to_vec());
+            }
+            let vector = found.next()?;
+            self.kept.insert(tokens, vector.as_slice().into());
+            Some(vector)
+        });
+        Ok(vectors.collect())
+    }
+
+    fn tokens(&self, text: &str) -> Tokens {
+        self.embedder.tokens(text).into()
+    }
+
+    fn ask(&self, texts: Vec<Tokens>, kind: Kind) -> Result<Vec<Vec<f32>>, Fault> {
+        let found = self.queue.run(texts, kind, &|texts| {
+            let texts: Vec<&[u32]> = texts.iter().map(|tokens| &tokens[..]).collect();
+            self.embedder.embed_tokens(&texts)
+        });
+        found.map_err(|refused| match refused {
+            Refused::Full { waiting } => Fault::Busy {
+                part: "embedder",
+                what: format!("{waiting} texts wait for it"),
+            },
+            Refused::Late => Fault::Deadline { part: "embedder" },
+            Refused::Broken => Fault::unavailable("embedder", "a pass of the model broke"),
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Tokens, Arc<[f32]>> for Weight {
+    fn weight(&self, tokens: &Tokens, vector: &Arc<[f32]>) -> u64 {
+        // Both with the counts beside them, and the entry.
+        (size_of_val(&tokens[..]) + size_of_val(&vector[..]) + 96) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests;
