@@ -79,8 +79,14 @@ mod tests {
         let (one, other) = (one.expect("a folder"), other.expect("a folder"));
         let fill = |with: u8| -> Fill {
             match with {
-                1 => |key| Ok(key.fill(1)),
-                _ => |key| Ok(key.fill(2)),
+                1 => |key| {
+                    key.fill(1);
+                    Ok(())
+                },
+                _ => |key| {
+                    key.fill(2);
+                    Ok(())
+                },
             }
         };
         let seal = |dir: &tempfile::TempDir, with: u8| {
