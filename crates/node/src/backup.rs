@@ -72,7 +72,10 @@ impl Node {
             made => made.map_err(folder)?,
         }
         // Receipts that the folder gave are checked by its copy as well.
-        std::fs::copy(self.dir().join(SEAL_FILE), dir.join(SEAL_FILE)).map_err(folder)?;
+        let key = self.dir().join(SEAL_FILE);
+        if key.is_file() {
+            std::fs::copy(key, dir.join(SEAL_FILE)).map_err(folder)?;
+        }
         let mut stores = Vec::new();
         for (name, collection) in self.stores() {
             let store = |source| NodeError::Store {

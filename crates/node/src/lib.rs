@@ -24,4 +24,4 @@ pub use names::Names;
 pub use node::{Node, NodeError, Settings};
 pub use reference::ReferenceStore;
 pub use restore::restore;
-pub use seal::{SEAL_FILE, Seal};
+pub use seal::{Fill, SEAL_FILE, Seal};

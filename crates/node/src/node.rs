@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use collection::{Collection, Filter, Options, Recovery, SyncPolicy, TextRules};
 use embed::Embedder;
@@ -23,7 +24,7 @@ use crate::names::Names;
 use crate::naming::{Naming, Sources};
 use crate::outlet::{Outlets, Registry};
 use crate::reference::{Listing, ReferenceStore};
-use crate::seal::Seal;
+use crate::seal::{Fill, Seal};
 
 /// Where and how a node keeps its data.
 #[derive(Clone, Debug)]
@@ -81,7 +82,9 @@ pub struct Node {
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
-    seal: Seal,
+    seal: OnceLock<Seal>,
+    /// Held while the key is read or made.
+    sealing: Mutex<()>,
     naming: Naming,
     kept: Kept,
     recovery: Vec<(&'static str, Recovery)>,
@@ -116,10 +119,6 @@ impl Node {
     ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
-        let seal = Seal::open(dir).map_err(|source| NodeError::Folder {
-            dir: dir.clone(),
-            source,
-        })?;
         let embedder = Embedder::packaged()?;
         let store = |source| NodeError::Store {
             dir: dir.clone(),
@@ -146,7 +145,8 @@ impl Node {
             clock,
             names,
             reference: ReferenceStore::default(),
-            seal,
+            seal: OnceLock::new(),
+            sealing: Mutex::default(),
             naming: Naming::default(),
             kept: Kept::new(KEPT_BYTES),
             recovery: vec![("documents", recovered), ("days", recovered_days)],
@@ -268,10 +268,20 @@ impl Node {
         ]
     }
 
-    /// What receipts are sealed with.
-    #[must_use]
-    pub fn seal(&self) -> &Seal {
-        &self.seal
+    /// What receipts are sealed with; the folder's key is made by `fill` where there is none.
+    ///
+    /// # Errors
+    /// When the key cannot be read or made.
+    pub fn seal(&self, fill: Fill) -> io::Result<&Seal> {
+        if let Some(seal) = self.seal.get() {
+            return Ok(seal);
+        }
+        let _making = self.sealing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seal) = self.seal.get() {
+            return Ok(seal);
+        }
+        let seal = Seal::open(&self.dir, fill)?;
+        Ok(self.seal.get_or_init(|| seal))
     }
 
     /// The data folder.

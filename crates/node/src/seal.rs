@@ -11,19 +11,22 @@ use sha2::Sha256;
 pub const SEAL_FILE: &str = "receipt.key";
 const KEY_SIZE: usize = 32;
 
+/// Fills a slice with randomness that nobody can guess.
+pub type Fill = fn(&mut [u8]) -> io::Result<()>;
+
 /// HMAC-SHA256 under a key that the data folder keeps.
 pub struct Seal(Hmac<Sha256>);
 
 impl Seal {
-    /// Reads the folder's key; makes one, readable by its owner alone, where there is none.
+    /// Reads the folder's key; makes one by `fill`, readable by its owner alone, where there is none.
     ///
     /// # Errors
     /// When the file cannot be read or made, or is no key.
-    pub fn open(dir: &Path) -> io::Result<Self> {
+    pub fn open(dir: &Path, fill: Fill) -> io::Result<Self> {
         let path = dir.join(SEAL_FILE);
         let key = match File::open(&path) {
             Ok(file) => read(file)?,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => make(dir, &path)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => make(dir, &path, fill)?,
             Err(e) => return Err(e),
         };
         let mac = Hmac::new_from_slice(&key);
@@ -51,9 +54,9 @@ fn read(file: File) -> io::Result<Vec<u8>> {
 }
 
 /// Written beside and renamed, so that no half of a key is ever read.
-fn make(dir: &Path, path: &Path) -> io::Result<Vec<u8>> {
+fn make(dir: &Path, path: &Path, fill: Fill) -> io::Result<Vec<u8>> {
     let mut key = vec![0; KEY_SIZE];
-    getrandom::fill(&mut key).map_err(|e| io::Error::other(e.to_string()))?;
+    fill(&mut key)?;
     let beside = dir.join(format!("{SEAL_FILE}.new"));
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true);
@@ -74,10 +77,26 @@ mod tests {
     fn a_folder_keeps_its_key() {
         let (one, other) = (tempfile::tempdir(), tempfile::tempdir());
         let (one, other) = (one.expect("a folder"), other.expect("a folder"));
-        let seal = |dir: &tempfile::TempDir| Seal::open(dir.path()).expect("opens").of(b"text");
-        assert_eq!(seal(&one), seal(&one));
-        assert_ne!(seal(&one), seal(&other));
+        let fill = |with: u8| -> Fill {
+            match with {
+                1 => |key| {
+                    key.fill(1);
+                    Ok(())
+                },
+                _ => |key| {
+                    key.fill(2);
+                    Ok(())
+                },
+            }
+        };
+        let seal = |dir: &tempfile::TempDir, with: u8| {
+            let seal = Seal::open(dir.path(), fill(with));
+            seal.expect("opens").of(b"text")
+        };
+        let first = seal(&one, 1);
+        assert_eq!(seal(&one, 2), first, "the key that is there is kept");
+        assert_ne!(seal(&other, 2), first);
         std::fs::write(one.path().join(SEAL_FILE), b"short").expect("writes");
-        assert!(Seal::open(one.path()).is_err());
+        assert!(Seal::open(one.path(), fill(1)).is_err());
     }
 }

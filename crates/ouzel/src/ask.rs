@@ -60,6 +60,6 @@ fn ask_here(args: &AskArgs, dir: &std::path::Path, as_of: Option<u64>) -> Result
         conversation: args.after.clone(),
     };
     let answer = node.asker(model.as_deref()).ask(&question, &mut |_| true)?;
-    serde_json::to_value(AnswerRow::sealed(answer, node.seal()))
+    serde_json::to_value(AnswerRow::sealed(answer, server::seal::seal(&node)?))
         .context("the answer cannot be shown as JSON")
 }

@@ -18,6 +18,7 @@ pub mod metrics;
 pub mod model;
 pub mod out;
 pub mod risk;
+pub mod seal;
 mod stream;
 pub mod verify;
 

@@ -1,6 +1,6 @@
 //! A receipt checked again: its seal, its entries, and each span byte for byte against the version that it names.
 
-use node::Node;
+use node::{Node, Seal};
 use rag::Fault;
 use rag::receipt::sha256;
 use serde::{Deserialize, Serialize};
@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::json::Instant;
 use crate::json::receipt::{SEAL, SpanRow, VERSION, canonical};
+use crate::seal::seal;
 
 /// What a check says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +74,7 @@ pub fn verify(node: &Node, told: &Value) -> Result<Verdict, Fault> {
     let mut checks = Checks::default();
     match serde_json::from_value::<Claims>(receipt.clone()) {
         Ok(claims) if claims.version == VERSION => {
-            checks.seal(node, receipt);
+            checks.seal(seal(node)?, receipt);
             checks.sequence(node, &claims);
             checks.instants(&claims);
             for (idx, span) in claims.spans.iter().enumerate() {
@@ -109,8 +110,8 @@ impl Checks {
         }
     }
 
-    fn seal(&mut self, node: &Node, receipt: &Value) {
-        let ours = node.seal().of(canonical(receipt).as_bytes());
+    fn seal(&mut self, seal: &Seal, receipt: &Value) {
+        let ours = seal.of(canonical(receipt).as_bytes());
         let holds = receipt[SEAL].as_str() == Some(ours.as_str());
         let bad = "the receipt was changed since, or another data folder gave it";
         self.holds("seal", holds, "of this data folder".into(), bad.into());

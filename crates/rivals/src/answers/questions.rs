@@ -47,6 +47,9 @@ struct Round {
 /// Which latencies of a round.
 type Side = fn(&mut Round) -> &mut Vec<f64>;
 
+/// Which time of a search.
+type Stage = fn(&rag::Stages) -> u64;
+
 /// All rounds.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -153,8 +156,10 @@ fn round(
     load.flow(flows);
     std::thread::sleep(SETTLE);
     // Every list is asked for: what is kept from the last round would answer at once.
+    // Stages by the machine's clock: the node's is the venue's.
     let asker = Asker {
         kept: None,
+        clock: &SystemClock,
         ..node.asker(None)
     };
     let mut round = Round::default();
@@ -250,7 +255,7 @@ fn figures(with: &mut [Round], without: &mut [Round], note: &str) -> Vec<Figure>
 
 /// The median time of each stage.
 fn by_stage(rounds: &[Round]) -> String {
-    let stages: [(&str, fn(&rag::Stages) -> u64); 7] = [
+    let stages: [(&str, Stage); 7] = [
         ("facts", |s| s.facts),
         ("embed", |s| s.embed),
         ("dense", |s| s.dense),

@@ -23,6 +23,7 @@ use super::extract::Body;
 use crate::app::{App, Undone};
 use crate::json::answer::{AnswerRow, AskBody, SearchBody, search as searched, server_timing};
 use crate::json::from_object;
+use crate::seal::seal;
 
 /// Pieces of an answer that wait for a slow reader before the writer waits too.
 const PIECES_LIMIT: usize = 256;
@@ -57,7 +58,8 @@ pub async fn ask(
     }
     let answer = answered(&app, question, asked, |_| true).await??;
     let timing = timing_header(&answer.receipt.stages_us);
-    let row = AnswerRow::sealed(answer, app.node.seal());
+    let seal = seal(&app.node).map_err(refuse)?;
+    let row = AnswerRow::sealed(answer, seal);
     Ok(([timing], Json(row)).into_response())
 }
 
@@ -135,11 +137,13 @@ fn streamed(app: Arc<App>, question: Question, asked: Instant) -> Response {
             pieces.blocking_send(piece).is_ok()
         };
         let outcome = answered(&app, question, asked, show).await;
-        let closing = match outcome.map_err(Refusal::from).flatten() {
-            Ok(answer) => match serde_json::to_value(AnswerRow::sealed(answer, app.node.seal())) {
-                Ok(row) => event("answer", &row),
-                Err(e) => event("error", &Refusal::internal(e.to_string()).body()),
-            },
+        let row = outcome.map_err(Refusal::from).flatten().and_then(|answer| {
+            let seal = seal(&app.node).map_err(refuse)?;
+            let row = serde_json::to_value(AnswerRow::sealed(answer, seal));
+            row.map_err(|e| Refusal::internal(e.to_string()))
+        });
+        let closing = match row {
+            Ok(row) => event("answer", &row),
             Err(refusal) => event("error", &refusal.body()),
         };
         // A reader that has gone does not need the end of its answer.

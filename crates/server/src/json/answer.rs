@@ -12,6 +12,7 @@ use super::Instant;
 use super::explain::ExplainRow;
 use super::filter::{FieldsRow, parse_filter};
 use super::receipt::ReceiptRow;
+use crate::seal::seal;
 
 /// Body of `/v1/ask`.
 #[derive(Clone, Debug, Deserialize)]
@@ -125,7 +126,7 @@ pub fn search(node: &Node, body: SearchBody) -> Result<SearchAnswered, Fault> {
     let view = node.view(filter);
     let answer = node.asker_over(&view, explain).search(&request)?;
     let stages = answer.receipt.stages_us;
-    let mut row = SearchRow::sealed(answer, node.seal());
+    let mut row = SearchRow::sealed(answer, seal(node)?);
     row.explain = explain.then(|| view.told().into());
     Ok(SearchAnswered { row, stages })
 }

@@ -49,7 +49,7 @@ fn answer(node: &Node, as_of: Option<u64>) -> Value {
         ..Question::new("When will the harbour of Ystad be dredged?")
     };
     let answer = node.asker(None).ask(&question, &mut |_| true);
-    let row = AnswerRow::sealed(answer.expect("answers"), node.seal());
+    let row = AnswerRow::sealed(answer.expect("answers"), seal(node).expect("a key"));
     serde_json::to_value(row).expect("JSON")
 }
 
@@ -129,7 +129,7 @@ fn who_has_the_key_is_told_by_the_store() {
     let check = |at: &str, to: Value, name: &str| {
         let mut other = told["receipt"].clone();
         *other.pointer_mut(at).expect("a field") = to;
-        let seal = node.seal().of(canonical(&other).as_bytes());
+        let seal = seal(&node).expect("a key").of(canonical(&other).as_bytes());
         other[SEAL] = Value::from(seal);
         assert_eq!(differing(&node, &other), [name], "{at}");
     };
