@@ -9,6 +9,7 @@ mod extract;
 mod health;
 mod keep;
 mod market;
+mod openai;
 mod openapi;
 mod origin;
 mod outlets;
@@ -71,6 +72,10 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/search", post(ask::search))
         .route("/v1/ask", post(ask::ask))
         .route("/v1/verify", post(verify::verify))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{*model}", get(openai::model))
+        .route("/v1/embeddings", post(openai::embed))
+        .route("/v1/chat/completions", post(openai::complete))
         .route("/v1/stream", get(stream::upgrade))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))
