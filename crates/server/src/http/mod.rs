@@ -28,6 +28,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::mcp::{self, Inside};
 use crate::stream;
 
 pub use error::Refusal;
@@ -39,7 +40,26 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// Every route, guarded as for a server that listens on `address`.
 fn router(app: Arc<App>, address: SocketAddr) -> Router {
-    let api = Router::new()
+    let api = routes(Arc::clone(&app));
+    let agents = mcp::service(Inside::new(api.clone()));
+    api.route_service("/mcp", agents)
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(
+            origin::Door::new(address),
+            origin::guard,
+        ))
+        .layer(axum::middleware::from_fn_with_state(app, timing::record))
+}
+
+/// The API of `app` without a socket, for tools of the same process.
+#[must_use]
+pub fn inside(app: Arc<App>) -> Inside {
+    Inside::new(routes(app))
+}
+
+fn routes(app: Arc<App>) -> Router {
+    Router::new()
         .route("/v1/symbols", get(market::symbols))
         .route("/v1/book/{symbol}", get(market::book))
         .route("/v1/bars/{symbol}", get(market::bars))
@@ -85,17 +105,7 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/", get(assets::index))
         .route("/favicon.ico", get(assets::favicon))
         .route("/favicon.svg", get(assets::favicon))
-        .route("/assets/{*path}", get(assets::asset));
-    api.fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(
-            origin::Door::new(address),
-            origin::guard,
-        ))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&app),
-            timing::record,
-        ))
+        .route("/assets/{*path}", get(assets::asset))
         .with_state(app)
 }
 

@@ -17,6 +17,7 @@ use crate::workspace::Workspace;
 const STREAM_TEST: &str = "testdata/stream/stream_test.py";
 const DASHBOARDS_TEST: &str = "testdata/metrics/dashboards_test.py";
 const OPENAI_TEST: &str = "testdata/doors/openai_test.py";
+const MCP_TEST: &str = "testdata/doors/mcp_test.py";
 const CONSOLE_TEST: &str = "testdata/console/console_test.py";
 /// The exit status by which a script says that it could not run.
 const SKIP_STATUS: i32 = 77;
@@ -56,6 +57,11 @@ pub fn steps<'a>(
         "openai",
         "OpenAI's own Python client, unchanged, asks a running demo",
         move || script(workspace, tools, demo, OPENAI_TEST),
+    ));
+    steps.push(Step::new(
+        "mcp",
+        "the Inspector and the conformance suite of the Model Context Protocol, on a running demo and `ouzel mcp`",
+        move || agents(workspace, tools, demo),
     ));
     steps.push(Step::new(
         "metrics",
@@ -119,6 +125,17 @@ fn script(
         with_demo(workspace, demo, |demo| {
             let mut command = Command::new(&python);
             command.args([script, "--url", &demo.url()]);
+            run_script(command.current_dir(&workspace.root))
+        })
+    })
+}
+
+fn agents(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -> Result<Outcome> {
+    with_tool(tools.python(), |python| {
+        with_demo(workspace, demo, |demo| {
+            let mut command = Command::new(&python);
+            command.args([MCP_TEST, "--url", &demo.url(), "--ouzel"]);
+            command.arg(Demo::binary(workspace));
             run_script(command.current_dir(&workspace.root))
         })
     })
