@@ -20,6 +20,7 @@ mod explain;
 mod ingest;
 mod keep;
 mod listen;
+mod mcp;
 mod outputs;
 mod print;
 mod profile;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Backup(backup) => keep::backup(&backup),
         Command::Trim(trim) => keep::trim(&trim),
         Command::Verify(verify) => verify::run(&verify),
+        Command::Mcp(mcp) => mcp::run(&mcp),
         Command::Listen(listen) => listen::run(&listen),
         Command::Venue(venue) => exchange::run(&venue),
         Command::Profile(profile) => profile::run(&profile),

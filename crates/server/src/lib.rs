@@ -14,6 +14,7 @@ pub mod fix_door;
 pub mod http;
 pub mod json;
 pub mod load;
+pub mod mcp;
 pub mod metrics;
 pub mod model;
 pub mod out;

@@ -46,7 +46,7 @@ impl Demo {
             .join(format!("xtask-demo-{}", address.port()));
         std::fs::create_dir_all(&data).context("making a folder for the demo")?;
         let log = std::fs::File::create(data.join("demo.log")).context("making the demo's log")?;
-        let mut command = Command::new(workspace.target.join("debug/ouzel"));
+        let mut command = Command::new(Self::binary(workspace));
         command
             .args(["demo", "--seed", "7", "--listen", &address.to_string()])
             .current_dir(&data)
@@ -62,6 +62,11 @@ impl Demo {
         };
         demo.wait_until_ready()?;
         Ok(demo)
+    }
+
+    /// The program that a demo was started from.
+    pub fn binary(workspace: &Workspace) -> PathBuf {
+        workspace.target.join("debug/ouzel")
     }
 
     /// Where the console is.

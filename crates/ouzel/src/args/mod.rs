@@ -11,6 +11,7 @@ use crate::brokers::{KafkaArgs, NatsArgs, SpillArgs};
 use crate::columns::ColumnArgs;
 use crate::eval::EvalArgs;
 use crate::exchange::ExchangeArgs;
+use crate::mcp::McpArgs;
 use crate::serve::{DbnArgs, FastArgs, IexArgs, Mdp3Args};
 use crate::verify::VerifyArgs;
 use crate::windows::WindowArgs;
@@ -59,7 +60,7 @@ impl Args {
             Command::Verify(a) => a.json,
             Command::Listen(a) => a.json,
             Command::Venue(a) => a.json,
-            Command::Profile(_) => false,
+            Command::Mcp(_) | Command::Profile(_) => false,
         }
     }
 }
@@ -174,6 +175,13 @@ Examples:
   ouzel trim --known-before 2026-01-01
   ouzel trim --known-before 2026-01-01 --data ./ouzel-data")]
     Trim(TrimArgs),
+    /// Give agents our tools by the Model Context Protocol, over standard input and output; a server has them at /mcp
+    #[command(after_help = "\
+Examples:
+  claude mcp add ouzel -- ouzel mcp
+  claude mcp add --transport http ouzel http://127.0.0.1:7878/mcp
+  ouzel mcp --data ./ouzel-data")]
+    Mcp(McpArgs),
     /// Follow what another Ouzel sends by multicast; print it, holes filled or marked
     #[command(after_help = "\
 Examples:

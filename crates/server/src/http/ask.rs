@@ -9,24 +9,25 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
-use rag::{Answer, Fault, Model, Prompt, Question, Stages};
+use futures_util::StreamExt;
+use rag::{Answer, Fault, Model, Prompt, Question};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::error::{Refusal, refuse};
 use super::extract::Body;
+use super::timing::Timing;
 use crate::app::{App, Undone};
-use crate::json::answer::{AnswerRow, AskBody, SearchBody, search as searched, server_timing};
+use crate::json::answer::{AnswerRow, AskBody, SearchBody, search as searched};
 use crate::json::from_object;
 use crate::seal::seal;
 
 /// Pieces of an answer that wait for a slow reader before the writer waits too.
-const PIECES_LIMIT: usize = 256;
+pub(super) const PIECES_LIMIT: usize = 256;
 
 /// Largest body of a question.
 const BODY_LIMIT: usize = 256 << 10;
@@ -41,8 +42,8 @@ pub async fn search(
     let found = app.work(move |app| searched(&app.node, body)).await;
     let answer = found?.map_err(refuse)?;
     app.metrics.answer("search", &answer.stages, false);
-    let timing = timing_header(&answer.stages);
-    Ok(([timing], Json(answer.row)).into_response())
+    let timing = Timing::of(&answer.stages);
+    Ok((timing, Json(answer.row)).into_response())
 }
 
 pub async fn ask(
@@ -57,15 +58,15 @@ pub async fn ask(
         return Ok(streamed(app, question, asked));
     }
     let answer = answered(&app, question, asked, |_| true).await??;
-    let timing = timing_header(&answer.receipt.stages_us);
+    let timing = Timing::of(&answer.receipt.stages_us);
     let seal = seal(&app.node).map_err(refuse)?;
     let row = AnswerRow::sealed(answer, seal);
-    Ok(([timing], Json(row)).into_response())
+    Ok((timing, Json(row)).into_response())
 }
 
 /// Answers within the deadline, which runs from the moment of asking: a question that waited too
 /// long for a place at the model is answered without it.
-async fn answered(
+pub(super) async fn answered(
     app: &Arc<App>,
     mut question: Question,
     asked: Instant,
@@ -149,7 +150,7 @@ fn streamed(app: Arc<App>, question: Question, asked: Instant) -> Response {
         // A reader that has gone does not need the end of its answer.
         let _gone = last.send(closing).await;
     });
-    Sse::new(Pieces(receiver))
+    Sse::new(Pieces(receiver).map(Ok::<_, Infallible>))
         .keep_alive(KeepAlive::default())
         .into_response()
 }
@@ -159,13 +160,13 @@ fn event(name: &'static str, data: &serde_json::Value) -> Event {
 }
 
 /// The channel's receiving end as a stream.
-struct Pieces(mpsc::Receiver<Event>);
+pub(super) struct Pieces<T>(pub mpsc::Receiver<T>);
 
-impl Stream for Pieces {
-    type Item = Result<Event, Infallible>;
+impl<T> Stream for Pieces<T> {
+    type Item = T;
 
-    fn poll_next(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(ctx).map(|piece| piece.map(Ok))
+    fn poll_next(mut self: Pin<&mut Self>, ctx: &mut Context<'_>) -> Poll<Option<T>> {
+        self.0.poll_recv(ctx)
     }
 }
 
@@ -174,12 +175,4 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refusal> {
         let hint = "send JSON such as {\"q\": \"why did AAPL move?\", \"k\": 3}; see /openapi.json";
         Refusal::bad_request(format!("the body cannot be read: {why}"), hint)
     })
-}
-
-fn timing_header(stages: &Stages) -> (HeaderName, HeaderValue) {
-    let value = HeaderValue::from_str(&server_timing(stages));
-    (
-        HeaderName::from_static("server-timing"),
-        value.unwrap_or(HeaderValue::from_static("")),
-    )
 }

@@ -77,6 +77,18 @@ impl Refusal {
         }
     }
 
+    /// Its status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its word for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// What and where.
     #[must_use]
     pub fn message(&self) -> &str {
@@ -103,7 +115,14 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut response = (self.status, Json(self.body())).into_response();
+        self.respond(Json(self.body()))
+    }
+}
+
+impl Refusal {
+    /// The response with a body in another shape.
+    pub fn respond(&self, body: impl IntoResponse) -> Response {
+        let mut response = (self.status, body).into_response();
         if self.status == StatusCode::TOO_MANY_REQUESTS {
             let one_second = axum::http::HeaderValue::from_static("1");
             response

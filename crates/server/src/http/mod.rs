@@ -9,6 +9,7 @@ mod extract;
 mod health;
 mod keep;
 mod market;
+mod openai;
 mod openapi;
 mod origin;
 mod outlets;
@@ -27,6 +28,7 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::mcp::{self, Inside};
 use crate::stream;
 
 pub use error::Refusal;
@@ -38,7 +40,26 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// Every route, guarded as for a server that listens on `address`.
 fn router(app: Arc<App>, address: SocketAddr) -> Router {
-    let api = Router::new()
+    let api = routes(Arc::clone(&app));
+    let agents = mcp::service(Inside::new(api.clone()));
+    api.route_service("/mcp", agents)
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(axum::middleware::from_fn_with_state(
+            origin::Door::new(address),
+            origin::guard,
+        ))
+        .layer(axum::middleware::from_fn_with_state(app, timing::record))
+}
+
+/// The API of `app` without a socket, for tools of the same process.
+#[must_use]
+pub fn inside(app: Arc<App>) -> Inside {
+    Inside::new(routes(app))
+}
+
+fn routes(app: Arc<App>) -> Router {
+    Router::new()
         .route("/v1/symbols", get(market::symbols))
         .route("/v1/book/{symbol}", get(market::book))
         .route("/v1/bars/{symbol}", get(market::bars))
@@ -71,6 +92,10 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/search", post(ask::search))
         .route("/v1/ask", post(ask::ask))
         .route("/v1/verify", post(verify::verify))
+        .route("/v1/models", get(openai::models))
+        .route("/v1/models/{*model}", get(openai::model))
+        .route("/v1/embeddings", post(openai::embed))
+        .route("/v1/chat/completions", post(openai::complete))
         .route("/v1/stream", get(stream::upgrade))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))
@@ -80,17 +105,7 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/", get(assets::index))
         .route("/favicon.ico", get(assets::favicon))
         .route("/favicon.svg", get(assets::favicon))
-        .route("/assets/{*path}", get(assets::asset));
-    api.fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(axum::middleware::from_fn_with_state(
-            origin::Door::new(address),
-            origin::guard,
-        ))
-        .layer(axum::middleware::from_fn_with_state(
-            Arc::clone(&app),
-            timing::record,
-        ))
+        .route("/assets/{*path}", get(assets::asset))
         .with_state(app)
 }
 

@@ -40,7 +40,8 @@ impl Door {
             return Err(Refusal::forbidden(what, hint));
         }
         let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if is_read && !headers.contains_key(UPGRADE) {
+        // Agents' sessions are read from as well as written to: theirs are checked like a write.
+        if is_read && !headers.contains_key(UPGRADE) && uri.path() != "/mcp" {
             return Ok(());
         }
         match headers.get(ORIGIN) {
@@ -118,7 +119,18 @@ mod tests {
         let evil = (ORIGIN, "http://evil.example");
         assert!(check(local, Method::GET, &[ours.clone(), evil.clone()]));
         let upgrade = (UPGRADE, "websocket");
-        assert!(!check(local, Method::GET, &[ours, evil, upgrade]));
+        assert!(!check(
+            local,
+            Method::GET,
+            &[ours.clone(), evil.clone(), upgrade]
+        ));
+        let door = Door::new(local.parse().expect("an address"));
+        let headers: HeaderMap = [ours, evil]
+            .into_iter()
+            .map(|(name, value)| (name, value.parse().expect("a value")))
+            .collect();
+        let agents = Uri::from_static("/mcp");
+        assert!(door.check(&Method::GET, &agents, &headers).is_err());
     }
 
     #[test]

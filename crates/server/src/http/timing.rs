@@ -1,13 +1,17 @@
-//! Counts and times every request by its route.
+//! Counts and times every request by its route; tells the caller of a question where its time went.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponseParts, Response, ResponseParts};
+use rag::Stages;
 
 use crate::app::App;
+use crate::json::answer::server_timing;
 
 pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -21,4 +25,58 @@ pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -
     app.metrics
         .request(route, response.status().as_u16(), elapsed_ns);
     response
+}
+
+/// Where the time of a question went, as headers: `Server-Timing` with every stage, and, in plain
+/// milliseconds, `X-Embed-Latency` and `X-Search-Latency` (both lists and their joining).
+pub struct Timing {
+    stages: String,
+    embed: Duration,
+    search: Option<Duration>,
+}
+
+impl Timing {
+    /// Of a search or an answer.
+    pub fn of(stages: &Stages) -> Self {
+        let search_us = stages.dense + stages.text + stages.fuse;
+        Self {
+            stages: server_timing(stages),
+            embed: Duration::from_micros(stages.embed),
+            search: Some(Duration::from_micros(search_us)),
+        }
+    }
+
+    /// Of texts that became vectors.
+    pub fn of_embedding(spent: Duration) -> Self {
+        Self {
+            stages: format!("embed;dur={0}, total;dur={0}", ms(spent)),
+            embed: spent,
+            search: None,
+        }
+    }
+}
+
+fn ms(spent: Duration) -> String {
+    format!("{:.3}", spent.as_secs_f64() * 1e3)
+}
+
+impl IntoResponseParts for Timing {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        let headers = [
+            ("server-timing", Some(self.stages)),
+            ("x-embed-latency", Some(ms(self.embed))),
+            ("x-search-latency", self.search.map(ms)),
+        ];
+        for (name, value) in headers {
+            // Digits and names of stages are always a header's value.
+            if let Some(value) = value.and_then(|v| HeaderValue::from_str(&v).ok()) {
+                parts
+                    .headers_mut()
+                    .insert(HeaderName::from_static(name), value);
+            }
+        }
+        Ok(parts)
+    }
 }

@@ -8,6 +8,7 @@ mod page;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use rag::Stages;
 use stdx::Histogram;
@@ -87,6 +88,12 @@ impl Metrics {
                 *counter += 1;
             }
         });
+    }
+
+    /// A stage of something that is no search and no answer took so long.
+    pub fn stage(&self, kind: &'static str, stage: &'static str, spent: Duration) {
+        let ns = u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX);
+        self.with(|inner| inner.stages.entry((kind, stage)).or_default().record(ns));
     }
 
     /// A WebSocket client came (`true`) or went.

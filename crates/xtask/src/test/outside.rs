@@ -16,6 +16,8 @@ use crate::workspace::Workspace;
 
 const STREAM_TEST: &str = "testdata/stream/stream_test.py";
 const DASHBOARDS_TEST: &str = "testdata/metrics/dashboards_test.py";
+const OPENAI_TEST: &str = "testdata/doors/openai_test.py";
+const MCP_TEST: &str = "testdata/doors/mcp_test.py";
 const CONSOLE_TEST: &str = "testdata/console/console_test.py";
 /// The exit status by which a script says that it could not run.
 const SKIP_STATUS: i32 = 77;
@@ -49,7 +51,17 @@ pub fn steps<'a>(
     steps.push(Step::new(
         "stream",
         "the stream of a running demo through another WebSocket library, packed and not",
-        move || stream(workspace, tools, demo),
+        move || script(workspace, tools, demo, STREAM_TEST),
+    ));
+    steps.push(Step::new(
+        "openai",
+        "OpenAI's own Python client, unchanged, asks a running demo",
+        move || script(workspace, tools, demo, OPENAI_TEST),
+    ));
+    steps.push(Step::new(
+        "mcp",
+        "the Inspector and the conformance suite of the Model Context Protocol, on a running demo and `ouzel mcp`",
+        move || agents(workspace, tools, demo),
     ));
     steps.push(Step::new(
         "metrics",
@@ -102,11 +114,28 @@ fn console(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -
     })
 }
 
-fn stream(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -> Result<Outcome> {
+/// A script in Python that asks a running demo.
+fn script(
+    workspace: &Workspace,
+    tools: &Tools,
+    demo: &RefCell<Option<Demo>>,
+    script: &str,
+) -> Result<Outcome> {
     with_tool(tools.python(), |python| {
         with_demo(workspace, demo, |demo| {
             let mut command = Command::new(&python);
-            command.args([STREAM_TEST, "--url", &demo.url()]);
+            command.args([script, "--url", &demo.url()]);
+            run_script(command.current_dir(&workspace.root))
+        })
+    })
+}
+
+fn agents(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -> Result<Outcome> {
+    with_tool(tools.python(), |python| {
+        with_demo(workspace, demo, |demo| {
+            let mut command = Command::new(&python);
+            command.args([MCP_TEST, "--url", &demo.url(), "--ouzel"]);
+            command.arg(Demo::binary(workspace));
             run_script(command.current_dir(&workspace.root))
         })
     })
