@@ -141,7 +141,7 @@ impl Node {
             outlets: Arc::default(),
             documents,
             days,
-            embedding: Embedding::new(embedder, settings.embedding),
+            embedding: Embedding::new(embedder, settings.embedding, Arc::clone(&clock)),
             clock,
             names,
             reference: ReferenceStore::default(),

@@ -17,6 +17,7 @@ use embed::Embedder;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rag::Fault;
+use stdx::Clock;
 
 pub use queue::QueueCounts;
 use queue::{Kind, Queue, Refused, Tokens};
@@ -69,12 +70,12 @@ pub struct EmbeddingCounts {
 }
 
 impl Embedding {
-    /// No vectors known yet.
+    /// No vectors known yet; `clock` tells how long texts wait.
     #[must_use]
-    pub fn new(embedder: Embedder, limits: EmbeddingLimits) -> Self {
+    pub fn new(embedder: Embedder, limits: EmbeddingLimits, clock: Arc<dyn Clock>) -> Self {
         Self {
             embedder,
-            queue: Queue::new(limits),
+            queue: Queue::new(limits, clock),
             kept: Cache::with_weighter(KEPT, limits.kept_bytes, Weight),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),

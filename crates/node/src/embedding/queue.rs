@@ -10,7 +10,9 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use stdx::Clock;
 
 use super::EmbeddingLimits;
 
@@ -20,6 +22,8 @@ type Vectors = Vec<Vec<f32>>;
 
 /// Tokens of one pass: a text longer than that has a pass to itself.
 const PASS_TOKENS: usize = 256;
+/// Between two looks of who waits without an end.
+const LONG: Duration = Duration::from_secs(3_600);
 /// Each such turn goes to a document, if one waits.
 const DOCUMENTS_TURN: u64 = 8;
 
@@ -63,6 +67,7 @@ pub(super) struct Queue {
     seats: usize,
     bound: usize,
     wait: Duration,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
     passes: AtomicU64,
     texts: AtomicU64,
@@ -103,7 +108,7 @@ struct Seat<'a> {
 }
 
 impl Queue {
-    pub fn new(limits: EmbeddingLimits) -> Self {
+    pub fn new(limits: EmbeddingLimits, clock: Arc<dyn Clock>) -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
         Self {
             seats: if limits.seats == 0 {
@@ -113,6 +118,7 @@ impl Queue {
             },
             bound: limits.waiting,
             wait: Duration::from_millis(limits.wait_ms),
+            clock,
             state: Mutex::default(),
             passes: AtomicU64::new(0),
             texts: AtomicU64::new(0),
@@ -181,7 +187,7 @@ impl Queue {
         kind: Kind,
         model: &dyn Fn(&[Tokens]) -> Vectors,
     ) -> Result<Vectors, Refused> {
-        let start = Instant::now();
+        let start = self.clock.now_ns();
         let mut turn = waiter.turn();
         loop {
             match std::mem::replace(&mut *turn, Turn::Waits) {
@@ -198,24 +204,21 @@ impl Queue {
             }
             // What is to be stored can wait; a person does not.
             let left = match kind {
-                Kind::Question => self.wait.saturating_sub(start.elapsed()),
-                Kind::Document => Duration::MAX,
+                Kind::Question => self.wait,
+                Kind::Document => LONG,
             };
-            if left.is_zero() {
+            let (next, is_over) = waiter.wait(turn, left);
+            turn = next;
+            if is_over && kind == Kind::Question && matches!(*turn, Turn::Waits) {
                 drop(turn);
                 if self.leave(waiter, kind) {
-                    self.late
-                        .fetch_add(waiter.texts.len() as u64, Ordering::Relaxed);
+                    let texts = waiter.texts.len() as u64;
+                    self.late.fetch_add(texts, Ordering::Relaxed);
                     return Err(Refused::Late);
                 }
                 // Its turn has come meanwhile, so it ends soon.
                 turn = waiter.turn();
-                if matches!(*turn, Turn::Waits) {
-                    turn = waiter.wait(turn, Duration::MAX);
-                }
-                continue;
             }
-            turn = waiter.wait(turn, left);
         }
     }
 
@@ -231,8 +234,8 @@ impl Queue {
         was_there
     }
 
-    fn waited(&self, waiter: &Waiter, start: Instant) {
-        let each = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    fn waited(&self, waiter: &Waiter, start: u64) {
+        let each = self.clock.now_ns().saturating_sub(start);
         let all = each.saturating_mul(waiter.texts.len() as u64);
         self.waited_ns.fetch_add(all, Ordering::Relaxed);
     }
@@ -325,11 +328,11 @@ impl Waiter {
         self.changed.notify_one();
     }
 
-    fn wait<'a>(&self, turn: MutexGuard<'a, Turn>, left: Duration) -> MutexGuard<'a, Turn> {
-        let waited = self
-            .changed
-            .wait_timeout(turn, left.min(Duration::from_secs(3_600)));
-        waited.unwrap_or_else(PoisonError::into_inner).0
+    /// Until it is told something, or for so long: then true.
+    fn wait<'a>(&self, turn: MutexGuard<'a, Turn>, left: Duration) -> (MutexGuard<'a, Turn>, bool) {
+        let waited = self.changed.wait_timeout(turn, left);
+        let (turn, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
+        (turn, outcome.timed_out())
     }
 }
 

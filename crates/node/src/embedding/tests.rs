@@ -5,7 +5,11 @@ fn embedding(kept_bytes: u64) -> Embedding {
         kept_bytes,
         ..EmbeddingLimits::default()
     };
-    Embedding::new(Embedder::packaged().unwrap(), limits)
+    Embedding::new(
+        Embedder::packaged().unwrap(),
+        limits,
+        Arc::new(stdx::SystemClock),
+    )
 }
 
 #[test]

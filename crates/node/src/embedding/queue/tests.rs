@@ -1,3 +1,4 @@
+use std::panic::AssertUnwindSafe;
 use std::sync::Barrier;
 use std::sync::atomic::AtomicUsize;
 use std::thread;
@@ -11,6 +12,11 @@ fn limits(seats: usize, waiting: usize, wait_ms: u64) -> EmbeddingLimits {
         wait_ms,
         kept_bytes: 0,
     }
+}
+
+fn queue(seats: usize, waiting: usize, wait_ms: u64) -> Queue {
+    let limits = limits(seats, waiting, wait_ms);
+    Queue::new(limits, Arc::new(stdx::SystemClock))
 }
 
 fn text(tokens: &[u32]) -> Tokens {
@@ -51,7 +57,7 @@ fn until(queue: &Queue, waiting: u64) {
 
 #[test]
 fn everyone_gets_their_own_vectors() {
-    let queue = Queue::new(limits(2, 10_000, 60_000));
+    let queue = queue(2, 10_000, 60_000);
     thread::scope(|scope| {
         for thread in 0..8_u32 {
             let queue = &queue;
@@ -73,7 +79,7 @@ fn everyone_gets_their_own_vectors() {
 
 #[test]
 fn what_queued_meanwhile_goes_in_one_pass_and_questions_first() {
-    let (queue, gate) = (Queue::new(limits(1, 100, 60_000)), Gate::new());
+    let (queue, gate) = (queue(1, 100, 60_000), Gate::new());
     let order = Mutex::new(Vec::new());
     let noted = |texts: &[Tokens]| {
         let firsts: Vec<u32> = texts.iter().map(|text| text[0]).collect();
@@ -101,7 +107,7 @@ fn what_queued_meanwhile_goes_in_one_pass_and_questions_first() {
 
 #[test]
 fn too_much_is_refused_and_what_comes_late_is_told() {
-    let (queue, gate) = (Queue::new(limits(1, 2, 20)), Gate::new());
+    let (queue, gate) = (queue(1, 2, 20), Gate::new());
     thread::scope(|scope| {
         scope.spawn(|| queue.run(vec![text(&[1])], Kind::Question, &|texts| gate.pass(texts)));
         gate.begun.wait();
@@ -122,7 +128,7 @@ fn too_much_is_refused_and_what_comes_late_is_told() {
 
 #[test]
 fn a_pass_that_breaks_is_told_to_all_of_it_and_gives_its_seat_back() {
-    let (queue, gate) = (Queue::new(limits(1, 100, 60_000)), Gate::new());
+    let (queue, gate) = (queue(1, 100, 60_000), Gate::new());
     let broken = AtomicUsize::new(0);
     thread::scope(|scope| {
         scope.spawn(|| queue.run(vec![text(&[1])], Kind::Question, &|texts| gate.pass(texts)));
@@ -130,9 +136,9 @@ fn a_pass_that_breaks_is_told_to_all_of_it_and_gives_its_seat_back() {
         for n in 1..=2 {
             let (queue, broken) = (&queue, &broken);
             scope.spawn(move || {
-                let outcome = std::panic::catch_unwind(|| {
+                let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| {
                     queue.run(vec![text(&[n])], Kind::Question, &|_| panic!("broken"))
-                });
+                }));
                 if matches!(outcome, Err(_) | Ok(Err(Refused::Broken))) {
                     broken.fetch_add(1, Ordering::Relaxed);
                 }
@@ -150,7 +156,7 @@ fn a_pass_that_breaks_is_told_to_all_of_it_and_gives_its_seat_back() {
 
 #[test]
 fn documents_leave_a_seat_to_questions() {
-    let (queue, gate) = (Queue::new(limits(2, 100, 60_000)), Gate::new());
+    let (queue, gate) = (queue(2, 100, 60_000), Gate::new());
     thread::scope(|scope| {
         scope.spawn(|| queue.run(vec![text(&[1])], Kind::Document, &|texts| gate.pass(texts)));
         gate.begun.wait();
