@@ -16,7 +16,7 @@ use crate::publish::{
 };
 use crate::reference::Table;
 use crate::signal::{JumpDetector, TradingWatch};
-use crate::window::{BarBuilder, EventClock, LateCount, Print, SlidingVwap};
+use crate::window::{BarBuilder, Depths, EventClock, LateCount, Print, SlidingVwap};
 
 /// One symbol's newest facts. What every message changes is in the first cache line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -136,6 +136,7 @@ pub(super) struct Board {
     /// What a pipeline was asked for beyond bars, VWAP, jumps and halts.
     wider: Option<Box<Wider>>,
     window_due_ns: u64,
+    states_due_ns: u64,
     now_ns: u64,
     amendments: u64,
     growths: u64,
@@ -173,6 +174,7 @@ impl Board {
             jumps: JumpDetector::new(limit, config.jump),
             jump_price: config.jump_price,
             window_due_ns: 0,
+            states_due_ns: config.state_step_ns.map_or(u64::MAX, |_| 0),
             now_ns: 0,
             amendments: 0,
             growths: 0,
@@ -226,17 +228,42 @@ impl Board {
         }
     }
 
-    /// Every event passes here once, in feed order.
+    /// Every event passes here once, in feed order. True: market states are due, and whoever holds the
+    /// books is to call [`Board::close_states`].
     #[inline]
-    pub(super) fn observe(&mut self, ts_event: u64, ts_recv: u64) {
+    #[must_use]
+    pub(super) fn observe(&mut self, ts_event: u64, ts_recv: u64) -> bool {
         self.now_ns = self.now_ns.max(ts_recv);
         if self.is_cut {
             self.mend(ts_event);
         }
         let watermark = self.clock.observe(ts_event, ts_recv);
-        if watermark >= self.window_due_ns {
+        let is_due = watermark >= self.window_due_ns;
+        if is_due {
             self.pass(watermark);
         }
+        is_due && self.states_due_ns <= watermark
+    }
+
+    /// Closes the market states that are due. `depths` reads a book.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn close_states(&mut self, depths: impl FnMut(InstrumentId) -> Depths) {
+        let feed = self.feed_integrity();
+        let watermark = self.clock.watermark();
+        let known_ns = watermark.max(self.latest_event());
+        let Some(wider) = &mut self.wider else {
+            return;
+        };
+        let mut around = Around {
+            symbols: &self.symbols,
+            feed,
+            now_ns: self.now_ns,
+            publisher: &mut self.publisher,
+        };
+        wider.close_states((watermark, known_ns), depths, &mut around);
+        self.states_due_ns = wider.states_end_ns();
+        self.window_due_ns = self.window_due_ns.min(self.states_due_ns);
     }
 
     /// Event time stands still in silence while held.
@@ -653,6 +680,10 @@ impl Board {
             wider.clear();
         }
         self.window_due_ns = 0;
+        self.states_due_ns = self
+            .wider
+            .as_ref()
+            .map_or(u64::MAX, |wider| wider.states_end_ns());
         self.mark_all();
     }
 
@@ -678,20 +709,26 @@ impl Board {
         }
     }
 
-    pub(super) fn tick(&mut self, now_ns: u64) {
-        self.tick_heard(now_ns, now_ns);
+    /// Lets time pass; true as [`Board::observe`] says.
+    #[must_use]
+    pub(super) fn tick(&mut self, now_ns: u64) -> bool {
+        self.tick_heard(now_ns, now_ns)
     }
 
     /// The same for a feed that confirms what is known: quiet event time runs no further than
     /// `heard_ns`, since behind a silence that nobody confirmed anything may have happened.
-    pub(super) fn tick_heard(&mut self, now_ns: u64, heard_ns: u64) {
+    #[must_use]
+    pub(super) fn tick_heard(&mut self, now_ns: u64, heard_ns: u64) -> bool {
         self.now_ns = self.now_ns.max(now_ns);
-        if !self.has_gap && !self.is_held {
-            let watermark = self.clock.tick(now_ns.min(heard_ns));
-            if watermark >= self.window_due_ns {
-                self.pass(watermark);
-            }
+        if self.has_gap || self.is_held {
+            return false;
         }
+        let watermark = self.clock.tick(now_ns.min(heard_ns));
+        let is_due = watermark >= self.window_due_ns;
+        if is_due {
+            self.pass(watermark);
+        }
+        is_due && self.states_due_ns <= watermark
     }
 
     /// The status is due at the next publish, however new the last one is.
@@ -795,5 +832,7 @@ impl Board {
             wider.advance(watermark, &mut around);
             self.window_due_ns = self.window_due_ns.min(wider.next_end_ns());
         }
+        // What is due now is closed by whoever holds the books, who then says what is next.
+        self.window_due_ns = self.window_due_ns.min(self.states_due_ns);
     }
 }

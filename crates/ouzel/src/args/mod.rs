@@ -1,6 +1,7 @@
 //! The command line, with help that teaches.
 
 mod keep;
+mod similar;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::words::WordArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
+pub use similar::{ShapeArg, SimilarArgs};
 
 /// The address that every command agrees on.
 pub const LISTEN: &str = "127.0.0.1:7878";
@@ -50,6 +52,7 @@ impl Args {
             Command::Replay(a) => a.json,
             Command::Ask(a) => a.json,
             Command::Search(a) => a.json,
+            Command::Similar(a) => a.json,
             Command::Eval(a) => a.json(),
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
@@ -118,6 +121,8 @@ Examples:
   ouzel ask \"why did AAPL move?\" --as-of 2014-01-28T21:00:00Z
   ouzel ask \"why did Apple fall?\" --data ./ouzel-data --json")]
     Ask(AskArgs),
+    /// Find past moments like one of a symbol, and what followed them
+    Similar(SimilarArgs),
     /// Find passages in the stored documents, by meaning and by words
     #[command(after_help = "\
 Examples:

@@ -14,6 +14,7 @@ mod origin;
 mod outlets;
 mod reference;
 mod risk;
+mod similar;
 mod timing;
 mod verify;
 mod wider;
@@ -71,6 +72,7 @@ fn router(app: Arc<App>, address: SocketAddr) -> Router {
         .route("/v1/search", post(ask::search))
         .route("/v1/ask", post(ask::ask))
         .route("/v1/verify", post(verify::verify))
+        .route("/v1/similar", post(similar::similar))
         .route("/v1/stream", get(stream::upgrade))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))
