@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::config::{JumpPrice, PipelineConfig};
 use super::snapshot::{Holes, over, told_idx};
+use super::trade::Trade;
 use super::wider::{Around, Wider};
 use crate::book::Applied;
 use crate::event::{
-    Event, InstrumentId, LimitState, Price, Qty, Side, Stamp, Terms, TradingState, VenueEvent,
+    Event, InstrumentId, LimitState, Price, Stamp, Terms, TradingState, VenueEvent,
 };
 use crate::publish::{
     Amendment, AmendmentKind, Integrity, Lost, Publisher, Quote, Refreshed, Signal, SignalKind,
@@ -49,60 +50,6 @@ impl Symbol {
             Integrity::Ok
         };
         self.flag.max(feed).max(crossed)
-    }
-}
-
-/// A trade as a feed reports it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Trade {
-    pub(super) price: Price,
-    pub(super) qty: Qty,
-    pub(super) aggressor: Option<Side>,
-    pub(super) cross: bool,
-    pub(super) match_id: u64,
-}
-
-impl Trade {
-    /// What traded, where the venue counts it in volume.
-    fn of(event: &Event, execution: Option<(Price, Side)>) -> Option<Self> {
-        let (price, qty, aggressor, cross, match_id) = match (*event, execution) {
-            (
-                Event::Execute {
-                    qty,
-                    match_id,
-                    printable: true,
-                    ..
-                },
-                Some((price, aggressor)),
-            ) => (price, qty, Some(aggressor), false, match_id),
-            (
-                Event::Trade {
-                    aggressor,
-                    price,
-                    qty,
-                    match_id,
-                },
-                _,
-            ) => (price, qty, aggressor, false, match_id),
-            (
-                Event::Cross {
-                    price,
-                    qty,
-                    match_id,
-                    ..
-                },
-                _,
-            ) => (price, qty, None, true, match_id),
-            _ => return None,
-        };
-        let trade = Self {
-            price,
-            qty,
-            aggressor,
-            cross,
-            match_id,
-        };
-        (qty.0 > 0).then_some(trade)
     }
 }
 
