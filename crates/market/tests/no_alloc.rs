@@ -45,14 +45,16 @@ fn allocations() -> u64 {
 #[derive(Default)]
 struct Ring {
     frames: u64,
+    states: u64,
     offers: u64,
 }
 
 impl Sink for Ring {
-    fn offer(&mut self, _: &Frame) -> bool {
+    fn offer(&mut self, frame: &Frame) -> bool {
         self.offers += 1;
         let is_taken = !self.offers.is_multiple_of(7);
         self.frames += u64::from(is_taken);
+        self.states += u64::from(is_taken && matches!(frame, Frame::State(_)));
         is_taken
     }
 }
@@ -66,6 +68,7 @@ fn everything() -> PipelineConfig {
     ];
     PipelineConfig {
         measure: Some(MeasureConfig::default()),
+        state_step_ns: Some(100_000_000),
         activity: vec![
             BarRule::Ticks(10),
             BarRule::Volume(Qty(1_000)),
@@ -137,6 +140,7 @@ fn a_million_itch_messages_take_no_memory() {
     assert!(status.next_seq - from_seq > 900_000, "{status:?}");
     assert!(status.recovered > 10_000 && status.lost == 0, "{status:?}");
     assert!(ring.frames > 100_000, "{}", ring.frames);
+    assert!(ring.states > 1_000, "{}", ring.states);
     assert_eq!(allocations() - before, 0);
     assert_eq!(pipeline.growths(), 0);
 }

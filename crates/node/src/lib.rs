@@ -9,6 +9,7 @@ mod embedding;
 pub mod lanes;
 pub mod market;
 pub mod memory;
+pub mod moments;
 mod names;
 mod naming;
 mod node;

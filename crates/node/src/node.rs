@@ -20,6 +20,7 @@ use stdx::Clock;
 use crate::embedding::{Embedding, EmbeddingLimits};
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, View, day_settings, document_settings};
+use crate::moments::MomentStore;
 use crate::names::Names;
 use crate::naming::{Naming, Sources};
 use crate::outlet::{Outlets, Registry};
@@ -79,6 +80,7 @@ pub struct Node {
     documents: Documents,
     days: Days,
     embedding: Embedding,
+    moments: MomentStore,
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
@@ -95,6 +97,8 @@ pub struct Node {
 
 /// What lists of earlier questions may take in memory.
 const KEPT_BYTES: u64 = 64 << 20;
+/// What market states may take, unless somebody says otherwise: about four million of them.
+const MOMENT_BYTES: usize = 256 << 20;
 /// Of a log, what is read again in some milliseconds.
 const STOP_BYTES: u64 = 1 << 20;
 
@@ -142,6 +146,7 @@ impl Node {
             documents,
             days,
             embedding: Embedding::new(embedder, settings.embedding, Arc::clone(&clock)),
+            moments: MomentStore::new(MOMENT_BYTES),
             clock,
             names,
             reference: ReferenceStore::default(),
@@ -164,6 +169,10 @@ impl Node {
     /// frame applied past it is seen by no outlet.
     pub fn publish(&self, lane: usize, frames: &[Frame]) {
         self.outlets.publish(&self.market, lane, frames);
+        self.moments.take(lane, frames, |id| {
+            let view = self.market();
+            view.of_lane(lane, id).map(|found| found.symbol.clone())
+        });
     }
 
     /// Flags all that `lane` published, for readers of the market and of outlets: its source is lost.
@@ -230,6 +239,12 @@ impl Node {
     #[must_use]
     pub fn days(&self) -> &Days {
         &self.days
+    }
+
+    /// Market states, for past moments.
+    #[must_use]
+    pub fn moments(&self) -> &MomentStore {
+        &self.moments
     }
 
     /// Texts to vectors by turns, and what is known of them.

@@ -170,6 +170,7 @@ impl Shown {
             | Frame::Feed(_)
             | Frame::Activity(_)
             | Frame::Measure(_)
+            | Frame::State(_)
             | Frame::Joined(_)
             | Frame::Status(_)
             | Frame::Venue(_) => return None,

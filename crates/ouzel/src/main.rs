@@ -29,6 +29,7 @@ mod restore;
 mod search;
 mod serve;
 mod session_day;
+mod similar;
 mod speaker;
 mod verify;
 mod windows;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay),
         Command::Ask(ask) => ask::run(&ask),
         Command::Search(search) => search::run(&search),
+        Command::Similar(similar) => similar::run(&similar),
         Command::Eval(eval) => eval::run(&eval),
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),

@@ -8,6 +8,11 @@ use market::publish::BarRule;
 use market::signal::RuleConfig;
 use market::window::MeasureConfig;
 
+/// A state each so often.
+const STATE_STEP_NS: u64 = 100_000_000;
+/// What a server keeps of them where nothing else is said, MiB.
+const STATES_MIB: u32 = 256;
+
 /// Windows and signals beyond bars, VWAP, jumps and halts. What is not asked for costs nothing.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct WindowArgs {
@@ -28,6 +33,10 @@ pub struct WindowArgs {
     /// data
     #[arg(long, value_name = "AGE", value_parser = span)]
     pub join: Option<u64>,
+    /// MiB of market states to keep for `ouzel similar`, a state each 100 ms of each active symbol, some
+    /// 69 bytes each; the oldest go first. 0: none are made [default: 256 of a server, none of a replay]
+    #[arg(long, value_name = "MIB")]
+    pub states: Option<u32>,
 }
 
 impl WindowArgs {
@@ -37,7 +46,15 @@ impl WindowArgs {
         config.rules.clone_from(&self.signal);
         config.activity.clone_from(&self.activity_bars);
         config.join_tolerance_ns = self.join;
+        let has_states = self.states.is_some_and(|mib| mib > 0);
+        config.state_step_ns = has_states.then_some(STATE_STEP_NS);
         config.has_reference = self.join.is_some();
+    }
+
+    /// States are kept unless the user says otherwise; what they may take, in bytes.
+    pub fn keep_states(&mut self) -> usize {
+        let mib = *self.states.get_or_insert(STATES_MIB);
+        usize::try_from(u64::from(mib) << 20).unwrap_or(usize::MAX)
     }
 
     /// A default pipeline with it.

@@ -14,6 +14,7 @@ pub mod ivf;
 mod metric;
 pub mod multi;
 mod rotate;
+pub mod series;
 pub mod sparse;
 pub mod tail;
 

@@ -59,7 +59,11 @@ pub fn write<'b>(lane: usize, frame: &Frame, buffer: &'b mut Buffer) -> Option<&
             let loss = loss(wire_frame::KIND_REFRESHED, lane, seq, until, fresh.after_ns);
             put(loss.bytes(), buffer)
         }
-        Frame::Measure(_) | Frame::Joined(_) | Frame::Status(_) | Frame::Venue(_) => return None,
+        Frame::Measure(_)
+        | Frame::State(_)
+        | Frame::Joined(_)
+        | Frame::Status(_)
+        | Frame::Venue(_) => return None,
     })
 }
 

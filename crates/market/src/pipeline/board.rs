@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::config::{JumpPrice, PipelineConfig};
 use super::snapshot::{Holes, over, told_idx};
+use super::trade::Trade;
 use super::wider::{Around, Wider};
 use crate::book::Applied;
 use crate::event::{
-    Event, InstrumentId, LimitState, Price, Qty, Side, Stamp, Terms, TradingState, VenueEvent,
+    Event, InstrumentId, LimitState, Price, Stamp, Terms, TradingState, VenueEvent,
 };
 use crate::publish::{
     Amendment, AmendmentKind, Integrity, Lost, Publisher, Quote, Refreshed, Signal, SignalKind,
@@ -16,7 +17,7 @@ use crate::publish::{
 };
 use crate::reference::Table;
 use crate::signal::{JumpDetector, TradingWatch};
-use crate::window::{BarBuilder, EventClock, LateCount, Print, SlidingVwap};
+use crate::window::{BarBuilder, Depths, EventClock, LateCount, Print, SlidingVwap};
 
 /// One symbol's newest facts. What every message changes is in the first cache line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,60 +53,6 @@ impl Symbol {
     }
 }
 
-/// A trade as a feed reports it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Trade {
-    pub(super) price: Price,
-    pub(super) qty: Qty,
-    pub(super) aggressor: Option<Side>,
-    pub(super) cross: bool,
-    pub(super) match_id: u64,
-}
-
-impl Trade {
-    /// What traded, where the venue counts it in volume.
-    fn of(event: &Event, execution: Option<(Price, Side)>) -> Option<Self> {
-        let (price, qty, aggressor, cross, match_id) = match (*event, execution) {
-            (
-                Event::Execute {
-                    qty,
-                    match_id,
-                    printable: true,
-                    ..
-                },
-                Some((price, aggressor)),
-            ) => (price, qty, Some(aggressor), false, match_id),
-            (
-                Event::Trade {
-                    aggressor,
-                    price,
-                    qty,
-                    match_id,
-                },
-                _,
-            ) => (price, qty, aggressor, false, match_id),
-            (
-                Event::Cross {
-                    price,
-                    qty,
-                    match_id,
-                    ..
-                },
-                _,
-            ) => (price, qty, None, true, match_id),
-            _ => return None,
-        };
-        let trade = Self {
-            price,
-            qty,
-            aggressor,
-            cross,
-            match_id,
-        };
-        (qty.0 > 0).then_some(trade)
-    }
-}
-
 #[derive(Debug)]
 pub(super) struct Board {
     pub(super) symbols: Vec<Symbol>,
@@ -136,6 +83,7 @@ pub(super) struct Board {
     /// What a pipeline was asked for beyond bars, VWAP, jumps and halts.
     wider: Option<Box<Wider>>,
     window_due_ns: u64,
+    states_due_ns: u64,
     now_ns: u64,
     amendments: u64,
     growths: u64,
@@ -173,6 +121,7 @@ impl Board {
             jumps: JumpDetector::new(limit, config.jump),
             jump_price: config.jump_price,
             window_due_ns: 0,
+            states_due_ns: config.state_step_ns.map_or(u64::MAX, |_| 0),
             now_ns: 0,
             amendments: 0,
             growths: 0,
@@ -226,17 +175,42 @@ impl Board {
         }
     }
 
-    /// Every event passes here once, in feed order.
+    /// Every event passes here once, in feed order. True: market states are due, and whoever holds the
+    /// books is to call [`Board::close_states`].
     #[inline]
-    pub(super) fn observe(&mut self, ts_event: u64, ts_recv: u64) {
+    #[must_use]
+    pub(super) fn observe(&mut self, ts_event: u64, ts_recv: u64) -> bool {
         self.now_ns = self.now_ns.max(ts_recv);
         if self.is_cut {
             self.mend(ts_event);
         }
         let watermark = self.clock.observe(ts_event, ts_recv);
-        if watermark >= self.window_due_ns {
+        let is_due = watermark >= self.window_due_ns;
+        if is_due {
             self.pass(watermark);
         }
+        is_due && self.states_due_ns <= watermark
+    }
+
+    /// Closes the market states that are due. `depths` reads a book.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn close_states(&mut self, depths: impl FnMut(InstrumentId) -> Depths) {
+        let feed = self.feed_integrity();
+        let watermark = self.clock.watermark();
+        let known_ns = watermark.max(self.latest_event());
+        let Some(wider) = &mut self.wider else {
+            return;
+        };
+        let mut around = Around {
+            symbols: &self.symbols,
+            feed,
+            now_ns: self.now_ns,
+            publisher: &mut self.publisher,
+        };
+        wider.close_states((watermark, known_ns), depths, &mut around);
+        self.states_due_ns = wider.states_end_ns();
+        self.window_due_ns = self.window_due_ns.min(self.states_due_ns);
     }
 
     /// Event time stands still in silence while held.
@@ -653,6 +627,10 @@ impl Board {
             wider.clear();
         }
         self.window_due_ns = 0;
+        self.states_due_ns = self
+            .wider
+            .as_ref()
+            .map_or(u64::MAX, |wider| wider.states_end_ns());
         self.mark_all();
     }
 
@@ -678,20 +656,26 @@ impl Board {
         }
     }
 
-    pub(super) fn tick(&mut self, now_ns: u64) {
-        self.tick_heard(now_ns, now_ns);
+    /// Lets time pass; true as [`Board::observe`] says.
+    #[must_use]
+    pub(super) fn tick(&mut self, now_ns: u64) -> bool {
+        self.tick_heard(now_ns, now_ns)
     }
 
     /// The same for a feed that confirms what is known: quiet event time runs no further than
     /// `heard_ns`, since behind a silence that nobody confirmed anything may have happened.
-    pub(super) fn tick_heard(&mut self, now_ns: u64, heard_ns: u64) {
+    #[must_use]
+    pub(super) fn tick_heard(&mut self, now_ns: u64, heard_ns: u64) -> bool {
         self.now_ns = self.now_ns.max(now_ns);
-        if !self.has_gap && !self.is_held {
-            let watermark = self.clock.tick(now_ns.min(heard_ns));
-            if watermark >= self.window_due_ns {
-                self.pass(watermark);
-            }
+        if self.has_gap || self.is_held {
+            return false;
         }
+        let watermark = self.clock.tick(now_ns.min(heard_ns));
+        let is_due = watermark >= self.window_due_ns;
+        if is_due {
+            self.pass(watermark);
+        }
+        is_due && self.states_due_ns <= watermark
     }
 
     /// The status is due at the next publish, however new the last one is.
@@ -795,5 +779,7 @@ impl Board {
             wider.advance(watermark, &mut around);
             self.window_due_ns = self.window_due_ns.min(wider.next_end_ns());
         }
+        // What is due now is closed by whoever holds the books, who then says what is next.
+        self.window_due_ns = self.window_due_ns.min(self.states_due_ns);
     }
 }

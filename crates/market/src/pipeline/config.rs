@@ -66,6 +66,8 @@ pub struct PipelineConfig {
     /// The window that is measured (spread, flow, volatility, ...); `None`: nothing is, at no cost,
     /// unless there are rules.
     pub measure: Option<MeasureConfig>,
+    /// A market state of each active instrument each so many ns; `None`: none, at no cost.
+    pub state_step_ns: Option<u64>,
     /// Bars that activity closes.
     pub activity: Vec<BarRule>,
     /// Users' signals over the measures.
@@ -101,6 +103,7 @@ impl Default for PipelineConfig {
             status_interval_ns: 100_000_000,
             queue_limit: 65_536,
             measure: None,
+            state_step_ns: None,
             activity: Vec::new(),
             rules: Vec::new(),
             join_tolerance_ns: None,

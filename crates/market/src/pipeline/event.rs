@@ -8,12 +8,12 @@ use std::sync::Arc;
 use super::board::{Board, Symbol};
 use super::config::PipelineConfig;
 use super::rejects::{RejectReason, RejectRing};
-use super::top::{quote_of, write_top};
+use super::top::{depths_of, quote_of, write_top};
 use crate::book::{Applied, BookSet, LevelBook, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Side, Stamp, Terms, VenueEvent};
 use crate::publish::{BookTop, FeedState, FeedStatus, Integrity, Published, Sink};
 use crate::reference::Table;
-use crate::window::LateCount;
+use crate::window::{Depths, LateCount};
 
 /// Longest name that an [`Instrument`] holds, bytes.
 const NAME: usize = 16;
@@ -264,7 +264,21 @@ impl EventPipeline {
         if self.status.state == FeedState::Joining {
             self.status.state = FeedState::Live;
         }
-        self.board.observe(ts_event, ts_recv);
+        if self.board.observe(ts_event, ts_recv) {
+            self.close_states();
+        }
+    }
+
+    #[cold]
+    fn close_states(&mut self) {
+        let (markets, orders, levels) = (&self.markets, &self.orders, &self.levels);
+        self.board.close_states(
+            |id| match markets.get(id.0 as usize).and_then(|m| m.place) {
+                Some(Place::Orders(id)) => depths_of(orders.book(id).as_ref()),
+                Some(Place::Levels(idx)) => depths_of(levels.get(idx)),
+                None => Depths::default(),
+            },
+        );
     }
 
     /// Makes one symbol's flag worse, until the session ends or [`EventPipeline::set_flag`].
@@ -360,7 +374,9 @@ impl EventPipeline {
 
     /// Lets time pass: quiet windows, status.
     pub fn tick(&mut self, now_ns: u64) {
-        self.board.tick(now_ns);
+        if self.board.tick(now_ns) {
+            self.close_states();
+        }
     }
 
     /// Puts a table of reference data in force.

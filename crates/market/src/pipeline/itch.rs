@@ -12,7 +12,7 @@ use super::digests::Digests;
 use super::rejects::{RejectReason, RejectRing};
 use super::shard::{Shard, locate_of};
 use super::snapshot::{Offered, SnapshotWish};
-use super::top::{quote_of, write_top};
+use super::top::{depths_of, quote_of, write_top};
 use crate::book::{BookSet, OrderBook, Reject, symbol_key};
 use crate::event::{Event, Instrument, InstrumentId, OrderId, Price, Qty, Side, Stamp};
 use crate::feed::itch::{Meaning, Normaliser, Orders};
@@ -110,7 +110,9 @@ impl ItchPipeline {
         } else {
             self.feed.confirmed_ns()
         };
-        self.core.board.tick_heard(now_ns, heard_ns);
+        if self.core.board.tick_heard(now_ns, heard_ns) {
+            self.core.close_states();
+        }
         self.core.wish.tick(now_ns, self.core.applied_seq + 1);
     }
 
@@ -459,7 +461,7 @@ impl Core {
             ts_event,
             ts_recv,
         };
-        self.board.observe(ts_event, ts_recv);
+        self.observe(ts_event, ts_recv);
         match outcome {
             Ok(near) => {
                 self.board.touched(id, stamp(), near);
@@ -469,6 +471,20 @@ impl Core {
             }
             Err(reject) => self.reject(id, ts_recv, line, reject, bytes),
         }
+    }
+
+    #[inline]
+    fn observe(&mut self, ts_event: u64, ts_recv: u64) {
+        if self.board.observe(ts_event, ts_recv) {
+            self.close_states();
+        }
+    }
+
+    #[cold]
+    fn close_states(&mut self) {
+        let books = &self.books;
+        self.board
+            .close_states(|id| depths_of(books.book(id).as_ref()));
     }
 
     /// What is to be done after every message.
@@ -495,7 +511,7 @@ impl Core {
                 if listed {
                     self.listed(instrument);
                 }
-                self.board.observe(stamp.ts_event, ts_recv);
+                self.observe(stamp.ts_event, ts_recv);
                 if let Err(reject) = self.apply(instrument, stamp, &event) {
                     self.reject(instrument, ts_recv, line, reject, bytes);
                 }
@@ -505,13 +521,13 @@ impl Core {
                 ts_event,
             }) => {
                 self.listed(instrument);
-                self.board.observe(ts_event, ts_recv);
+                self.observe(ts_event, ts_recv);
             }
             Ok(Meaning::Venue { stamp, event }) => {
-                self.board.observe(stamp.ts_event, ts_recv);
+                self.observe(stamp.ts_event, ts_recv);
                 self.board.venue_fact(stamp, event);
             }
-            Ok(Meaning::Nothing { ts_event }) => self.board.observe(ts_event, ts_recv),
+            Ok(Meaning::Nothing { ts_event }) => self.observe(ts_event, ts_recv),
             Err(fault) => {
                 self.wish.want_for_suspect(self.now_ns);
                 self.rejected_messages += 1;
@@ -530,7 +546,7 @@ impl Core {
     #[inline(never)]
     fn foreign_message(&mut self, seq: u64, ts_recv: u64, bytes: &[u8]) {
         if let Some((stamp, event)) = self.normaliser.venue_fact(seq, ts_recv, bytes) {
-            self.board.observe(stamp.ts_event, ts_recv);
+            self.observe(stamp.ts_event, ts_recv);
             self.board.venue_fact(stamp, event);
             return;
         }
@@ -541,7 +557,7 @@ impl Core {
                 if let Some(listed) = listed {
                     *listed = true;
                 }
-                self.board.observe(ts_event, ts_recv);
+                self.observe(ts_event, ts_recv);
             }
             (None, Some(true)) => {}
             (None, _) => self.board.flag_all(Integrity::Suspect),

@@ -43,6 +43,7 @@ mod relay;
 mod shard;
 mod snapshot;
 mod top;
+mod trade;
 mod wider;
 
 pub use config::{JumpPrice, PipelineConfig};

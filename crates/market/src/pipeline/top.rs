@@ -3,7 +3,8 @@
 use super::board::Symbol;
 use crate::book::{LevelBook, OrderBook};
 use crate::event::{InstrumentId, Side};
-use crate::publish::{BookTop, Integrity, Level, Quote, TOP_LEVELS};
+use crate::publish::{BookTop, Integrity, Level, Quote, STATE_DEPTHS, TOP_LEVELS};
+use crate::window::Depths;
 
 /// What a published book reads of either kind of book.
 pub(super) trait Touch {
@@ -22,6 +23,23 @@ pub(super) fn quote_of(book: &impl Touch) -> Quote {
         bid: best(Side::Bid),
         ask: best(Side::Ask),
     }
+}
+
+/// How much shows in the best levels of both sides; nothing where there is no book.
+pub(super) fn depths_of(book: Option<&impl Touch>) -> Depths {
+    let mut depths = Depths::default();
+    let Some(book) = book else {
+        return depths;
+    };
+    for (place, side) in [Side::Bid, Side::Ask].into_iter().enumerate() {
+        let mut levels = [Level::default(); TOP_LEVELS];
+        let count = book.top(side, &mut levels);
+        for (depth, limit) in depths.iter_mut().zip(STATE_DEPTHS) {
+            let best = levels[..count.min(limit)].iter();
+            depth[place] = best.fold(0, |sum: u64, level| sum.saturating_add(level.qty.0));
+        }
+    }
+    depths
 }
 
 /// Writes a book as it is published over another one. `None` where the instrument has no book yet.

@@ -11,7 +11,7 @@ use crate::publish::{
 };
 use crate::reference::{Reference, Row, Table};
 use crate::signal::Rules;
-use crate::window::{ActivityBars, LateCount, Measures, Print, QuoteJoin};
+use crate::window::{ActivityBars, Depths, LateCount, Measures, Print, QuoteJoin, States};
 
 /// Depth streams may be told for up to so long ahead of the watermark that trades set.
 const AHEAD_NS: u64 = 1_000_000_000;
@@ -36,6 +36,7 @@ impl Around<'_> {
 pub(super) struct Wider {
     activity: ActivityBars,
     measures: Option<Measures>,
+    states: Option<States>,
     rules: Option<Rules>,
     join: QuoteJoin,
     publishes_joined: bool,
@@ -48,18 +49,25 @@ impl Wider {
         let limit = config.instruments_limit;
         let has_rules = !config.rules.is_empty();
         let measure = config.measure.or(has_rules.then(Default::default));
-        let is_asked = measure.is_some() || !config.activity.is_empty();
+        let has_windows = measure.is_some() || config.state_step_ns.is_some();
+        let is_asked = has_windows || !config.activity.is_empty();
         if !is_asked && config.join_tolerance_ns.is_none() && !config.has_reference {
             return None;
         }
         if measure.is_some() {
             publisher.reserve_measures(limit);
         }
+        if config.state_step_ns.is_some() {
+            publisher.reserve_states(limit);
+        }
         let pending_ns = config.lateness_held_ns() + config.book_lag_ns.max(AHEAD_NS);
         let ema_steps = measure.map_or(1, |measure| measure.ema_steps);
         Some(Box::new(Self {
             activity: ActivityBars::new(limit, &config.activity),
             measures: measure.map(|measure| Measures::new(limit, &measure, pending_ns)),
+            states: config
+                .state_step_ns
+                .map(|step_ns| States::new(limit, step_ns)),
             rules: has_rules.then(|| Rules::new(&config.rules, limit, ema_steps)),
             join: QuoteJoin::new(limit, config.join_tolerance_ns.unwrap_or(u64::MAX)),
             publishes_joined: config.join_tolerance_ns.is_some(),
@@ -81,6 +89,12 @@ impl Wider {
             && measures.reserve(count)
         {
             publisher.reserve_measures(count);
+            grew = true;
+        }
+        if let Some(states) = &mut self.states
+            && states.reserve(count)
+        {
+            publisher.reserve_states(count);
             grew = true;
         }
         grew | self
@@ -105,6 +119,9 @@ impl Wider {
         if let Some(measures) = &mut self.measures {
             measures.quote(id, quote, integrity);
         }
+        if let Some(states) = &mut self.states {
+            states.quote(id, quote, integrity);
+        }
     }
 
     pub(super) fn print(&mut self, print: &TradePrint, around: Around<'_>) {
@@ -128,6 +145,9 @@ impl Wider {
             .filter(|_| !print.cross);
         if let Some(measures) = &mut self.measures {
             measures.print(&short, sign.map(|(side, _)| side), print.integrity);
+        }
+        if let Some(states) = &mut self.states {
+            states.print(&short, sign.map(|(side, _)| side), print.integrity);
         }
         if self.publishes_joined {
             publisher.joined(&JoinedPrint {
@@ -173,6 +193,26 @@ impl Wider {
         });
     }
 
+    /// Closes the states that the watermark has reached, from books as they are now.
+    pub(super) fn close_states(
+        &mut self,
+        (watermark, known_ns): (u64, u64),
+        depths: impl FnMut(InstrumentId) -> Depths,
+        around: &mut Around<'_>,
+    ) {
+        if let Some(states) = &mut self.states {
+            states.close(watermark, known_ns, depths, |mut state| {
+                state.integrity = around.integrity(state.instrument, state.integrity);
+                around.publisher.state(&state);
+            });
+        }
+    }
+
+    /// When the next states are to be closed.
+    pub(super) fn states_end_ns(&self) -> u64 {
+        self.states.as_ref().map_or(u64::MAX, States::next_end_ns)
+    }
+
     pub(super) fn next_end_ns(&self) -> u64 {
         let measures = self
             .measures
@@ -194,6 +234,9 @@ impl Wider {
         if let Some(measures) = &mut self.measures {
             measures.stain(id, integrity);
         }
+        if let Some(states) = &mut self.states {
+            states.stain(id, integrity);
+        }
     }
 
     /// Forgets all but names and reference data, for a new session.
@@ -202,6 +245,9 @@ impl Wider {
         self.join.clear();
         if let Some(measures) = &mut self.measures {
             measures.clear();
+        }
+        if let Some(states) = &mut self.states {
+            states.clear();
         }
         if let Some(rules) = &mut self.rules {
             rules.clear();

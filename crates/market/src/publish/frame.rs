@@ -1,7 +1,7 @@
 //! The published records. All are `Copy`, so that they cross a ring without an allocation.
 
 use super::status::{Amendment, Lost, Refreshed, SymbolStatus, VenueStatus};
-use super::{ActivityBar, JoinedPrint, Measure};
+use super::{ActivityBar, JoinedPrint, MarketState, Measure};
 use crate::event::{Instrument, InstrumentId, Notional, Price, Qty, Side, Stamp, TradingState};
 
 /// Levels of each side in a published book.
@@ -339,6 +339,8 @@ pub enum Frame {
     Signal(Signal),
     /// Newest measures of a sliding window, conflated.
     Measure(Measure),
+    /// Newest market state, conflated.
+    State(MarketState),
     /// A bar closed by activity, lossless.
     Activity(ActivityBar),
     /// A print with the quote and the reference row in force, lossless.

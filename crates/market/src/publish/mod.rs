@@ -3,6 +3,7 @@
 mod frame;
 mod measure;
 mod publisher;
+mod state;
 mod status;
 
 pub use frame::{
@@ -11,4 +12,7 @@ pub use frame::{
 };
 pub use measure::{ActivityBar, BarRule, JoinedPrint, Measure, Quote, SignRule};
 pub use publisher::{Published, Publisher, Sink};
+pub use state::{
+    MarketState, STATE_DEPTHS, STATE_DIM, STATE_FEATURES, STATE_FRACTION_BITS, STATE_SHIFTS,
+};
 pub use status::{Amendment, AmendmentKind, Lost, Refreshed, SymbolStatus, VenueStatus};

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use super::{
-    ActivityBar, Amendment, Bar, BookTop, FeedStatus, Frame, Integrity, JoinedPrint, Lost, Measure,
-    Refreshed, Signal, SymbolStatus, TradePrint, VenueStatus, Vwap,
+    ActivityBar, Amendment, Bar, BookTop, FeedStatus, Frame, Integrity, JoinedPrint, Lost,
+    MarketState, Measure, Refreshed, Signal, SymbolStatus, TradePrint, VenueStatus, Vwap,
 };
 use crate::event::{Instrument, InstrumentId};
 
@@ -72,6 +72,9 @@ pub struct Publisher {
     /// Of no instrument until the first measure comes: most pipelines have none.
     measures: DirtySet,
     newest_measure: Vec<Option<Measure>>,
+    /// Of no instrument where no states are asked for.
+    states: DirtySet,
+    newest_state: Vec<MarketState>,
     statuses: DirtySet,
     newest_status: Vec<SymbolStatus>,
     /// Not sent yet.
@@ -99,6 +102,8 @@ impl Publisher {
             newest_vwap: vec![None; instruments_limit],
             measures: DirtySet::new(0),
             newest_measure: Vec::new(),
+            states: DirtySet::new(0),
+            newest_state: Vec::new(),
             statuses: DirtySet::new(instruments_limit),
             newest_status: vec![SymbolStatus::default(); instruments_limit],
             venue: None,
@@ -161,6 +166,24 @@ impl Publisher {
         if let Some(newest) = self.newest_measure.get_mut(idx) {
             *newest = Some(*measure);
             self.measures.mark(idx);
+        }
+    }
+
+    /// Takes the memory for states of `instruments` instruments.
+    pub fn reserve_states(&mut self, instruments: usize) {
+        if instruments > self.newest_state.len() {
+            self.newest_state
+                .resize(instruments, MarketState::default());
+            self.states.reserve(instruments);
+        }
+    }
+
+    /// A newer state; ignored where no memory was taken for it.
+    pub fn state(&mut self, state: &MarketState) {
+        let idx = state.instrument.0 as usize;
+        if let Some(newest) = self.newest_state.get_mut(idx) {
+            *newest = *state;
+            self.states.mark(idx);
         }
     }
 
@@ -305,6 +328,9 @@ impl Publisher {
                 Some(measure) => taken(sink, &Frame::Measure(measure)),
                 None => Some(Key::Done),
             })?;
+        let newest_state = &self.newest_state;
+        self.states
+            .drain(|id| taken(sink, &Frame::State(newest_state[id.0 as usize])))?;
         if self.is_feed_dirty {
             let frame = Frame::Feed(state.feed_status());
             sink.offer(&frame).then_some(())?;

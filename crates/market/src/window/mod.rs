@@ -1,5 +1,5 @@
 //! Summaries over event time: bars by time and by activity, the sliding VWAP, measures of prices,
-//! spread and flow, and prints joined with the quote in force.
+//! spread and flow, market states, and prints joined with the quote in force.
 //!
 //! All live on the venue's clock. A [`EventClock`] turns the event times seen into a *watermark*:
 //! the promise that nothing earlier is expected. A bar closes and a window is emitted when the
@@ -18,6 +18,7 @@ mod extreme;
 mod join;
 mod measure;
 mod stain;
+mod state;
 mod vwap;
 mod wide;
 
@@ -26,6 +27,7 @@ pub use bar::BarBuilder;
 pub use event_clock::EventClock;
 pub use join::{QUOTES_KEPT, QuoteJoin};
 pub use measure::{MeasureConfig, Measures};
+pub use state::{ACTIVE_STEPS, Depths, QUIET_STEPS, States};
 pub use vwap::SlidingVwap;
 
 use crate::event::{InstrumentId, Price, Qty};

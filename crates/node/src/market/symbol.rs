@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use market::event::{Instrument, Price, Qty};
-use market::publish::{Bar, BookTop, Integrity, SymbolStatus, TradePrint, Vwap};
+use market::publish::{Bar, BookTop, Integrity, MarketState, SymbolStatus, TradePrint, Vwap};
 
 use super::wider::Wider;
 
@@ -26,6 +26,8 @@ pub struct SymbolView {
     pub book: Option<BookTop>,
     /// Newest trading status: auction, limits, short-sale test.
     pub status: Option<SymbolStatus>,
+    /// Newest market state, where a lane was asked for them.
+    pub state: Option<MarketState>,
     /// Newest print.
     pub last: Option<TradePrint>,
     /// First print of the session.
@@ -59,6 +61,7 @@ impl SymbolView {
             name,
             book: None,
             status: None,
+            state: None,
             last: None,
             open: None,
             open_at: None,

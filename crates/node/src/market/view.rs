@@ -151,6 +151,9 @@ impl MarketView {
             Frame::Measure(measure) => {
                 self.with(lane, measure.instrument, |s| s.wider.measure(*measure));
             }
+            Frame::State(state) => {
+                self.with(lane, state.instrument, |s| s.state = Some(*state));
+            }
             Frame::Activity(activity) => {
                 self.with(lane, activity.bar.instrument, |s| {
                     s.wider.activity(*activity)

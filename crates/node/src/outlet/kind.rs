@@ -36,11 +36,13 @@ pub enum Kind {
     Activity,
     /// Prints with the quote and the reference row in force.
     Joined,
+    /// Market states.
+    State,
 }
 
 impl Kind {
     /// Every sort and its name, as subjects, topics and options say it.
-    pub const NAMES: [(Self, &'static str); 15] = [
+    pub const NAMES: [(Self, &'static str); 16] = [
         (Self::Instrument, "instrument"),
         (Self::Book, "book"),
         (Self::Trade, "trade"),
@@ -56,6 +58,7 @@ impl Kind {
         (Self::Measure, "measure"),
         (Self::Activity, "activity"),
         (Self::Joined, "joined"),
+        (Self::State, "state"),
     ];
 
     /// The name.
@@ -92,6 +95,7 @@ impl Kind {
             Frame::Measure(_) => Self::Measure,
             Frame::Activity(_) => Self::Activity,
             Frame::Joined(_) => Self::Joined,
+            Frame::State(_) => Self::State,
         }
     }
 }
@@ -128,8 +132,8 @@ pub(super) struct Key {
     pub row: usize,
 }
 
-/// Instruments, books, VWAPs, feed, measures, trading statuses, the whole market.
-pub(super) const TABLES: usize = 7;
+/// Instruments, books, VWAPs, feed, measures, trading statuses, the whole market, market states.
+pub(super) const TABLES: usize = 8;
 
 impl Key {
     /// `None`: nothing replaces this frame, each one counts.
@@ -146,6 +150,7 @@ impl Key {
             Frame::Measure(measure) => key(4, measure.instrument),
             Frame::Status(status) => key(5, status.instrument),
             Frame::Venue(_) => key(6, InstrumentId(0)),
+            Frame::State(state) => key(7, state.instrument),
             Frame::Trade(_)
             | Frame::Bar(_)
             | Frame::Signal(_)

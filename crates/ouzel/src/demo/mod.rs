@@ -39,7 +39,7 @@ const ORDERS_LIMIT: usize = 1 << 18;
 const JUMP_BP: u32 = 100;
 
 /// Runs until Ctrl-C or the time given.
-pub fn run(args: DemoArgs) -> Result<ExitCode> {
+pub fn run(mut args: DemoArgs) -> Result<ExitCode> {
     anyhow::ensure!(
         (0.0..=50.0).contains(&args.loss),
         "--loss {} is outside 0 to 50 percent",
@@ -50,6 +50,7 @@ pub fn run(args: DemoArgs) -> Result<ExitCode> {
     let door = runtime.block_on(server::http::bind(args.listen))?;
     let folder = Folder::new()?;
     let node = Arc::new(compose::open_node(&folder.0, SyncPolicy::Never)?);
+    node.moments().set_limit(args.windows.keep_states());
     let config = venue_config(&args);
     let mut wires = Wires::open(args.unicast)?;
     label(&node, &config, &wires);

@@ -38,7 +38,7 @@ use crate::words::WordArgs;
 use crate::{columns, compose, ingest, print};
 
 /// Serves until Ctrl-C.
-pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
+pub fn run(mut args: Box<ServeArgs>) -> Result<ExitCode> {
     if args.lock_memory {
         engine::memory::lock_all()
             .context("--lock-memory: raise the limit (ulimit -l) or give CAP_IPC_LOCK")?;
@@ -50,6 +50,7 @@ pub fn run(args: Box<ServeArgs>) -> Result<ExitCode> {
         ((&args.limits).into(), (&args.limits).into()),
         rules.as_ref(),
     )?);
+    node.moments().set_limit(args.windows.keep_states());
     report_recovery(&node);
     let runtime = compose::runtime()?;
     // A taken port is told at once, not after a million documents.

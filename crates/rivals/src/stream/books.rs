@@ -30,16 +30,30 @@ const FIRST_MESSAGE: usize = wire::moldudp64::HEADER_SIZE + 2;
 /// When a contestant's books differ from the venue's.
 pub fn measure(input: &Input) -> Vec<Figure> {
     let packets = Packets::of(input);
-    let mut contestants: [Run<'_>; 6] = [
+    let with_states = PipelineConfig {
+        state_step_ns: Some(100_000_000),
+        ..config()
+    };
+    let mut contestants: [Run<'_>; 7] = [
         Box::new(|| timed(alone(), input)),
         Box::new(|| timed(queued(), input)),
-        Box::new(|| published(&packets, input)),
+        Box::new(|| published(&config(), &packets, input)),
+        Box::new(|| published(&with_states, &packets, input)),
         Box::new(|| timed(NaiveBooks::default(), input)),
         Box::new(|| directory(alone(), input)),
         Box::new(|| directory(NaiveBooks::default(), input)),
     ];
     let values = interleave(ROUNDS, &mut contestants);
-    let [books, queues, pipeline, naive, listing, naive_listing] = values.as_slice() else {
+    let [
+        books,
+        queues,
+        pipeline,
+        states,
+        naive,
+        listing,
+        naive_listing,
+    ] = values.as_slice()
+    else {
         unreachable!("one list of values a contestant")
     };
     let figure = |name: &str, values: &[f64]| {
@@ -60,6 +74,9 @@ pub fn measure(input: &Input) -> Vec<Figure> {
         figure("pipeline_to_book", pipeline)
             .beside("decode and book alone", books)
             .note("what windows, signals and publishing add"),
+        figure("pipeline_states", states)
+            .beside("the pipeline without states", pipeline)
+            .note("as pipeline, and a market state of each active symbol each 100 ms of event time"),
         Figure::new("stream.directory", "ms", Better::Less, listing.clone())
             .beside("naive: HashMap, std", naive_listing)
             .note(format!("{} messages before the first order: {SYMBOLS} listings and their states", input.listed)),
@@ -180,7 +197,7 @@ pub fn read_day(path: &std::path::Path, how: How) -> anyhow::Result<DayBooks> {
     };
     Ok(match how {
         How::Pipeline => {
-            let (pipeline, ns) = whole(&Packets::of_parts(directory, orders));
+            let (pipeline, ns) = whole(&config(), &Packets::of_parts(directory, orders));
             found(pipeline.books(), ns, None)
         }
         How::Whole => at_once(alone()),
@@ -296,8 +313,8 @@ impl Packets {
 ///
 /// # Panics
 /// When the books differ from the venue's.
-fn published(packets: &Packets, input: &Input) -> f64 {
-    let (pipeline, ns) = whole(packets);
+fn published(config: &PipelineConfig, packets: &Packets, input: &Input) -> f64 {
+    let (pipeline, ns) = whole(config, packets);
     assert_eq!(
         pipeline.book_digest(),
         input.digest,
@@ -307,8 +324,8 @@ fn published(packets: &Packets, input: &Input) -> f64 {
 }
 
 /// The pipeline at the end, and the nanoseconds from the first order on.
-fn whole(packets: &Packets) -> (ItchPipeline, f64) {
-    let mut pipeline = ItchPipeline::new(&config());
+fn whole(config: &PipelineConfig, packets: &Packets) -> (ItchPipeline, f64) {
+    let mut pipeline = ItchPipeline::new(config);
     let mut frames = Counted::default();
     let mut take = |packet: &[u8]| {
         let now_ns = now_ns(&packet[FIRST_MESSAGE..]);
@@ -366,7 +383,7 @@ mod tests {
     fn every_way_ends_with_the_venues_books() {
         let input = Input::generate(300_000);
         assert!(timed(alone(), &input) > 0.0);
-        assert!(published(&Packets::of(&input), &input) > 0.0);
+        assert!(published(&config(), &Packets::of(&input), &input) > 0.0);
         assert!(timed(NaiveBooks::default(), &input) > 0.0);
     }
 }

@@ -7,6 +7,7 @@ mod ivf;
 mod live;
 mod postings;
 mod scan;
+mod shapes;
 mod store;
 mod tail;
 mod texts;
@@ -55,6 +56,12 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     if size.wants("exact") {
         report.step("vector: exact search");
         let (is_held, figures) = held(CORE, || exact::measure(size));
+        report.scheduled(is_held);
+        figures?.into_iter().for_each(|figure| report.add(figure));
+    }
+    if size.wants("shapes") {
+        report.step("vector: shapes in a long series");
+        let (is_held, figures) = held(CORE, || shapes::measure(size));
         report.scheduled(is_held);
         figures?.into_iter().for_each(|figure| report.add(figure));
     }

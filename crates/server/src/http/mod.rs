@@ -15,6 +15,7 @@ mod origin;
 mod outlets;
 mod reference;
 mod risk;
+mod similar;
 mod timing;
 mod verify;
 mod wider;
@@ -96,6 +97,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/models/{*model}", get(openai::model))
         .route("/v1/embeddings", post(openai::embed))
         .route("/v1/chat/completions", post(openai::complete))
+        .route("/v1/similar", post(similar::similar))
         .route("/v1/stream", get(stream::upgrade))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))

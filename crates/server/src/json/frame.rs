@@ -10,6 +10,7 @@ use super::Instant;
 use super::market::{
     BarRow, BookRow, LineRow, SignalRow, StatusRow, TradeRow, VwapRow, lines, qty,
 };
+use super::state::StateRow;
 use super::wider::{ActivityRow, JoinedRow, MeasureRow};
 
 /// What the frame is, its place among those of its address, and its own fields.
@@ -46,6 +47,7 @@ enum Fields<'a> {
     },
     Vwap(VwapRow),
     Measure(Box<MeasureRow>),
+    State(Box<StateRow>),
     Signal(SignalRow),
     Joined {
         symbol: &'a str,
@@ -189,6 +191,7 @@ fn of_instrument<'a>(
         Frame::Measure(measure) => {
             Fields::Measure(Box::new(MeasureRow::of(symbol, instrument, measure)))
         }
+        Frame::State(state) => Fields::State(Box::new(StateRow::of(symbol, instrument, state))),
         Frame::Signal(signal) => Fields::Signal(SignalRow::new(symbol, signal)),
         Frame::Joined(joined) => Fields::Joined {
             symbol,

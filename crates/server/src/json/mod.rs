@@ -10,6 +10,7 @@ pub mod market;
 pub mod receipt;
 pub mod reference;
 pub mod risk;
+pub mod state;
 mod time;
 pub mod wider;
 

@@ -45,6 +45,18 @@ struct Why {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object")]
+struct Similar {
+    symbol: String,
+    at: Option<String>,
+    window: Option<String>,
+    k: Option<usize>,
+    outcomes: Option<Vec<String>>,
+    shape: Option<String>,
+    same_symbol: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
 struct Search {
     query: String,
     k: Option<usize>,
@@ -73,6 +85,7 @@ impl Call {
             "movers" => read::<Movers>(arguments).map(Movers::call),
             "book" => read::<Book>(arguments).map(Book::call),
             "why_is_it_moving" => read::<Why>(arguments).map(Why::call),
+            "similar_moments" => read::<Similar>(arguments).map(Similar::call),
             "search" => read::<Search>(arguments).map(Search::call),
             "evidence" => read::<Evidence>(arguments)?.call(),
             other => Err(format!("no tool named {other:.60?}")),
@@ -141,6 +154,16 @@ impl Book {
         let depth = self.depth.map(|depth| format!("?depth={depth}"));
         let symbol = escaped(&self.symbol);
         Call::get(format!("/v1/book/{symbol}{}", depth.unwrap_or_default()))
+    }
+}
+
+impl Similar {
+    fn call(self) -> Call {
+        let body = json!({
+            "symbol": self.symbol, "at": self.at, "window": self.window, "k": self.k,
+            "outcomes": self.outcomes, "shape": self.shape, "same_symbol": self.same_symbol,
+        });
+        Call::post("/v1/similar", body)
     }
 }
 

@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_tool_has_schemas_and_a_call() {
-        assert_eq!(TOOLS.len(), 5);
+        assert_eq!(TOOLS.len(), 6);
         for tool in TOOLS.iter() {
             assert!(tool.output_schema.is_some(), "{}", tool.name);
             assert_eq!(tool.input_schema["additionalProperties"], false);

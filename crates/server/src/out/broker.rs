@@ -254,6 +254,7 @@ fn instrument_of(frame: &Frame) -> Option<InstrumentId> {
         Frame::Vwap(of) => of.instrument,
         Frame::Signal(of) => of.instrument,
         Frame::Measure(of) => of.instrument,
+        Frame::State(of) => of.instrument,
         Frame::Activity(of) => of.bar.instrument,
         Frame::Joined(of) => of.print.instrument,
         Frame::Status(of) => of.instrument,

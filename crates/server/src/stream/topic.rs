@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::http::sort_by_move;
 use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, TradeRow, VwapRow};
+use crate::json::state::StateRow;
 use crate::json::wider::MeasureRow;
 
 /// Rows of the movers' topic.
@@ -33,6 +34,8 @@ pub enum Topic {
     Vwap(String),
     /// The sliding measures of one symbol.
     Measure(String),
+    /// The market state of one symbol.
+    State(String),
 }
 
 impl Topic {
@@ -57,6 +60,7 @@ impl Topic {
                     "bars" => Some(Self::Bars(Some(symbol))),
                     "vwap" => Some(Self::Vwap(symbol)),
                     "measure" => Some(Self::Measure(symbol)),
+                    "state" => Some(Self::State(symbol)),
                     _ => None,
                 }
             }
@@ -68,7 +72,10 @@ impl Topic {
         match self {
             Self::Movers | Self::Feed | Self::Signals => None,
             Self::Trades(symbol) | Self::Bars(symbol) => symbol.as_mut(),
-            Self::Book(symbol) | Self::Vwap(symbol) | Self::Measure(symbol) => Some(symbol),
+            Self::Book(symbol)
+            | Self::Vwap(symbol)
+            | Self::Measure(symbol)
+            | Self::State(symbol) => Some(symbol),
         }
     }
 }
@@ -90,6 +97,8 @@ pub enum Frame {
     Vwap(VwapRow),
     /// One window's measures.
     Measure(Box<MeasureRow>),
+    /// One symbol's market state.
+    State(Box<StateRow>),
 }
 
 /// A topic that a client follows.
@@ -137,6 +146,7 @@ impl Subscription {
             Topic::Book(symbol) => self.book(view, &symbol),
             Topic::Vwap(symbol) => self.vwap(view, &symbol),
             Topic::Measure(symbol) => self.measure(view, &symbol),
+            Topic::State(symbol) => self.state(view, &symbol),
             // Numbered: they come from the history.
             Topic::Signals | Topic::Trades(_) | Topic::Bars(_) => Vec::new(),
         }
@@ -227,6 +237,17 @@ impl Subscription {
         }
         self.seen = newest.end_ns;
         vec![Frame::Vwap(VwapRow::new(found, newest))]
+    }
+
+    /// The newest state, if it ended since.
+    fn state(&mut self, view: &MarketView, symbol: &str) -> Vec<Frame> {
+        let found = view.symbol(symbol).and_then(|s| Some((s, s.state?)));
+        let Some((found, newest)) = found.filter(|(_, state)| state.end_ns > self.seen) else {
+            return Vec::new();
+        };
+        self.seen = newest.end_ns;
+        let row = StateRow::of(&found.symbol, &found.instrument, &newest);
+        vec![Frame::State(Box::new(row))]
     }
 
     /// As with the VWAP: the newest, and how many it replaced.

@@ -279,6 +279,7 @@ impl Core {
             // The sender's own lines; ours are told instead. The others are not carried.
             Frame::Feed(_)
             | Frame::Measure(_)
+            | Frame::State(_)
             | Frame::Joined(_)
             | Frame::Status(_)
             | Frame::Venue(_) => {}

@@ -25,6 +25,8 @@ use crate::publish::{Integrity, Measure, Quote};
 use pane::Pane;
 use track::Track;
 
+pub(super) use track::flow as order_flow;
+
 /// Which window is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeasureConfig {

@@ -301,7 +301,7 @@ pub(super) fn squared_return(from: Option<i64>, to: Option<i64>) -> u128 {
 
 /// Order-flow imbalance of one change: what joined the bid and left the ask, less the opposite. An
 /// empty side is a worse price without quantity.
-pub(super) fn flow(from: &Quote, to: &Quote) -> i64 {
+pub(crate) fn flow(from: &Quote, to: &Quote) -> i64 {
     let bid = |side: Option<(Price, Qty)>| side.map(|(price, qty)| (price.0, qty.0 as i64));
     let ask = |side: Option<(Price, Qty)>| side.map(|(price, qty)| (!price.0, qty.0 as i64));
     let joined = joined(bid(from.bid), bid(to.bid));

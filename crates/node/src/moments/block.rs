@@ -1,0 +1,74 @@
+//! A run of states, column by column.
+
+use market::event::Price;
+use market::publish::{Integrity, MarketState, STATE_DIM};
+
+/// States a block.
+pub(super) const BLOCK_ROWS: usize = 8_192;
+/// A component of -1 to 1 is kept as this many steps either way.
+pub(super) const CODE_ONE: f32 = 127.0;
+/// What a state takes, its place in its symbol's series included.
+pub(super) const STATE_BYTES: usize = STATE_DIM + 4 + 8 + 8 + 8 + 8 + 1 + 8;
+
+/// Which symbol, by its place in the store's table of names.
+pub(super) type SymbolIdx = u32;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Block {
+    /// `[n, STATE_DIM]`.
+    pub codes: Vec<i8>,
+    pub symbols: Vec<SymbolIdx>,
+    pub ends: Vec<u64>,
+    pub knowns: Vec<u64>,
+    mids: Vec<Option<Price>>,
+    pub volumes: Vec<u64>,
+    pub flags: Vec<Integrity>,
+    /// The latest of `knowns`.
+    pub known_max: u64,
+    pub end_max: u64,
+}
+
+impl Block {
+    pub fn len(&self) -> usize {
+        self.symbols.len()
+    }
+
+    pub fn push(&mut self, symbol: SymbolIdx, state: &MarketState) {
+        if self.codes.capacity() == 0 {
+            self.reserve();
+        }
+        self.codes.extend(codes(state));
+        self.symbols.push(symbol);
+        self.ends.push(state.end_ns);
+        self.knowns.push(state.known_ns);
+        self.mids.push(state.mid);
+        self.volumes.push(state.volume.0);
+        self.flags.push(state.integrity);
+        self.known_max = self.known_max.max(state.known_ns);
+        self.end_max = self.end_max.max(state.end_ns);
+    }
+
+    pub fn mid(&self, row: usize) -> Option<Price> {
+        self.mids[row]
+    }
+
+    /// The vector of a row, in steps of [`CODE_ONE`].
+    pub fn query(&self, row: usize) -> Vec<f32> {
+        let codes = &self.codes[row * STATE_DIM..(row + 1) * STATE_DIM];
+        codes.iter().map(|code| f32::from(*code)).collect()
+    }
+
+    fn reserve(&mut self) {
+        self.codes.reserve_exact(BLOCK_ROWS * STATE_DIM);
+        self.symbols.reserve_exact(BLOCK_ROWS);
+        self.ends.reserve_exact(BLOCK_ROWS);
+        self.knowns.reserve_exact(BLOCK_ROWS);
+        self.mids.reserve_exact(BLOCK_ROWS);
+        self.volumes.reserve_exact(BLOCK_ROWS);
+        self.flags.reserve_exact(BLOCK_ROWS);
+    }
+}
+
+fn codes(state: &MarketState) -> [i8; STATE_DIM] {
+    state.vector().map(|value| (value * CODE_ONE).round() as i8)
+}

@@ -1,0 +1,361 @@
+//! Shapes in series: the windows of long series that run most like a short one, whatever their level
+//! and size.
+//!
+//! The distance of two windows is the Euclidean one after each is brought to mean 0 and variance 1
+//! (Mueen and others, MASS, 2017); a constant window is all zeros then. The search is exact. A window's
+//! distance has a lower bound from the sums of eight pieces of it, which differences of prefix sums give
+//! in a few operations (Keogh and others, Dimensionality reduction for fast similarity search, 2001),
+//! and from how much of each window the piecewise means leave out; only windows whose bound is below the
+//! `k`-th best distance so far are compared point by point. Prefix sums begin anew every few thousand
+//! windows, around the mean there, so that they stay exact however long the series is.
+
+use std::collections::BinaryHeap;
+
+/// Windows that share prefix sums.
+const CHUNK: usize = 4_096;
+/// Pieces of a window that the bound looks at.
+const PIECES: usize = 8;
+/// A deviation below this share of what is around it is too small for prefix sums to tell.
+const TELLABLE: f64 = 1e-9;
+/// Bounds are taken for this much less than they are, for what rounding may have added.
+const SLACK: f64 = 1e-6;
+/// A window is constant below this deviation, relative to its largest value.
+const CONSTANT: f64 = 1e-12;
+
+/// A window like the one that was looked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShapeHit {
+    /// Which series.
+    pub series: u32,
+    /// Its first point.
+    pub start: u32,
+    /// Euclidean distance of the normalised windows, from 0 to `2 sqrt(points)`.
+    pub distance: f64,
+}
+
+/// The `k` windows nearest to `shape` in all `series`, nearest first; ties by series, then by start.
+/// A series shorter than the shape has none. Every value is finite.
+///
+/// # Panics
+/// When `shape` has fewer than [`POINTS_MIN`] points.
+#[must_use]
+pub fn nearest_shapes(shape: &[f64], series: &[&[f64]], k: usize) -> Vec<ShapeHit> {
+    assert!(shape.len() >= POINTS_MIN, "a shape has points");
+    let mut search = Search::new(shape, k);
+    for (number, values) in (0..).zip(series) {
+        search.series(number, values);
+    }
+    let mut hits: Vec<ShapeHit> = search.best.into_iter().map(|entry| entry.0).collect();
+    hits.sort_by_key(|hit| Entry(*hit));
+    hits
+}
+
+/// The fewest points of a shape: one a piece.
+pub const POINTS_MIN: usize = PIECES;
+
+/// The greatest on top: the farthest, the last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Entry(ShapeHit);
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let place = |hit: &ShapeHit| (hit.series, hit.start);
+        let by_distance = self.0.distance.total_cmp(&other.0.distance);
+        by_distance.then_with(|| place(&self.0).cmp(&place(&other.0)))
+    }
+}
+
+struct Search {
+    /// Normalised.
+    shape: Vec<f64>,
+    is_constant: bool,
+    /// Sum of the shape in each piece over the piece's length, and where pieces end.
+    means: [f64; PIECES],
+    ends: [usize; PIECES],
+    /// Length of what the piecewise means leave out of the shape.
+    rest: f64,
+    k: usize,
+    best: BinaryHeap<Entry>,
+    sums: Vec<f64>,
+    squares: Vec<f64>,
+    bounds: Vec<f64>,
+}
+
+impl Search {
+    fn new(shape: &[f64], k: usize) -> Self {
+        let mut normal = shape.to_vec();
+        let is_constant = !normalise(&mut normal);
+        let points = shape.len();
+        let ends = std::array::from_fn(|piece| (piece + 1) * points / PIECES);
+        let mut means = [0.0; PIECES];
+        let (mut from, mut told) = (0, 0.0);
+        for (mean, end) in means.iter_mut().zip(ends) {
+            let length = (end - from) as f64;
+            *mean = normal[from..end].iter().sum::<f64>() / length;
+            told += *mean * *mean * length;
+            from = end;
+        }
+        let whole: f64 = normal.iter().map(|value| value * value).sum();
+        Self {
+            rest: (whole - told).max(0.0).sqrt(),
+            shape: normal,
+            is_constant,
+            means,
+            ends,
+            k,
+            best: BinaryHeap::with_capacity(k + 1),
+            sums: Vec::new(),
+            squares: Vec::new(),
+            bounds: Vec::new(),
+        }
+    }
+
+    /// Squared distances at or above it are not among the best.
+    fn limit(&self) -> f64 {
+        match self.best.peek() {
+            Some(worst) if self.best.len() >= self.k => worst.0.distance.powi(2),
+            _ => f64::INFINITY,
+        }
+    }
+
+    fn series(&mut self, number: u32, values: &[f64]) {
+        let points = self.shape.len();
+        if values.len() < points || self.k == 0 {
+            return;
+        }
+        let windows = values.len() - points + 1;
+        for from in (0..windows).step_by(CHUNK) {
+            let to = (from + CHUNK).min(windows);
+            self.chunk(number, from, &values[from..to + points - 1]);
+        }
+    }
+
+    /// The windows of a stretch of a series that begins at `from`.
+    fn chunk(&mut self, number: u32, from: usize, values: &[f64]) {
+        self.add_up(values);
+        self.bound();
+        let points = self.shape.len();
+        let mut limit = self.limit();
+        for at in 0..self.bounds.len() {
+            if self.bounds[at] >= limit {
+                continue;
+            }
+            let distance = self.distance(&values[at..at + points]);
+            let hit = ShapeHit {
+                series: number,
+                start: (from + at) as u32,
+                distance,
+            };
+            if self.best.len() < self.k {
+                self.best.push(Entry(hit));
+            } else if self.best.peek().is_some_and(|worst| Entry(hit) < *worst) {
+                self.best.pop();
+                self.best.push(Entry(hit));
+            }
+            limit = self.limit();
+        }
+    }
+
+    /// Prefix sums of the values, and of their squares, around their mean.
+    fn add_up(&mut self, values: &[f64]) {
+        let centre = values.iter().sum::<f64>() / values.len() as f64;
+        let (mut sum, mut square) = (0.0, 0.0);
+        self.sums.clear();
+        self.squares.clear();
+        self.sums.push(0.0);
+        self.squares.push(0.0);
+        for value in values {
+            let value = value - centre;
+            sum += value;
+            square += value * value;
+            self.sums.push(sum);
+            self.squares.push(square);
+        }
+    }
+
+    /// A lower bound of the squared distance of each window of the stretch.
+    fn bound(&mut self) {
+        let points = self.shape.len();
+        let windows = self.sums.len() - points;
+        let all = self.squares[self.squares.len() - 1];
+        self.bounds.clear();
+        self.bounds.resize(windows, 0.0);
+        if self.is_constant {
+            return;
+        }
+        let mut told = vec![0.0; windows];
+        let mut dots = vec![0.0; windows];
+        let mut start = 0;
+        for (mean, end) in self.means.iter().zip(self.ends) {
+            let part = 1.0 / (end - start) as f64;
+            let (left, right) = (&self.sums[start..][..windows], &self.sums[end..][..windows]);
+            let sums = told.iter_mut().zip(&mut dots).zip(left).zip(right);
+            for (((told, dot), left), right) in sums {
+                let sum = right - left;
+                *told += sum * sum * part;
+                *dot += sum * mean;
+            }
+            start = end;
+        }
+        let count = points as f64;
+        let (first, last) = (&self.sums[..windows], &self.sums[points..][..windows]);
+        let (low, high) = (&self.squares[..windows], &self.squares[points..][..windows]);
+        let sums = self.bounds.iter_mut().zip(&told).zip(&dots);
+        let ends = first.iter().zip(last).zip(low.iter().zip(high));
+        let shape_told = count - self.rest * self.rest;
+        for (((bound, told), dot), ((first, last), (low, high))) in sums.zip(ends) {
+            let sum = last - first;
+            let square = sum * sum / count;
+            // The sum of squared deviations.
+            let spread = high - low - square;
+            let size = count / spread;
+            let told = ((told - square) * size).clamp(0.0, count);
+            let pieces = told - 2.0 * dot * size.sqrt() + shape_told;
+            let rest = (count - told).sqrt() - self.rest;
+            let least = pieces + rest * rest - SLACK * count;
+            // What prefix sums cannot tell is compared.
+            *bound = if spread > TELLABLE * all { least } else { 0.0 };
+        }
+    }
+
+    /// The distance of a window, point by point.
+    fn distance(&self, window: &[f64]) -> f64 {
+        let count = window.len() as f64;
+        let mean = window.iter().sum::<f64>() / count;
+        let (mut square, mut dot, mut most) = (0.0, 0.0, 0.0f64);
+        for (value, shape) in window.iter().zip(&self.shape) {
+            let apart = value - mean;
+            square += apart * apart;
+            dot += apart * shape;
+            most = most.max(value.abs());
+        }
+        let is_constant = (square / count).sqrt() <= CONSTANT * most;
+        let squared = match (is_constant, self.is_constant) {
+            (true, true) => 0.0,
+            (true, false) | (false, true) => count,
+            (false, false) => 2.0 * (count - dot * (count / square).sqrt()),
+        };
+        squared.max(0.0).sqrt()
+    }
+}
+
+/// Brings values to mean 0 and variance 1; a constant becomes zeros, and false.
+fn normalise(values: &mut [f64]) -> bool {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let most = values
+        .iter()
+        .fold(0.0, |most: f64, value| most.max(value.abs()));
+    let square: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let deviation = (square / count).sqrt();
+    let varies = deviation > CONSTANT * most;
+    for value in values {
+        *value = if varies {
+            (*value - mean) / deviation
+        } else {
+            0.0
+        };
+    }
+    varies
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::cases::cases;
+
+    /// Every window normalised and compared.
+    fn naive(shape: &[f64], series: &[&[f64]], k: usize) -> Vec<ShapeHit> {
+        let mut shape = shape.to_vec();
+        normalise(&mut shape);
+        let mut hits = Vec::new();
+        for (number, values) in (0..).zip(series) {
+            for (start, window) in (0..).zip(values.windows(shape.len())) {
+                let mut window = window.to_vec();
+                normalise(&mut window);
+                let squares = window.iter().zip(&shape).map(|(a, b)| (a - b).powi(2));
+                hits.push(ShapeHit {
+                    series: number,
+                    start,
+                    distance: squares.sum::<f64>().sqrt(),
+                });
+            }
+        }
+        hits.sort_by_key(|hit| Entry(*hit));
+        hits.truncate(k);
+        hits
+    }
+
+    fn walk(steps: &[i8], level: f64) -> Vec<f64> {
+        let sums = steps.iter().scan(level, |at, step| {
+            *at += f64::from(*step);
+            Some(*at)
+        });
+        sums.collect()
+    }
+
+    proptest! {
+        #![proptest_config(cases(200))]
+
+        #[test]
+        fn equals_comparing_every_window(
+            lists in prop::collection::vec(prop::collection::vec(-3i8..4, 0..300), 1..4),
+            shape in prop::collection::vec(-3i8..4, 8..40),
+            level in prop_oneof![Just(0.0), Just(1e6), Just(-3e3)],
+            k in 1usize..12,
+        ) {
+            let series: Vec<Vec<f64>> = lists.iter().map(|steps| walk(steps, level)).collect();
+            let series: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
+            let shape = walk(&shape, 10.0);
+            let got = nearest_shapes(&shape, &series, k);
+            let exact = naive(&shape, &series, k);
+            prop_assert_eq!(got.len(), exact.len());
+            for (got, exact) in got.iter().zip(&exact) {
+                // Equal shapes may come in another order by the last bits of their distances.
+                prop_assert!((got.distance - exact.distance).abs() < 1e-5, "{:?} {:?}", got, exact);
+            }
+        }
+    }
+
+    #[test]
+    fn a_planted_shape_is_found_at_any_level_and_size_behind_a_long_series() {
+        let mut rng = stdx::Rng::new(9);
+        let mut level = 0.0;
+        let noise = (0..30_000).map(|_| {
+            level += rng.normal();
+            level
+        });
+        let mut values: Vec<f64> = noise.collect();
+        let wave: Vec<f64> = (0..64).map(|at| (f64::from(at) / 9.0).sin()).collect();
+        for (start, size) in [(5_000, 1e-3), (20_000, 40.0)] {
+            for (at, value) in wave.iter().enumerate() {
+                values[start + at] = values[start] + value * size;
+            }
+        }
+        let hits = nearest_shapes(&wave, &[&values], 2);
+        let starts: Vec<u32> = hits.iter().map(|hit| hit.start).collect();
+        assert!(
+            starts.contains(&5_000) && starts.contains(&20_000),
+            "{hits:?}"
+        );
+        assert!(hits.iter().all(|hit| hit.distance < 1e-3), "{hits:?}");
+    }
+
+    #[test]
+    fn a_constant_is_like_constants_alone() {
+        let values = [vec![7.0; 20], (0..20).map(f64::from).collect()].concat();
+        let hits = nearest_shapes(&[3.0; 10], &[&values], 40);
+        assert_eq!((hits[0].start, hits[0].distance), (0, 0.0));
+        assert_eq!(hits[30].distance, 10f64.sqrt());
+    }
+}
