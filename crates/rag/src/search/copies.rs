@@ -1,32 +1,42 @@
 //! Copies of one piece of news among hits: the first version wins, the later ones are linked to it.
 //!
 //! Two passages of different documents are copies when they share three quarters of the shorter one's shingles, runs of
-//! three words, and neither is twice as long as the other. The few passages near the top are compared exactly, by hashes
+//! three words, neither is twice as long as the other, and they claim the same: neither has words of its own that point up or
+//! down or deny, and they do not differ in a number. "Cuts its forecast" is no copy of "raises its forecast". The few passages near the top are compared exactly, by hashes
 //! of their shingles; sketches (MinHash, SimHash) earn their error where thousands are compared.
 
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{Copied, SearchHit};
 use crate::prose::words;
+use crate::query::Direction;
+use crate::rank::cause::word_lean;
 
 /// Share of the shorter one's shingles.
 const SHARE_MIN: f32 = 0.75;
 /// Shorter texts are alike by chance.
 const SHINGLES_MIN: usize = 8;
+/// From this on a word of news points somewhere.
+const LEAN_MIN: f32 = 0.5;
+/// Words that turn a claim around.
+const DENIALS: [&str; 8] = [
+    "not", "no", "never", "denies", "denied", "deny", "without", "false",
+];
 /// Passages looked at for each hit wanted.
 const LOOKED: usize = 4;
 
 /// The first `k` hits, best first, copies folded into one another.
 pub(super) fn folded(found: impl Iterator<Item = SearchHit>, k: usize) -> Vec<SearchHit> {
-    let mut hits: Vec<(SearchHit, Vec<u64>)> = Vec::with_capacity(k);
+    let mut hits: Vec<(SearchHit, Said)> = Vec::with_capacity(k);
     for hit in found.take(k.saturating_mul(LOOKED)) {
-        let shingles = shingles(&hit.passage.text);
+        let said = Said::of(&hit.passage.text);
         let same = hits.iter().position(|(other, others)| {
-            other.passage.document_id != hit.passage.document_id && are_copies(&shingles, others)
+            other.passage.document_id != hit.passage.document_id && said.is_copy_of(others)
         });
         match same {
             Some(idx) => join(&mut hits[idx].0, hit),
-            None if hits.len() < k => hits.push((hit, shingles)),
+            None if hits.len() < k => hits.push((hit, said)),
             None => {}
         }
     }
@@ -56,27 +66,57 @@ fn join(first: &mut SearchHit, mut other: SearchHit) {
     });
 }
 
-/// Hashes of all runs of three words, ascending, each once.
-fn shingles(text: &str) -> Vec<u64> {
-    let lower: Vec<String> = words(text).iter().map(|word| word.lower()).collect();
-    let hash = |run: &[String]| {
-        let mut hasher = DefaultHasher::new();
-        run.hash(&mut hasher);
-        hasher.finish()
-    };
-    let mut hashes: Vec<u64> = lower.windows(3).map(hash).collect();
-    hashes.sort_unstable();
-    hashes.dedup();
-    hashes
+/// What a text says, for comparing.
+struct Said {
+    /// Hashes of all runs of three words, ascending, each once.
+    shingles: Vec<u64>,
+    /// Words that point somewhere, and numbers.
+    claims: [BTreeSet<String>; 2],
 }
 
-fn are_copies(a: &[u64], b: &[u64]) -> bool {
-    let (less, more) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    if less.len() < SHINGLES_MIN || more.len() > 2 * less.len() {
-        return false;
+impl Said {
+    fn of(text: &str) -> Self {
+        let lower: Vec<String> = words(text).iter().map(|word| word.lower()).collect();
+        let hash = |run: &[String]| {
+            let mut hasher = DefaultHasher::new();
+            run.hash(&mut hasher);
+            hasher.finish()
+        };
+        let mut shingles: Vec<u64> = lower.windows(3).map(hash).collect();
+        shingles.sort_unstable();
+        shingles.dedup();
+        let that = |is_one: fn(&str) -> bool| {
+            let found = lower.iter().filter(|word| is_one(word));
+            found.cloned().collect()
+        };
+        let is_number = |word: &str| word.contains(|c: char| c.is_ascii_digit());
+        let claims = [that(points), that(is_number)];
+        Self { shingles, claims }
     }
-    let common = less.iter().filter(|hash| more.binary_search(hash).is_ok());
-    common.count() as f32 >= SHARE_MIN * less.len() as f32
+
+    fn is_copy_of(&self, other: &Self) -> bool {
+        let (a, b) = (&self.shingles, &other.shingles);
+        let (less, more) = if a.len() <= b.len() { (a, b) } else { (b, a) };
+        if less.len() < SHINGLES_MIN || more.len() > 2 * less.len() {
+            return false;
+        }
+        let common = less.iter().filter(|hash| more.binary_search(hash).is_ok());
+        let is_alike = common.count() as f32 >= SHARE_MIN * less.len() as f32;
+        is_alike && self.claims_same(other)
+    }
+
+    /// A number more, such as an hour, makes no other claim; another one in its place does.
+    fn claims_same(&self, other: &Self) -> bool {
+        let [points, numbers] = [0, 1].map(|kind| (&self.claims[kind], &other.claims[kind]));
+        let has_own =
+            |(a, b): (&BTreeSet<String>, &BTreeSet<String>)| a.difference(b).next().is_some();
+        points.0 == points.1 && !(has_own(numbers) && has_own((numbers.1, numbers.0)))
+    }
+}
+
+/// Whether a word of news says up or down, good or bad, or denies.
+fn points(word: &str) -> bool {
+    word_lean(word).abs() >= LEAN_MIN || Direction::of(word).is_some() || DENIALS.contains(&word)
 }
 
 #[cfg(test)]
@@ -102,7 +142,7 @@ mod tests {
 
     #[test]
     fn the_first_version_is_shown_and_the_others_are_linked() {
-        let (repost, other) = (format!("RT: {NEWS} today"), NEWS.replace("cuts", "raises"));
+        let (repost, other) = (format!("RT: {NEWS} today"), format!("10:32 {NEWS}"));
         let opposite = "Acme Copper keeps its dividend and says that demand for pipes was as strong as ever before";
         let found = vec![
             hit("late", NEWS, 30, 0.9),
@@ -124,6 +164,19 @@ mod tests {
             .collect();
         assert_eq!(also, ["between", "late"]);
         assert!(hits[1].also.is_empty());
+    }
+
+    #[test]
+    fn what_claims_something_else_is_no_copy() {
+        let numbered = NEWS.replace("the year", "2026");
+        for (a, b) in [
+            (NEWS, NEWS.replace("cuts", "raises")),
+            (NEWS, NEWS.replace("because", "not because")),
+            (&*numbered, numbered.replace("2026", "2027")),
+        ] {
+            let found = vec![hit("a", a, 1, 0.9), hit("b", &b, 2, 0.8)];
+            assert_eq!(folded(found.into_iter(), 5).len(), 2, "{a} / {b}");
+        }
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! Wall time, as what a second thread saves is time. On a machine of two cores with other work the second
 //! thread shares its core, so that the load beside each figure belongs to it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use anyhow::Result;
+use rayon::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use vector::Metric;
 use vector::graph::{Alone, Frame, Graph, Settings, Team, WalkScratch};
 
@@ -24,27 +24,12 @@ const ROWS: usize = 30_000;
 const LATER: usize = 4_096;
 const EFFORT: usize = 60;
 
-/// Jobs shared by as many threads, each taking the next.
-struct Pair;
+/// As many threads that wait for jobs, each taking the next.
+struct Pair(ThreadPool);
 
 impl Team for Pair {
     fn run(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            loop {
-                let n = next.fetch_add(1, Ordering::Relaxed);
-                if n >= count {
-                    return;
-                }
-                job(n);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..THREADS {
-                scope.spawn(work);
-            }
-            work();
-        });
+        self.0.install(|| (0..count).into_par_iter().for_each(job));
     }
 }
 
@@ -55,7 +40,8 @@ pub fn measure(size: &Size) -> Result<Vec<Figure>> {
     };
     let rows = size.of(ROWS).min(set.count());
     let later = size.of(LATER).min(set.count() - rows);
-    let (one, two) = (&Alone as &dyn Team, &Pair as &dyn Team);
+    let pair = Pair(ThreadPoolBuilder::new().num_threads(THREADS).build()?);
+    let (one, two) = (&Alone as &dyn Team, &pair as &dyn Team);
     let parts = [0..rows, rows..rows + later];
     let [mut built, mut inserted] = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
     let mut graph = empty(&set);

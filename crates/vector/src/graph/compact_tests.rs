@@ -146,6 +146,10 @@ fn a_compact_graph_is_its_bytes() {
 
 /// The first version ended its fixed part where the second has layout and tuning.
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "many rows, and nothing here is unsafe but kernels that other tests run"
+)]
 fn a_head_of_the_first_version_opens() {
     let dim = 64;
     let rows = clustered(&mut Rng::new(14), 500, dim);
