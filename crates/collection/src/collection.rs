@@ -101,6 +101,8 @@ pub struct Stats {
     /// Of ten nearest asked for, rows of the graph that are ordered again by their whole rows, as measured recall asks for;
     /// 0 before the graph begins.
     pub rerank_depth: u64,
+    /// Graphs that were made anew, and took the place of one, because the data had drifted.
+    pub graph_renewals: u64,
     /// Versions that the graph has; those behind them are compared one by one.
     pub linked: u64,
     /// Of these, rows in the graph.
@@ -526,6 +528,7 @@ impl Collection {
             memory_bytes: state.size_bytes() + graph_bytes,
             graph_bytes,
             rerank_depth: self.dense.rerank_depth(),
+            graph_renewals: self.dense.renewals(),
             linked: u64::from(self.dense.linked_count()),
             hot: self.dense.hot(),
             cold,

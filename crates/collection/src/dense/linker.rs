@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 
 use vector::graph::{Alone, Frame, Graph, Layout, Ranks, Settings, Sketch, insert};
 
+use super::renew::Renewal;
 use super::tuning::TARGET;
 use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, NONE, Progress, store};
 use crate::Error;
@@ -12,7 +13,7 @@ use crate::disk::Disk;
 use crate::state::State;
 
 /// What the rotation is made from: any number, but always the same one.
-const SEED: u64 = 0x0075_7a65_6c00;
+pub(super) const SEED: u64 = 0x0075_7a65_6c00;
 /// The graph is written out when it has grown by a quarter, and by no less than this.
 const SAVE_ROWS: u32 = 16_384;
 
@@ -52,14 +53,24 @@ impl Linker {
         dense.progress().verified = true;
         let mut saved = dense.linked_count();
         let mut forgotten = 0;
+        let mut renewal = None;
         serve(&dense, |turn| {
             match turn {
-                Turn::Link(from) => self.link(from),
+                Turn::Link(from) => self.link(from, &mut renewal),
+                Turn::Renew => {}
                 Turn::Save => return self.save(&mut saved),
             }
             let linked = dense.linked_count();
             if linked - saved >= SAVE_ROWS.max(saved / 4) {
                 self.save(&mut saved);
+            }
+            if let Some(new) = &mut renewal {
+                if self.renew(new) {
+                    renewal = None;
+                    self.save(&mut saved);
+                    dense.renewing(false);
+                }
+                return;
             }
             self.forget(&mut forgotten);
             self.warm();
@@ -131,7 +142,7 @@ impl Linker {
         linked.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn link(&self, from: u32) {
+    fn link(&self, from: u32, renewal: &mut Option<Renewal>) {
         let dense = &*self.dense;
         if from == 0 {
             begin(dense, &self.state, self.compact);
@@ -146,7 +157,11 @@ impl Linker {
         if let Some(linked) = &mut *self.write() {
             linked.add(batch, &versions, &slots);
         }
-        self.tune(&slots);
+        if self.tune(&slots) && renewal.is_none() {
+            *renewal = self.renewal();
+            // Before it is said to be linked: who waits for that waits for the new graph too.
+            dense.renewing(renewal.is_some());
+        }
         dense.linked_to(from + BATCH_SLOTS);
     }
 
@@ -230,6 +245,8 @@ fn give_way() {
 enum Turn {
     /// The batch from this version on.
     Link(u32),
+    /// A batch of a new graph, as nothing else waits.
+    Renew,
     Save,
 }
 
@@ -238,6 +255,7 @@ fn serve(dense: &Dense, mut take: impl FnMut(Turn)) {
     loop {
         match next(dense) {
             Next::Batch(from) => take(Turn::Link(from)),
+            Next::Renew => take(Turn::Renew),
             Next::Save(asked) => {
                 take(Turn::Save);
                 dense.saved(asked);
@@ -260,6 +278,7 @@ pub(crate) fn link_nothing(dense: &Dense) {
 
 enum Next {
     Batch(u32),
+    Renew,
     Save(u64),
     End,
 }
@@ -267,7 +286,8 @@ enum Next {
 /// What to do next, as soon as there is something.
 fn next(dense: &Dense) -> Next {
     let idle = |progress: &mut Progress| {
-        !progress.closing && !progress.has_batch() && progress.saves_asked == progress.saves_done
+        let has_work = progress.has_batch() || progress.renewing;
+        !progress.closing && !has_work && progress.saves_asked == progress.saves_done
     };
     let progress = dense.changed.wait_while(dense.progress(), idle);
     let progress = progress.unwrap_or_else(PoisonError::into_inner);
@@ -275,8 +295,10 @@ fn next(dense: &Dense) -> Next {
         Next::Save(progress.saves_asked)
     } else if progress.closing {
         Next::End
-    } else {
+    } else if progress.has_batch() {
         Next::Batch(progress.linked)
+    } else {
+        Next::Renew
     }
 }
 
@@ -315,7 +337,7 @@ fn there(state: &RwLock<State>, slots: std::ops::Range<u32>, limit: usize) -> Ve
 }
 
 /// The rows of these slots, one behind the other.
-fn rows(state: &RwLock<State>, slots: impl Iterator<Item = u32>) -> Vec<f32> {
+pub(super) fn rows(state: &RwLock<State>, slots: impl Iterator<Item = u32>) -> Vec<f32> {
     let state = state.read().unwrap_or_else(PoisonError::into_inner);
     let mut rows = Vec::with_capacity(slots.size_hint().0 * state.dim());
     slots.for_each(|slot| rows.extend_from_slice(state.row(slot)));
@@ -324,7 +346,7 @@ fn rows(state: &RwLock<State>, slots: impl Iterator<Item = u32>) -> Vec<f32> {
 
 impl Linked {
     /// All versions of `batch` were linked; those that were there have these graph slots, in order.
-    fn add(&mut self, batch: std::ops::Range<u32>, versions: &[u32], slots: &[u32]) {
+    pub(super) fn add(&mut self, batch: std::ops::Range<u32>, versions: &[u32], slots: &[u32]) {
         self.place(versions.iter().copied(), slots);
         self.slots.resize(batch.end as usize, NONE);
         self.count = batch.end;

@@ -7,12 +7,14 @@
 //! ```
 //!
 //! A row is found from the moment it is applied: in the tail first, in the graph once the linker has
-//! come by. The linker takes [`BATCH`] slots at a time, in order, so the graph is a function of the log alone.
+//! come by. The linker takes [`BATCH`] slots at a time, in order, so the graph is a function of the log alone (a graph
+//! that is made anew as data drifts, `renew`, takes the same batches in the same order).
 //! A superseded version stays in the graph; whether a version counts is asked inside the walk.
 
 mod cold;
 mod linker;
 mod recall;
+mod renew;
 mod search;
 mod store;
 mod tiers;
@@ -161,6 +163,10 @@ struct Progress {
     verified: bool,
     /// The graph was read back damaged and is made anew.
     rebuilt: bool,
+    /// A new graph is being made beside the one that answers.
+    renewing: bool,
+    /// New graphs that took the place of one whose codes were made for other data.
+    renewed: u64,
     /// The linker has ended, in order or in a panic.
     ended: bool,
 }
@@ -262,7 +268,9 @@ impl Dense {
 
     /// Returns when every whole batch is linked, or no more will be.
     pub(crate) fn settle(&self) {
-        let waiting = |progress: &mut Progress| progress.has_batch() && !progress.ended;
+        let waiting = |progress: &mut Progress| {
+            (progress.has_batch() || progress.renewing) && !progress.ended
+        };
         let settled = self.changed.wait_while(self.progress(), waiting);
         drop(settled.unwrap_or_else(PoisonError::into_inner));
     }
@@ -291,6 +299,17 @@ impl Dense {
     /// Whether a graph was read back damaged, and made anew from the rows.
     pub(crate) fn was_rebuilt(&self) -> bool {
         self.progress().rebuilt
+    }
+
+    /// Graphs that were made anew because the data had drifted.
+    pub(crate) fn renewals(&self) -> u64 {
+        self.progress().renewed
+    }
+
+    /// Whether a new graph is being made.
+    fn renewing(&self, is_so: bool) {
+        self.progress().renewing = is_so;
+        self.changed.notify_all();
     }
 
     /// Ends the linker after the batch it is at.

@@ -36,13 +36,25 @@ impl Dense {
 }
 
 impl Linker {
-    /// Measures when it is time; `recent` are the slots that were linked last.
-    pub(super) fn tune(&self, recent: &[u32]) {
+    /// Measures when it is time, and says whether it was; `recent` are the slots that were linked last.
+    pub(super) fn tune(&self, recent: &[u32]) -> bool {
+        let is_due = match &*self.dense.read() {
+            Some(linked) => {
+                let tuning = linked.graph.tuning();
+                tuning.is_none_or(|tuning| tuning.is_due(linked.count))
+            }
+            None => false,
+        };
+        if is_due {
+            self.measure(recent);
+        }
+        is_due
+    }
+
+    /// Measures the depth on rows of the graph, half of them from `recent` where that is not empty.
+    pub(super) fn measure(&self, recent: &[u32]) {
         let queries = match &*self.dense.read() {
-            Some(linked) => match linked.graph.tuning() {
-                Some(tuning) if !tuning.is_due(linked.count) => return,
-                _ => linked.graph.questions(recent),
-            },
+            Some(linked) => linked.graph.questions(recent),
             None => return,
         };
         let mut ranks = Ranks::default();

@@ -251,6 +251,10 @@ fn memory(app: &App, page: &mut Page) {
         "Entry of the last checkpoint of the documents' log.",
     );
     page.sample(name, &[], stats.checkpoint_seq);
+    let name = "ouzel_memory_graph_renewals_total";
+    let what = "Graphs that were made anew because the documents had drifted away from what their codes were made for.";
+    page.family(name, "counter", what);
+    page.sample(name, &[], stats.graph_renewals);
     let name = "ouzel_memory_checkpoint_failed";
     page.family(
         name,
