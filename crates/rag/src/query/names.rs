@@ -2,7 +2,8 @@
 //!
 //! A ticker may be an English word (ALL, A, IT, NOW, ON, CAT). In a question such a word counts as
 //! a ticker only with a `$`, in upper case within a question that is not all upper case, or beside
-//! "stock" or "shares"; function words need the first two. Documents are read more strictly than
+//! "stock" or "shares"; function words need the first two. No word in lower case behind "a" or "no" is a ticker ("a fire"),
+//! but beside "stock". Documents are read more strictly than
 //! questions: people who ask are short of words, writers are not.
 
 use std::collections::{HashMap, HashSet};
@@ -10,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use crate::facts::SymbolName;
 use crate::prose::{Word, word::is_stop, words};
 
-use super::vocabulary::{ENGLISH, FUNCTION, GENERIC, LEGAL, NAME_WORDS};
+use super::vocabulary::{DETERMINERS, ENGLISH, FUNCTION, GENERIC, LEGAL, NAME_WORDS};
 
 /// All symbols and what people call them.
 #[derive(Clone, Debug, Default)]
@@ -206,7 +207,9 @@ impl Names {
             // "A stock fell" begins with an article, "why is A down" does not.
             return !(single && idx == 0);
         }
-        if !english && !single {
+        // "A fire" is one, whatever trades as FIRE.
+        let determined = idx > 0 && DETERMINERS.contains(&found[idx - 1].lower().as_str());
+        if !english && !single && !determined {
             return true;
         }
         !function && !single && beside_stock(found, idx, 1)
@@ -287,6 +290,8 @@ mod tests {
             ("JPM", "JPMorgan Chase & Co."),
             ("FB", "Facebook, Inc."),
             ("ZVZZ", ""),
+            ("FIRE", "Firecrest Foods"),
+            ("GRBL", "Garble Mills"),
         ];
         let all: Vec<_> = all
             .iter()
@@ -317,6 +322,12 @@ mod tests {
         asks("WHY IS IT ALL MOVING NOW", &[]);
         asks("why is cat moving?", &[]);
         asks("why is cat stock moving?", &["CAT"]);
+        asks("What stopped at noon after a fire in the elevator?", &[]);
+        asks("Did the fire spread?", &[]);
+        asks("Why is FIRE down?", &["FIRE"]);
+        asks("is fire stock halted?", &["FIRE"]);
+        asks("Is there a grbl in the hay?", &[]);
+        asks("show the grbl chart", &["GRBL"]);
         asks("what moved shares of cat?", &["CAT"]);
         asks("why is symbol now moving", &["NOW"]);
         asks("why are all shares down", &[]);

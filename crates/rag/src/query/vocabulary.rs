@@ -39,6 +39,9 @@ pub(super) const FUNCTION: &[&str] = &[
     "high", "rise", "fall", "drop", "jump", "gap",
 ];
 
+/// What stands before a noun, and not before a ticker; "the aapl chart" is of one.
+pub(super) const DETERMINERS: &[&str] = &["a", "an", "no", "some", "every", "each", "another"];
+
 /// English words that are, or look like, tickers.
 #[rustfmt::skip]
 pub(super) const ENGLISH: &[&str] = &[
@@ -69,5 +72,17 @@ pub(super) const ENGLISH: &[&str] = &[
     "team", "tech", "tell", "ten", "test", "tile", "time", "tip", "top", "town", "toy", "trip",
     "true", "try", "turn", "two", "type", "unit", "use", "van", "via", "view", "wait", "walk",
     "wall", "war", "wash", "wave", "way", "web", "week", "well", "west", "wind", "wing", "wire",
+    "army", "baby", "back", "band", "beam", "bear", "beat", "belt", "bike", "bird", "blow", "body",
+    "bomb", "bone", "born", "boss", "bowl", "cafe", "cell", "chip", "clay", "club", "code", "coin",
+    "cope", "copy", "crop", "dark", "debt", "deep", "desk", "diet", "dirt", "dock", "down", "draw",
+    "dust", "duty", "farm", "fear", "feed", "film", "find", "fire", "firm", "fish", "flag", "flat",
+    "food", "foot", "fuel", "full", "gate", "gift", "girl", "give", "goal", "hair", "half", "hall",
+    "hand", "hard", "head", "hill", "hold", "hole", "hour", "hurt", "item", "jazz", "jury", "kite",
+    "knee", "lack", "lamp", "lane", "laws", "lens", "limb", "lion", "list", "load", "lock", "loss",
+    "mask", "meal", "meat", "milk", "mill", "mine", "moon", "neck", "nest", "nose", "note", "oven",
+    "pact", "pain", "pair", "palm", "part", "peat", "plan", "pork", "pull", "push", "rice", "ring",
+    "rise", "risk", "role", "roof", "room", "rule", "rush", "sack", "seal", "seed", "shed", "shoe",
+    "silk", "skin", "soap", "soil", "song", "soup", "suit", "tail", "talk", "tank", "tape", "task",
+    "term", "text", "tide", "tire", "tool", "tour", "tree", "vote", "wage", "ward", "warm", "wine",
     "wise", "wish", "wolf", "wood", "wool", "word", "work", "world", "year", "yes", "zip", "zone",
 ];
