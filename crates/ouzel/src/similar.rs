@@ -41,7 +41,8 @@ pub fn run(args: &SimilarArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was found, for people.
+/// What was found, for people. Writing to a string cannot fail; what an answer lacks is shown as nothing, as a server of
+/// another version may leave it out.
 fn shown(found: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let rows = |key: &str| found[key].as_array().cloned().unwrap_or_default();

@@ -104,7 +104,8 @@ impl Embedding {
     /// [`Fault::Busy`] when too much waits, [`Fault::Deadline`] when its turn did not come in time.
     pub fn question(&self, text: &str) -> Result<Vec<f32>, Fault> {
         let vectors = self.vectors(&[text], Kind::Question)?;
-        Ok(vectors.into_iter().next().unwrap_or_default())
+        let vector = vectors.into_iter().next();
+        vector.ok_or_else(|| Fault::unavailable("embedder", "it gave no vector"))
     }
 
     /// The vectors of texts to be stored, in order. They wait as long as it takes.
