@@ -11,14 +11,15 @@
 
 use std::collections::BinaryHeap;
 
-/// Windows that share prefix sums.
+use crate::arch::{Kernels, PIECES, ShapeKernels, ShapePieces};
+
+/// Windows that share prefix sums; the first ones fewer, so that the rest are held against a good find.
 const CHUNK: usize = 4_096;
-/// Pieces of a window that the bound looks at.
-const PIECES: usize = 8;
-/// A deviation below this share of what is around it is too small for prefix sums to tell.
-const TELLABLE: f64 = 1e-9;
-/// Bounds are taken for this much less than they are, for what rounding may have added.
-const SLACK: f64 = 1e-6;
+const FIRST: usize = 64;
+/// A sum of squares below this share of what is around it is too small for prefix sums to tell.
+const TELLABLE: f64 = 1e-7;
+/// A correlation that a bound denies is this much below what is asked, for what rounding may have added.
+const SLACK: f64 = 1e-5;
 /// A window is constant below this deviation, relative to its largest value.
 const CONSTANT: f64 = 1e-12;
 
@@ -74,47 +75,32 @@ impl Ord for Entry {
 }
 
 struct Search {
+    kernels: ShapeKernels,
     /// Normalised.
     shape: Vec<f64>,
     is_constant: bool,
-    /// Sum of the shape in each piece over the piece's length, and where pieces end.
-    means: [f64; PIECES],
-    ends: [usize; PIECES],
-    /// Length of what the piecewise means leave out of the shape.
-    rest: f64,
+    pieces: ShapePieces,
     k: usize,
     best: BinaryHeap<Entry>,
     sums: Vec<f64>,
     squares: Vec<f64>,
-    bounds: Vec<f64>,
+    gains: Vec<f64>,
 }
 
 impl Search {
     fn new(shape: &[f64], k: usize) -> Self {
         let mut normal = shape.to_vec();
         let is_constant = !normalise(&mut normal);
-        let points = shape.len();
-        let ends = std::array::from_fn(|piece| (piece + 1) * points / PIECES);
-        let mut means = [0.0; PIECES];
-        let (mut from, mut told) = (0, 0.0);
-        for (mean, end) in means.iter_mut().zip(ends) {
-            let length = (end - from) as f64;
-            *mean = normal[from..end].iter().sum::<f64>() / length;
-            told += *mean * *mean * length;
-            from = end;
-        }
-        let whole: f64 = normal.iter().map(|value| value * value).sum();
         Self {
-            rest: (whole - told).max(0.0).sqrt(),
+            kernels: ShapeKernels::of(Kernels::get()),
+            pieces: pieces(&normal),
             shape: normal,
             is_constant,
-            means,
-            ends,
             k,
             best: BinaryHeap::with_capacity(k + 1),
             sums: Vec::new(),
             squares: Vec::new(),
-            bounds: Vec::new(),
+            gains: Vec::new(),
         }
     }
 
@@ -132,20 +118,28 @@ impl Search {
             return;
         }
         let windows = values.len() - points + 1;
-        for from in (0..windows).step_by(CHUNK) {
-            let to = (from + CHUNK).min(windows);
+        let (mut from, mut length) = (
+            0,
+            if self.best.len() < self.k {
+                FIRST
+            } else {
+                CHUNK
+            },
+        );
+        while from < windows {
+            let to = (from + length).min(windows);
             self.chunk(number, from, &values[from..to + points - 1]);
+            from = to;
+            length = (2 * length).min(CHUNK);
         }
     }
 
     /// The windows of a stretch of a series that begins at `from`.
     fn chunk(&mut self, number: u32, from: usize, values: &[f64]) {
-        self.add_up(values);
-        self.bound();
+        self.bound(values);
         let points = self.shape.len();
-        let mut limit = self.limit();
-        for at in 0..self.bounds.len() {
-            if self.bounds[at] >= limit {
+        for at in 0..self.gains.len() {
+            if self.gains[at] <= 0.0 {
                 continue;
             }
             let distance = self.distance(&values[at..at + points]);
@@ -160,90 +154,60 @@ impl Search {
                 self.best.pop();
                 self.best.push(Entry(hit));
             }
-            limit = self.limit();
         }
     }
 
-    /// Prefix sums of the values, and of their squares, around their mean.
-    fn add_up(&mut self, values: &[f64]) {
-        let centre = values.iter().sum::<f64>() / values.len() as f64;
-        let (mut sum, mut square) = (0.0, 0.0);
-        self.sums.clear();
-        self.squares.clear();
-        self.sums.push(0.0);
-        self.squares.push(0.0);
-        for value in values {
-            let value = value - centre;
-            sum += value;
-            square += value * value;
-            self.sums.push(sum);
-            self.squares.push(square);
-        }
-    }
-
-    /// A lower bound of the squared distance of each window of the stretch.
-    fn bound(&mut self) {
+    /// Which windows of the stretch may be nearer than the `k`-th best so far.
+    fn bound(&mut self, values: &[f64]) {
         let points = self.shape.len();
-        let windows = self.sums.len() - points;
-        let all = self.squares[self.squares.len() - 1];
-        self.bounds.clear();
-        self.bounds.resize(windows, 0.0);
-        if self.is_constant {
+        self.gains.clear();
+        self.gains.resize(values.len() + 1 - points, f64::INFINITY);
+        let limit = self.limit();
+        if self.is_constant || limit.is_infinite() {
             return;
         }
-        let mut told = vec![0.0; windows];
-        let mut dots = vec![0.0; windows];
-        let mut start = 0;
-        for (mean, end) in self.means.iter().zip(self.ends) {
-            let part = 1.0 / (end - start) as f64;
-            let (left, right) = (&self.sums[start..][..windows], &self.sums[end..][..windows]);
-            let sums = told.iter_mut().zip(&mut dots).zip(left).zip(right);
-            for (((told, dot), left), right) in sums {
-                let sum = right - left;
-                *told += sum * sum * part;
-                *dot += sum * mean;
-            }
-            start = end;
-        }
-        let count = points as f64;
-        let (first, last) = (&self.sums[..windows], &self.sums[points..][..windows]);
-        let (low, high) = (&self.squares[..windows], &self.squares[points..][..windows]);
-        let sums = self.bounds.iter_mut().zip(&told).zip(&dots);
-        let ends = first.iter().zip(last).zip(low.iter().zip(high));
-        let shape_told = count - self.rest * self.rest;
-        for (((bound, told), dot), ((first, last), (low, high))) in sums.zip(ends) {
-            let sum = last - first;
-            let square = sum * sum / count;
-            // The sum of squared deviations.
-            let spread = high - low - square;
-            let size = count / spread;
-            let told = ((told - square) * size).clamp(0.0, count);
-            let pieces = told - 2.0 * dot * size.sqrt() + shape_told;
-            let rest = (count - told).sqrt() - self.rest;
-            let least = pieces + rest * rest - SLACK * count;
-            // What prefix sums cannot tell is compared.
-            *bound = if spread > TELLABLE * all { least } else { 0.0 };
-        }
+        self.sums.resize(values.len() + 1, 0.0);
+        self.squares.resize(values.len() + 1, 0.0);
+        let (sums, squares) = (&mut self.sums, &mut self.squares);
+        self.kernels.add_up(values, sums, squares);
+        let least = 1.0 - limit / (2.0 * points as f64) - SLACK;
+        let tellable = TELLABLE * squares[values.len()];
+        let sums = (self.sums.as_slice(), self.squares.as_slice());
+        let gains = &mut self.gains;
+        self.kernels
+            .gains(&self.pieces, sums, least, tellable, gains);
     }
 
     /// The distance of a window, point by point.
     fn distance(&self, window: &[f64]) -> f64 {
         let count = window.len() as f64;
-        let mean = window.iter().sum::<f64>() / count;
-        let (mut square, mut dot, mut most) = (0.0, 0.0, 0.0f64);
-        for (value, shape) in window.iter().zip(&self.shape) {
-            let apart = value - mean;
-            square += apart * apart;
-            dot += apart * shape;
-            most = most.max(value.abs());
-        }
-        let is_constant = (square / count).sqrt() <= CONSTANT * most;
+        let sums = self.kernels.window(window, &self.shape);
+        let is_constant = (sums.square / count).sqrt() <= CONSTANT * sums.most;
         let squared = match (is_constant, self.is_constant) {
             (true, true) => 0.0,
             (true, false) | (false, true) => count,
-            (false, false) => 2.0 * (count - dot * (count / square).sqrt()),
+            (false, false) => 2.0 * (count - sums.dot * (count / sums.square).sqrt()),
         };
         squared.max(0.0).sqrt()
+    }
+}
+
+fn pieces(normal: &[f64]) -> ShapePieces {
+    let points = normal.len();
+    let ends = std::array::from_fn(|piece| (piece + 1) * points / PIECES);
+    let mut means = [0.0; PIECES];
+    let (mut from, mut told) = (0, 0.0);
+    for (mean, end) in means.iter_mut().zip(ends) {
+        let length = (end - from) as f64;
+        *mean = normal[from..end].iter().sum::<f64>() / length;
+        told += *mean * *mean * length;
+        from = end;
+    }
+    let whole: f64 = normal.iter().map(|value| value * value).sum();
+    ShapePieces {
+        means,
+        ends,
+        rest: (whole - told).max(0.0).sqrt(),
     }
 }
 

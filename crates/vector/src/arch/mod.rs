@@ -35,6 +35,7 @@ mod neon;
 mod neon_codes;
 mod portable;
 mod scalar;
+mod shapes;
 
 use std::sync::OnceLock;
 
@@ -47,6 +48,7 @@ use element::{ElementKernels, Pairs};
 pub use lists::{ListKernels, SCAN_MOST, pack};
 pub use portable::{EdgeSums, Spread};
 pub(crate) use portable::{half, nearest};
+pub use shapes::{PIECES, ShapeKernels, ShapePieces, WindowSums};
 
 /// The kernels of one instruction set. All slices of a call must have one length.
 #[derive(Clone, Copy)]
