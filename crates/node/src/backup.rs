@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use collection::{Disk, FsDisk, Op, Snapshot};
 
+use crate::moments::copy_states;
+use crate::node::STATES_DIR;
 use crate::seal::SEAL_FILE;
 use crate::{Node, NodeError};
 
@@ -76,6 +78,7 @@ impl Node {
         if key.is_file() {
             std::fs::copy(key, dir.join(SEAL_FILE)).map_err(folder)?;
         }
+        copy_states(&self.dir().join(STATES_DIR), &dir.join(STATES_DIR)).map_err(folder)?;
         let mut stores = Vec::new();
         for (name, collection) in self.stores() {
             let store = |source| NodeError::Store {

@@ -20,7 +20,7 @@ use stdx::Clock;
 use crate::embedding::{Embedding, EmbeddingLimits};
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, View, day_settings, document_settings};
-use crate::moments::MomentStore;
+use crate::moments::{Keeper, KeptStates, MomentStore, StateFiles};
 use crate::names::Names;
 use crate::naming::{Naming, Sources};
 use crate::outlet::{Outlets, Registry};
@@ -80,7 +80,7 @@ pub struct Node {
     documents: Documents,
     days: Days,
     embedding: Embedding,
-    moments: MomentStore,
+    moments: Arc<MomentStore>,
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
@@ -99,6 +99,8 @@ pub struct Node {
 const KEPT_BYTES: u64 = 64 << 20;
 /// What market states may take, unless somebody says otherwise: about four million of them.
 const MOMENT_BYTES: usize = 256 << 20;
+/// Market states, in the data folder.
+pub(crate) const STATES_DIR: &str = "states";
 /// Of a log, what is read again in some milliseconds.
 const STOP_BYTES: u64 = 1 << 20;
 
@@ -146,7 +148,7 @@ impl Node {
             documents,
             days,
             embedding: Embedding::new(embedder, settings.embedding, Arc::clone(&clock)),
-            moments: MomentStore::new(MOMENT_BYTES),
+            moments: Arc::new(MomentStore::new(MOMENT_BYTES)),
             clock,
             names,
             reference: ReferenceStore::default(),
@@ -245,6 +247,22 @@ impl Node {
     #[must_use]
     pub fn moments(&self) -> &MomentStore {
         &self.moments
+    }
+
+    /// Reads the market states that earlier runs left in the data folder, and begins to keep this run's: until the keeper
+    /// is dropped. Say [`MomentStore::set_limit`] before.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be read.
+    pub fn keep_states(&self) -> Result<(Keeper, KeptStates), NodeError> {
+        let dir = self.dir.join(STATES_DIR);
+        let folder = |source| NodeError::Folder {
+            dir: dir.clone(),
+            source,
+        };
+        let (files, kept) = StateFiles::open(&dir, &self.moments).map_err(folder)?;
+        let keeper = Keeper::start(files, Arc::clone(&self.moments)).map_err(folder)?;
+        Ok((keeper, kept))
     }
 
     /// Texts to vectors by turns, and what is known of them.

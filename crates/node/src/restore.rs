@@ -8,6 +8,8 @@ use embed::Embedder;
 
 use crate::NodeError;
 use crate::memory::{day_settings, document_settings};
+use crate::moments::copy_states;
+use crate::node::STATES_DIR;
 use crate::seal::SEAL_FILE;
 
 /// Copies what the stores of a data folder hold to an empty folder, reads the copies back, and says of each which entry it
@@ -46,6 +48,11 @@ pub fn restore(
         restored.push((name, outcome?));
     }
     copy_key(from, to)?;
+    let copied = copy_states(&from.join(STATES_DIR), &to.join(STATES_DIR));
+    copied.map_err(|source| NodeError::Folder {
+        dir: to.join(STATES_DIR),
+        source,
+    })?;
     Ok(restored)
 }
 

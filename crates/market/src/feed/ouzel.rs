@@ -76,7 +76,9 @@ fn head(kind: u8, integrity: Integrity, lane: u16, id: InstrumentId) -> Head {
     Head::new(kind, integrity_code(integrity), lane, id.0)
 }
 
-fn integrity_code(integrity: Integrity) -> u8 {
+/// How the border and files write it.
+#[must_use]
+pub fn integrity_code(integrity: Integrity) -> u8 {
     match integrity {
         Integrity::Ok => 0,
         Integrity::Suspect => 1,
@@ -364,8 +366,9 @@ pub fn read(message: &Message<'_>) -> Option<(usize, Frame)> {
     Some((usize::from(head.lane.get()), frame))
 }
 
-/// A code of a later version is not trusted.
-fn integrity_of(code: u8) -> Integrity {
+/// What [`integrity_code`] wrote. A code of a later version is not trusted.
+#[must_use]
+pub fn integrity_of(code: u8) -> Integrity {
     match code {
         0 => Integrity::Ok,
         1 => Integrity::Suspect,

@@ -13,6 +13,32 @@ pub(super) const STATE_BYTES: usize = STATE_DIM + 4 + 8 + 8 + 8 + 8 + 1 + 8;
 /// Which symbol, by its place in the store's table of names.
 pub(super) type SymbolIdx = u32;
 
+/// A state as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Row {
+    pub symbol: SymbolIdx,
+    pub end_ns: u64,
+    pub known_ns: u64,
+    pub mid: Option<Price>,
+    pub volume: u64,
+    pub integrity: Integrity,
+    pub codes: [i8; STATE_DIM],
+}
+
+impl Row {
+    pub fn of(symbol: SymbolIdx, state: &MarketState) -> Self {
+        Self {
+            symbol,
+            end_ns: state.end_ns,
+            known_ns: state.known_ns,
+            mid: state.mid,
+            volume: state.volume.0,
+            integrity: state.integrity,
+            codes: codes(state),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Block {
     /// `[n, STATE_DIM]`.
@@ -33,19 +59,33 @@ impl Block {
         self.symbols.len()
     }
 
-    pub fn push(&mut self, symbol: SymbolIdx, state: &MarketState) {
+    pub fn push(&mut self, row: &Row) {
         if self.codes.capacity() == 0 {
             self.reserve();
         }
-        self.codes.extend(codes(state));
-        self.symbols.push(symbol);
-        self.ends.push(state.end_ns);
-        self.knowns.push(state.known_ns);
-        self.mids.push(state.mid);
-        self.volumes.push(state.volume.0);
-        self.flags.push(state.integrity);
-        self.known_max = self.known_max.max(state.known_ns);
-        self.end_max = self.end_max.max(state.end_ns);
+        self.codes.extend(row.codes);
+        self.symbols.push(row.symbol);
+        self.ends.push(row.end_ns);
+        self.knowns.push(row.known_ns);
+        self.mids.push(row.mid);
+        self.volumes.push(row.volume);
+        self.flags.push(row.integrity);
+        self.known_max = self.known_max.max(row.known_ns);
+        self.end_max = self.end_max.max(row.end_ns);
+    }
+
+    pub fn row(&self, row: usize) -> Row {
+        let mut codes = [0; STATE_DIM];
+        codes.copy_from_slice(&self.codes[row * STATE_DIM..(row + 1) * STATE_DIM]);
+        Row {
+            symbol: self.symbols[row],
+            end_ns: self.ends[row],
+            known_ns: self.knowns[row],
+            mid: self.mids[row],
+            volume: self.volumes[row],
+            integrity: self.flags[row],
+            codes,
+        }
     }
 
     pub fn mid(&self, row: usize) -> Option<Price> {

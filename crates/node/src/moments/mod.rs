@@ -8,6 +8,8 @@
 
 mod block;
 mod find;
+mod gaps;
+mod keep;
 mod outcome;
 mod shape;
 mod store;
@@ -15,6 +17,8 @@ mod store;
 mod tests;
 
 pub use find::{Moment, MomentQuery, Moments, Similar, Unanswered};
+pub(crate) use keep::copy as copy_states;
+pub use keep::{Keeper, KeptStates, StateFiles};
 pub use outcome::{Spread, spread};
 pub use shape::Shape;
 pub use store::{MomentCounts, MomentStore};

@@ -48,14 +48,15 @@ pub fn spread(horizon_ns: u64, moves: &[Option<f64>]) -> Spread {
 
 impl Inner {
     /// The move of the middle from a state to `horizon_ns` after it, in basis points. `None`: the
-    /// horizon lies after `as_of`, or no state of the symbol in between says where the price went.
+    /// horizon lies after `as_of`, no state of the symbol in between says where the price went, or nothing at all was
+    /// published around the horizon.
     pub fn move_bp(&self, number: u64, horizon_ns: u64, as_of: u64) -> Option<f64> {
         let until_ns = self.end_ns(number).checked_add(horizon_ns)?;
         if until_ns > as_of {
             return None;
         }
         let last = self.last_by(self.symbol_of(number), until_ns, as_of)?;
-        if last == number {
+        if last == number || !self.gaps.stands(self.end_ns(last), until_ns) {
             return None;
         }
         let (from, to) = (self.mid(number)?.0, self.mid(last)?.0);

@@ -6,13 +6,16 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use market::event::{InstrumentId, Price};
 use market::publish::{Frame, MarketState};
 
-use super::block::{BLOCK_ROWS, Block, STATE_BYTES, SymbolIdx};
+use super::block::{BLOCK_ROWS, Block, Row, STATE_BYTES, SymbolIdx};
+use super::gaps::Gaps;
+use super::keep::Keeping;
 
 /// States of all symbols, the newest within a limit in bytes. One writer appends; readers hold it for
 /// as long as the newest block takes to scan.
 #[derive(Debug)]
 pub struct MomentStore {
     inner: RwLock<Inner>,
+    keeping: Keeping,
 }
 
 /// What a store holds.
@@ -43,6 +46,7 @@ pub(super) struct Inner {
     pub first: u64,
     blocks_limit: usize,
     stale: u64,
+    pub gaps: Gaps,
 }
 
 impl MomentStore {
@@ -59,7 +63,18 @@ impl MomentStore {
         };
         Self {
             inner: RwLock::new(inner),
+            keeping: Keeping::default(),
         }
+    }
+
+    /// States written to files in this run, and why the last turn of writing failed, if it did.
+    #[must_use]
+    pub fn kept(&self) -> (u64, Option<String>) {
+        self.keeping.counts()
+    }
+
+    pub(super) fn keeping(&self) -> &Keeping {
+        &self.keeping
     }
 
     /// Changes the limit. What is too much leaves with the next block.
@@ -94,6 +109,35 @@ impl MomentStore {
         });
     }
 
+    /// Takes states that an earlier run kept, in their order.
+    pub(super) fn take_back(&self, rows: &[(&str, Row)]) {
+        self.write(|inner| {
+            for (name, row) in rows {
+                let symbol = inner.symbol(name);
+                inner.put(Row { symbol, ..*row });
+            }
+        });
+    }
+
+    /// Hands `each` up to `most` states from number `from` on, with the symbols' names, and says the number of the first
+    /// that it has and the one after the last handed out.
+    pub(super) fn rows(
+        &self,
+        from: u64,
+        most: u64,
+        mut each: impl FnMut(&str, &Row),
+    ) -> (u64, u64) {
+        let inner = self.read();
+        let from = from.max(inner.first);
+        let to = (from + most).min(inner.first + inner.len());
+        for number in from..to {
+            let (block, row) = inner.row(number);
+            let row = block.row(row);
+            each(inner.text(row.symbol), &row);
+        }
+        (inner.first, to)
+    }
+
     /// What it holds.
     #[must_use]
     pub fn counts(&self) -> MomentCounts {
@@ -120,30 +164,43 @@ impl MomentStore {
 
 impl Inner {
     fn name(&mut self, lane: usize, id: InstrumentId, name: String) {
-        let next = self.names.len() as SymbolIdx;
-        let idx = *self.by_name.entry(name.clone()).or_insert(next);
-        if idx == next {
-            self.names.push(name);
-            self.series.push(VecDeque::new());
-        }
+        let idx = self.symbol(&name);
         self.by_lane.insert((lane, id), idx);
+    }
+
+    /// The place of a name; a new one's, if it is new.
+    fn symbol(&mut self, name: &str) -> SymbolIdx {
+        if let Some(idx) = self.by_name.get(name) {
+            return *idx;
+        }
+        let next = self.names.len() as SymbolIdx;
+        self.by_name.insert(name.to_owned(), next);
+        self.names.push(name.to_owned());
+        self.series.push(VecDeque::new());
+        next
     }
 
     fn push(&mut self, lane: usize, state: &MarketState) {
         let Some(&symbol) = self.by_lane.get(&(lane, state.instrument)) else {
             return;
         };
+        self.put(Row::of(symbol, state));
+    }
+
+    fn put(&mut self, row: Row) {
         if self.blocks_limit == 0 {
             return;
         }
-        let newest = self.series[symbol as usize].back().copied();
-        if newest.is_some_and(|number| self.end_ns(number) >= state.end_ns) {
+        let series = row.symbol as usize;
+        let newest = self.series[series].back().copied();
+        if newest.is_some_and(|number| self.end_ns(number) >= row.end_ns) {
             self.stale += 1;
             return;
         }
         let number = self.first + self.len();
-        self.tail.push(symbol, state);
-        self.series[symbol as usize].push_back(number);
+        self.gaps.state(row.end_ns);
+        self.tail.push(&row);
+        self.series[series].push_back(number);
         if self.tail.len() == BLOCK_ROWS {
             self.sealed
                 .push_back(Arc::new(std::mem::take(&mut self.tail)));
@@ -157,6 +214,7 @@ impl Inner {
         let Some(block) = self.sealed.pop_front() else {
             return;
         };
+        self.gaps.forget_before(block.end_max);
         // States of a symbol leave in the order in which they came.
         for symbol in &block.symbols {
             self.series[*symbol as usize].pop_front();

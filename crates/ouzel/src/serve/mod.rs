@@ -50,8 +50,13 @@ pub fn run(mut args: Box<ServeArgs>) -> Result<ExitCode> {
         ((&args.limits).into(), (&args.limits).into()),
         rules.as_ref(),
     )?);
-    node.moments().set_limit(args.windows.keep_states());
+    let states_bytes = args.windows.keep_states();
+    node.moments().set_limit(states_bytes);
     report_recovery(&node);
+    let keeper = match states_bytes {
+        0 => None,
+        _ => Some(keep_states(&node)?),
+    };
     let runtime = compose::runtime()?;
     // A taken port is told at once, not after a million documents.
     let door = runtime.block_on(server::http::bind(args.listen))?;
@@ -63,6 +68,10 @@ pub fn run(mut args: Box<ServeArgs>) -> Result<ExitCode> {
     // Calls of a model that hangs must not hold up the end.
     runtime.shutdown_background();
     compose::checkpoint(&node);
+    drop(keeper);
+    if let (_, Some(why)) = node.moments().kept() {
+        print::warning(&format!("the last market states were not written: {why}"));
+    }
     compose::check_lane(&node)?;
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -255,6 +264,18 @@ fn report_recovery(node: &Node) {
             ));
         }
     }
+}
+
+/// Earlier runs' market states are there again, and this one's are kept.
+fn keep_states(node: &Node) -> Result<node::moments::Keeper> {
+    let (keeper, kept) = node.keep_states()?;
+    for (path, bytes) in &kept.torn {
+        print::warning(&format!(
+            "market states: {bytes} bytes at the end of {} are not what was written and were left out",
+            path.display()
+        ));
+    }
+    Ok(keeper)
 }
 
 fn preload(args: &ServeArgs, node: &Node) -> Result<()> {

@@ -127,6 +127,7 @@ impl Metrics {
         }
         risk(app, &mut page);
         memory(app, &mut page);
+        states(app, &mut page);
         page.finish()
     }
 }
@@ -267,6 +268,60 @@ fn memory(app: &App, page: &mut Page) {
     let embedding = app.node.embedding().counts();
     kept(app.node.kept(), &embedding, page);
     embedder(&embedding.queue, page);
+}
+
+/// Market states.
+fn states(app: &App, page: &mut Page) {
+    let counts = app.node.moments().counts();
+    let (written, failed) = app.node.moments().kept();
+    let newest_s = counts.newest_ns as f64 / 1e9;
+    for (name, kind, what, value) in [
+        (
+            "ouzel_states",
+            "gauge",
+            "Market states that are searchable now.",
+            counts.states as f64,
+        ),
+        (
+            "ouzel_states_bytes",
+            "gauge",
+            "Memory of the market states, about.",
+            counts.bytes as f64,
+        ),
+        (
+            "ouzel_states_left_total",
+            "counter",
+            "Market states that left because of the limit.",
+            counts.left as f64,
+        ),
+        (
+            "ouzel_states_stale_total",
+            "counter",
+            "Market states left out because a newer one of the symbol was there.",
+            counts.stale as f64,
+        ),
+        (
+            "ouzel_states_written_total",
+            "counter",
+            "Market states written to files in this run.",
+            written as f64,
+        ),
+        (
+            "ouzel_states_write_failed",
+            "gauge",
+            "Whether market states could not be written the last time.",
+            f64::from(u8::from(failed.is_some())),
+        ),
+        (
+            "ouzel_states_newest_seconds",
+            "gauge",
+            "End of the newest market state, seconds UTC.",
+            newest_s,
+        ),
+    ] {
+        page.family(name, kind, what);
+        page.sample(name, &[], value);
+    }
 }
 
 /// Turns at the embedder.
