@@ -57,7 +57,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let settings = Settings {
         dir: folder.path().to_path_buf(),
         sync: SyncPolicy::Never,
-        limits: collection::Options::default(),
+        limits: node::memory::document_limits(),
         embedding: node::EmbeddingLimits::default(),
     };
     let shared: Arc<dyn Clock> = clock.clone();
