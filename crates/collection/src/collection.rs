@@ -520,6 +520,13 @@ impl Collection {
         self.committer.positions().0
     }
 
+    /// Versions held, superseded ones included; as many as searches may have to compare.
+    #[must_use]
+    pub fn version_count(&self) -> u64 {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.version_count()
+    }
+
     /// Sizes and positions.
     #[must_use]
     pub fn stats(&self) -> Stats {

@@ -1,6 +1,7 @@
 //! What was written down: documents as searchable chunks, and past days of the market.
 
 mod arrivals;
+mod both;
 mod days;
 mod documents;
 mod fields;
@@ -9,6 +10,8 @@ mod present;
 mod view;
 
 use collection::{Metric, Options, Settings, SyncPolicy};
+
+pub(crate) use both::both;
 
 pub use arrivals::{Arrival, Arrivals, Arrived};
 pub use days::{DayBar, Days, read_csv};

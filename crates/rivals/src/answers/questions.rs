@@ -48,7 +48,7 @@ struct Round {
 type Side = fn(&mut Round) -> &mut Vec<f64>;
 
 /// Which time of a search.
-type Stage = fn(&rag::Stages) -> u64;
+pub(super) type Stage = fn(&rag::Stages) -> u64;
 
 /// All rounds.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
