@@ -103,7 +103,7 @@ pub struct Stats {
     pub rerank_depth: u64,
     /// Graphs that were made anew, and took the place of one, because the data had drifted.
     pub graph_renewals: u64,
-    /// Versions that the graph has; those behind them are compared one by one.
+    /// Versions that the graph has; those behind them are compared one by one. 0 where answers are exact.
     pub linked: u64,
     /// Of these, rows in the graph.
     pub hot: u64,
@@ -127,6 +127,10 @@ pub struct Options {
     /// Rows that the graph may have, 2.2 KB each at 384 dimensions; those in the fewest answers beyond it are moved to lists of
     /// some 65 bytes a row in memory and 400 on disk. Under the inner product there are none: only `u64::MAX` opens.
     pub hot_rows: u64,
+    /// Rows up to which answers are exact: there is no graph, every search compares all rows, by their codes first (260 bytes each at
+    /// 384 dimensions), and the same question as of the same instant finds the same whenever it is asked. One row more, and
+    /// a graph is made of all. 0: a graph as soon as it pays.
+    pub exact_rows: u64,
     /// Whether the graph keeps rows of four bits (of eight where a sample says that four lose too much) and no codes beside
     /// its links: some 0.4 KB a row at 384 dimensions, for walks that take a few times as long. A graph on disk that was
     /// made the other way is made anew in the background; until then rows are compared one by one.
@@ -147,6 +151,7 @@ impl Default for Options {
         Self {
             checkpoint_bytes: 64 << 20,
             hot_rows: u64::MAX,
+            exact_rows: 0,
             compact: false,
             log_bytes: u64::MAX,
             tail_rows: u64::MAX,
@@ -226,7 +231,8 @@ impl Collection {
     }
 
     /// The `k` nearest points to `vector` among those visible that pass, nearest first; ties go to
-    /// the earlier arrival. A walk of a graph where there are thousands of points, else a look at all.
+    /// the earlier arrival. A walk of a graph where there are thousands of points, else a look at all; see
+    /// [`Options::exact_rows`].
     ///
     /// # Errors
     /// `Query` for a vector or filter that does not fit, `Ahead` for an entry not applied yet.
@@ -512,6 +518,13 @@ impl Collection {
     #[must_use]
     pub fn head_seq(&self) -> u64 {
         self.committer.positions().0
+    }
+
+    /// Versions held, superseded ones included; as many as searches may have to compare.
+    #[must_use]
+    pub fn version_count(&self) -> u64 {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.version_count()
     }
 
     /// Sizes and positions.

@@ -145,10 +145,13 @@ impl Collection {
         log.read(state.next_seq(), &mut |entry| {
             apply_entry(&mut state, &settings, entry)
         })?;
-        let dense = Arc::new(Dense::default());
+        let exact_rows = keeping.as_ref().map_or(0, |k| k.options.exact_rows);
+        let dense = Arc::new(Dense::exact_to(exact_rows));
         let unverified = match &keeping {
-            Some(keeping) => open_index(&dense, &*keeping.disk, &state, set_aside)?,
-            None => Vec::new(),
+            Some(keeping) if state.version_count() > exact_rows => {
+                open_index(&dense, &*keeping.disk, &state, set_aside)?
+            }
+            _ => Vec::new(),
         };
         dense.arrived(state.version_count() as u32);
         let every = keeping

@@ -25,6 +25,7 @@ const SETTINGS: Settings = Settings {
 const OPTIONS: Options = Options {
     checkpoint_bytes: 150_000,
     hot_rows: 1_000,
+    exact_rows: 0,
     compact: false,
     log_bytes: u64::MAX,
     tail_rows: u64::MAX,

@@ -21,6 +21,7 @@ const SETTINGS: Settings = Settings {
 const OPTIONS: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: 6_000,
+    exact_rows: 0,
     compact: false,
     log_bytes: u64::MAX,
     tail_rows: u64::MAX,

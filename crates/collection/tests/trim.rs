@@ -22,6 +22,7 @@ const SETTINGS: Settings = Settings {
 const NEVER: Options = Options {
     checkpoint_bytes: u64::MAX,
     hot_rows: u64::MAX,
+    exact_rows: 0,
     compact: false,
     log_bytes: u64::MAX,
     tail_rows: u64::MAX,

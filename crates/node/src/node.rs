@@ -12,14 +12,14 @@ use market::event::Terms;
 use market::publish::Frame;
 use rag::query::Names as Companies;
 use rag::{
-    Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Kept, KeptCounts, Memory, MemoryHead,
-    Model, Mover, Passage, Search, Stamp, Stored, StreamHead, SymbolFacts, SymbolName,
+    Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Kept, KeptCounts, List, Memory,
+    MemoryHead, Model, Mover, Passage, Search, Stamp, Stored, StreamHead, SymbolFacts, SymbolName,
 };
 use stdx::Clock;
 
 use crate::embedding::{Embedding, EmbeddingLimits};
 use crate::market::MarketView;
-use crate::memory::{Days, Documents, View, day_settings, document_settings};
+use crate::memory::{Days, Documents, View, both, day_settings, document_settings};
 use crate::moments::{Keeper, KeptStates, MomentStore, StateFiles};
 use crate::names::Names;
 use crate::naming::{Naming, Sources};
@@ -414,6 +414,17 @@ impl Memory for Node {
 
     fn text_told(&self, query: &str, search: &Search) -> Result<(Vec<Passage>, String), Fault> {
         self.documents.text(query, search)
+    }
+
+    fn both_told(
+        &self,
+        vector: &[f32],
+        query: &str,
+        search: &Search,
+        clock: &dyn Clock,
+    ) -> [List; 2] {
+        let passages = self.documents.passages();
+        both((self, passages), vector, query, search, clock)
     }
 
     fn instant(&self) -> Option<u64> {

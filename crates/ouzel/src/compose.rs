@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
+use node::memory::document_limits;
 use node::{EmbeddingLimits, Node, Settings};
 use rag::Model;
 use server::model::{ChatModel, ChatSettings};
@@ -69,7 +70,7 @@ pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
     open_node_for(
         dir,
         sync,
-        (Options::default(), EmbeddingLimits::default()),
+        (document_limits(), EmbeddingLimits::default()),
         None,
     )
 }

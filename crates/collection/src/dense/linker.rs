@@ -6,7 +6,7 @@ use vector::graph::{Alone, Frame, Graph, Layout, Ranks, Settings, Sketch, insert
 
 use super::renew::Renewal;
 use super::tuning::TARGET;
-use super::{BATCH_SLOTS, Dense, LINK_FROM, Linked, NONE, Progress, store};
+use super::{BATCH_SLOTS, CODED_AT_ONCE, Dense, LINK_FROM, Linked, NONE, Progress, store};
 use crate::Error;
 use crate::checkpoint::Sections;
 use crate::disk::Disk;
@@ -16,9 +16,6 @@ use crate::state::State;
 pub(super) const SEED: u64 = 0x0075_7a65_6c00;
 /// The graph is written out when it has grown by a quarter, and by no less than this.
 const SAVE_ROWS: u32 = 16_384;
-
-/// Rows that get their codes while readers wait; fewer are compared whole.
-const CODED_AT_ONCE: u32 = 16;
 
 /// The linker's nice value: a tenth of a processor where others want all of it.
 #[cfg(target_os = "linux")]
@@ -56,6 +53,7 @@ impl Linker {
         let mut renewal = None;
         serve(&dense, |turn| {
             match turn {
+                Turn::Code => return self.code(),
                 Turn::Link(from) => self.link(from, &mut renewal),
                 Turn::Renew => {}
                 Turn::Save => return self.save(&mut saved),
@@ -122,7 +120,7 @@ impl Linker {
     fn begin_anew(&self) {
         *self.write() = None;
         let mut progress = self.dense.progress();
-        (progress.linked, progress.saved) = (0, 0);
+        (progress.linked, progress.saved, progress.coded) = (0, 0, 0);
         progress.rebuilt = true;
     }
 
@@ -142,12 +140,18 @@ impl Linker {
         linked.unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn link(&self, from: u32, renewal: &mut Option<Renewal>) {
-        let dense = &*self.dense;
-        if from == 0 {
-            begin(dense, &self.state, self.compact);
+    /// Gives the rows that came since codes, where no graph is made of them.
+    fn code(&self) {
+        let is_begun = self.dense.read().is_some();
+        if !is_begun {
+            begin(&self.dense, &self.state, self.compact);
         }
         self.code_tail();
+    }
+
+    fn link(&self, from: u32, renewal: &mut Option<Renewal>) {
+        let dense = &*self.dense;
+        self.code();
         let batch = from..from + BATCH_SLOTS;
         // All of them, unless the graph was lost after trimming had given rows back.
         let versions = there(&self.state, batch.clone(), usize::MAX);
@@ -186,11 +190,12 @@ impl Linker {
                 Some(linked) => linked.coded(),
                 None => return,
             };
-            let arrived = self.dense.progress().arrived;
             let to = from + CODED_AT_ONCE;
-            if arrived < to {
+            let progress = self.dense.progress();
+            if progress.arrived < to || progress.closing {
                 return;
             }
+            drop(progress);
             let rows = rows(&self.state, from..to);
             let mut linked = self
                 .dense
@@ -203,6 +208,8 @@ impl Linker {
                     linked.tail.push(slot, row);
                 }
             }
+            drop(linked);
+            self.dense.coded_to(to);
         }
     }
 
@@ -243,6 +250,8 @@ fn give_way() {
 
 /// What a turn is for.
 enum Turn {
+    /// Codes of rows that no graph has.
+    Code,
     /// The batch from this version on.
     Link(u32),
     /// A batch of a new graph, as nothing else waits.
@@ -254,6 +263,7 @@ enum Turn {
 fn serve(dense: &Dense, mut take: impl FnMut(Turn)) {
     loop {
         match next(dense) {
+            Next::Codes => take(Turn::Code),
             Next::Batch(from) => take(Turn::Link(from)),
             Next::Renew => take(Turn::Renew),
             Next::Save(asked) => {
@@ -277,6 +287,7 @@ pub(crate) fn link_nothing(dense: &Dense) {
 }
 
 enum Next {
+    Codes,
     Batch(u32),
     Renew,
     Save(u64),
@@ -286,7 +297,7 @@ enum Next {
 /// What to do next, as soon as there is something.
 fn next(dense: &Dense) -> Next {
     let idle = |progress: &mut Progress| {
-        let has_work = progress.has_batch() || progress.renewing;
+        let has_work = progress.has_batch() || progress.has_codes_due() || progress.renewing;
         !progress.closing && !has_work && progress.saves_asked == progress.saves_done
     };
     let progress = dense.changed.wait_while(dense.progress(), idle);
@@ -297,6 +308,8 @@ fn next(dense: &Dense) -> Next {
         Next::End
     } else if progress.has_batch() {
         Next::Batch(progress.linked)
+    } else if progress.has_codes_due() {
+        Next::Codes
     } else {
         Next::Renew
     }

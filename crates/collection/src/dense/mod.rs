@@ -6,6 +6,10 @@
 //!                    one top-k, by whole rows
 //! ```
 //!
+//! Where answers are to be exact up to some number of rows ([`Options::exact_rows`](crate::Options)), no graph is made
+//! before there are more: all rows are behind it, and all bounds are compared. What a search then finds is a function of
+//! the rows that count alone, and the same whenever it is asked again.
+//!
 //! A row is found from the moment it is applied: in the tail first, in the graph once the linker has
 //! come by. The linker takes [`BATCH`] slots at a time, in order, so the graph is a function of the log alone (a graph
 //! that is made anew as data drifts, `renew`, takes the same batches in the same order).
@@ -44,6 +48,8 @@ pub(crate) const BATCH_SLOTS: u32 = BATCH as u32;
 /// The graph begins when there are this many versions: below, comparing them all is as quick, and its frame
 /// is made from this many rows.
 pub(crate) const LINK_FROM: u32 = 4096;
+/// Rows that get their codes while readers wait; fewer are compared whole.
+const CODED_AT_ONCE: u32 = 16;
 
 /// What is linked, and who waits for what.
 #[derive(Default)]
@@ -108,6 +114,11 @@ impl Linked {
         self.count + self.tail.len() as u32
     }
 
+    /// Whether all rows are compared by codes: there is a graph in name only.
+    fn is_coded_alone(&self) -> bool {
+        self.count == 0 && !self.tail.is_empty()
+    }
+
     /// These versions have these graph slots.
     fn place(&mut self, versions: impl Iterator<Item = u32>, slots: &[u32]) {
         self.versions.resize(self.graph.slots(), NONE);
@@ -150,7 +161,11 @@ impl Linked {
 
 #[derive(Default)]
 struct Progress {
+    /// No graph is made before there are more.
+    exact_rows: u32,
     arrived: u32,
+    /// Versions below have a code, or are linked.
+    coded: u32,
     linked: u32,
     /// Of these, those of the graph on disk.
     saved: u32,
@@ -172,6 +187,18 @@ struct Progress {
 }
 
 impl Dense {
+    /// Compares every row while there are no more than so many, and makes no graph before.
+    pub(crate) fn exact_to(rows: u64) -> Self {
+        let exact_rows = u32::try_from(rows).unwrap_or(u32::MAX);
+        Self {
+            progress: Mutex::new(Progress {
+                exact_rows,
+                ..Progress::default()
+            }),
+            ..Self::default()
+        }
+    }
+
     /// Begins with a graph that was linked before, and the rows that were moved out of it. Says whether they have all rows between
     /// them; where not, it begins with nothing.
     pub(crate) fn begin_with(
@@ -201,7 +228,7 @@ impl Dense {
     pub(crate) fn arrived(&self, count: u32) {
         let mut progress = self.progress();
         progress.arrived = count;
-        if progress.has_batch() {
+        if progress.has_batch() || progress.has_codes_due() {
             self.changed.notify_all();
         }
     }
@@ -211,9 +238,14 @@ impl Dense {
         self.progress().linked
     }
 
-    /// Version slots below this one are in the graph on disk, or in the cold lists.
+    /// Version slots below this one are in the graph on disk, in the cold lists, or never to be linked.
     pub(crate) fn saved_count(&self) -> u32 {
-        self.progress().saved
+        let progress = self.progress();
+        if progress.arrived <= progress.exact_rows {
+            progress.arrived
+        } else {
+            progress.saved
+        }
     }
 
     /// Rows in the graph.
@@ -251,6 +283,12 @@ impl Dense {
         self.changed.notify_all();
     }
 
+    /// Versions below `count` have codes now.
+    fn coded_to(&self, count: u32) {
+        self.progress().coded = count;
+        self.changed.notify_all();
+    }
+
     /// Saves up to the one numbered `asked` are done.
     fn saved(&self, asked: u64) {
         self.progress().saves_done = asked;
@@ -266,10 +304,11 @@ impl Dense {
         near.unwrap_or_else(PoisonError::into_inner).unlinked()
     }
 
-    /// Returns when every whole batch is linked, or no more will be.
+    /// Returns when every whole batch is linked, or has its codes where no graph is made, or no more will be.
     pub(crate) fn settle(&self) {
         let waiting = |progress: &mut Progress| {
-            (progress.has_batch() || progress.renewing) && !progress.ended
+            let has_work = progress.has_batch() || progress.has_codes_due() || progress.renewing;
+            has_work && !progress.ended
         };
         let settled = self.changed.wait_while(self.progress(), waiting);
         drop(settled.unwrap_or_else(PoisonError::into_inner));
@@ -339,7 +378,14 @@ impl Progress {
     }
 
     fn has_batch(&self) -> bool {
-        self.arrived >= LINK_FROM.max(self.linked.saturating_add(BATCH_SLOTS))
+        let due = LINK_FROM.max(self.linked.saturating_add(BATCH_SLOTS));
+        self.arrived > self.exact_rows && self.arrived >= due
+    }
+
+    /// Whether rows that no graph will have are without codes.
+    fn has_codes_due(&self) -> bool {
+        let due = LINK_FROM.max(self.coded.saturating_add(CODED_AT_ONCE));
+        self.arrived <= self.exact_rows && self.arrived >= due
     }
 }
 

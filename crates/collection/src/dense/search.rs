@@ -47,6 +47,8 @@ const VISIT_ROWS: f64 = 8.0;
 const LINKS: u64 = 32;
 /// Rows of the tail whose payloads are looked at one by one; for more the index is asked.
 const TAIL_LOOKS: u32 = 64;
+/// Rows that are compared by their codes, each after the other, in the time that one row anywhere takes.
+const CODES_A_ROW: u64 = 12;
 
 #[derive(Default)]
 struct Mine {
@@ -77,6 +79,18 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> (Vec<
         Effort::Beam(beam) => Some(beam.max(k)),
     };
     let linked = dense.read();
+    let seen = state.seen(ask.as_of);
+    let coded = linked.as_ref().filter(|linked| linked.is_coded_alone());
+    if let Some(linked) = coded.filter(|_| ask.effort != Effort::Exact) {
+        let looked = Looked {
+            state,
+            linked,
+            ask,
+            seen: &seen,
+            k,
+        };
+        return looked.compared(mine);
+    }
     let share = state.visible_share(ask.as_of);
     let walk = linked.as_ref().zip(beam);
     let walk =
@@ -84,7 +98,6 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> (Vec<
     let Some((linked, beam)) = walk else {
         return exact(state, ask, k, mine);
     };
-    let seen = state.seen(ask.as_of);
     let looked = Looked {
         state,
         linked,
@@ -159,6 +172,69 @@ struct Looked<'a> {
 }
 
 impl Looked<'_> {
+    /// All that pass, compared: by their codes first, or whole where they are few.
+    fn compared(&self, mine: &mut Mine) -> (Vec<Hit>, Explain) {
+        let Self { state, ask, k, .. } = *self;
+        let rows = state.version_count();
+        let selected = ask
+            .filter
+            .map(|filter| state.payload().select(filter, self.seen));
+        if selected
+            .as_ref()
+            .is_some_and(|set| set.len() * CODES_A_ROW <= rows)
+        {
+            return exact(state, ask, k, mine);
+        }
+        let start = (ask.now)();
+        let mut explain = Explain::new(Plan::Among, rows);
+        explain.matched = selected.as_ref().map(|set| set.len());
+        let mut scan = Scan::new(state.metric(), ask.query, k, &mut mine.flat);
+        let compared = match selected {
+            None => self.behind(
+                &mut scan,
+                &|slot| self.seen.is_visible(slot),
+                &mut mine.tail,
+            ),
+            Some(set) => {
+                let passes = |slot| set.contains(slot) && self.seen.is_visible(slot);
+                self.behind(&mut scan, &passes, &mut mine.tail)
+            }
+        };
+        let hits = scan.finish();
+        let ns = (ask.now)().saturating_sub(start);
+        explain.parts.push(Part {
+            name: "codes",
+            rows,
+            candidates: rows,
+            distances: compared,
+            estimates: u64::from(self.linked.coded()),
+            ns,
+        });
+        explain.steps.push(Step {
+            name: "compare",
+            ns,
+        });
+        (hits, explain)
+    }
+
+    /// Compares the rows behind the graph that pass, and says how many of them whole.
+    fn behind(
+        &self,
+        scan: &mut Scan<'_>,
+        passes: &dyn Fn(u32) -> bool,
+        scratch: &mut TailScratch,
+    ) -> u64 {
+        let row = |slot| self.state.row(slot);
+        let tail = &self.linked.tail;
+        let hits = tail.search(self.ask.query, self.k, passes, row, scratch);
+        scan.slots(hits.iter().map(|hit| hit.slot), row);
+        let head = self.state.version_count() as u32;
+        let rest = (self.linked.coded()..head).filter(|&slot| passes(slot));
+        let mut compared = scratch.compared as u64;
+        scan.slots(rest.inspect(|_| compared += 1), row);
+        compared
+    }
+
     /// Rows found by their bytes, some more than asked for, for whole rows to choose from.
     fn depth(&self) -> usize {
         self.linked.depth(self.k)
@@ -285,32 +361,24 @@ impl Looked<'_> {
         if from == head {
             return;
         }
-        let row = |slot| self.state.row(slot);
-        let mut compared = 0;
-        let mut look = |passes: &dyn Fn(u32) -> bool| {
-            let tail = &self.linked.tail;
-            let hits = tail.search(self.ask.query, self.k, passes, row, scratch);
-            scan.slots(hits.iter().map(|hit| hit.slot), row);
-            let rest = (coded..head).filter(|&slot| passes(slot));
-            scan.slots(rest.inspect(|_| compared += 1), row);
-        };
+        let mut look = |passes: &dyn Fn(u32) -> bool| self.behind(scan, passes, scratch);
         let seen = self.seen;
-        match self.ask.filter {
+        let compared = match self.ask.filter {
             None => look(&|slot| seen.is_visible(slot)),
             Some(filter) if head - from <= TAIL_LOOKS => {
-                look(&|slot| seen.is_visible(slot) && plan::passes(filter, seen, slot));
+                look(&|slot| seen.is_visible(slot) && plan::passes(filter, seen, slot))
             }
             Some(filter) => {
                 let set = self.state.payload().select(filter, seen);
-                look(&|slot| set.contains(slot) && seen.is_visible(slot));
+                look(&|slot| set.contains(slot) && seen.is_visible(slot))
             }
-        }
+        };
         let ns = (self.ask.now)().saturating_sub(start);
         explain.parts.push(Part {
             name: "tail",
             rows: u64::from(head - from),
             candidates: u64::from(head - from),
-            distances: compared + scratch.compared as u64,
+            distances: compared,
             estimates: u64::from(coded - from),
             ns,
         });

@@ -45,7 +45,7 @@ impl Explain {
 /// One structure that was searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// `graph`, `cold`, `tail`, or `rows` where all were compared.
+    /// `graph`, `cold`, `tail`; `codes` or `rows` where all were compared, by their codes first or whole.
     pub name: &'static str,
     /// Rows in it.
     pub rows: u64,

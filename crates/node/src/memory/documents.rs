@@ -176,6 +176,11 @@ impl Documents {
         Ok((found.into_iter().map(passage).collect(), explain))
     }
 
+    /// Versions of passages, superseded ones included.
+    pub(crate) fn passages(&self) -> u64 {
+        self.collection.version_count()
+    }
+
     /// How far it has got.
     #[must_use]
     pub fn head(&self) -> MemoryHead {

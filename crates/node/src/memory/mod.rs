@@ -1,6 +1,7 @@
 //! What was written down: documents as searchable chunks, and past days of the market.
 
 mod arrivals;
+mod both;
 mod days;
 mod documents;
 mod fields;
@@ -8,7 +9,9 @@ mod paths;
 mod present;
 mod view;
 
-use collection::{Metric, Settings, SyncPolicy};
+use collection::{Metric, Options, Settings, SyncPolicy};
+
+pub(crate) use both::both;
 
 pub use arrivals::{Arrival, Arrivals, Arrived};
 pub use days::{DayBar, Days, read_csv};
@@ -23,6 +26,18 @@ pub fn document_settings(dim: usize, sync: SyncPolicy) -> Settings {
         dim,
         metric: Metric::Cosine,
         sync,
+    }
+}
+
+/// Passages up to which a search by meaning is exact, and the same when it is asked again as of then.
+pub const EXACT_PASSAGES: u64 = 1_000_000;
+
+/// Limits of the documents' collection where nobody sets others.
+#[must_use]
+pub fn document_limits() -> Options {
+    Options {
+        exact_rows: EXACT_PASSAGES,
+        ..Options::default()
     }
 }
 

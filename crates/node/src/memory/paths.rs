@@ -3,7 +3,7 @@
 use collection::plan::{Explain, Plan};
 use collection::text::TextExplain;
 
-/// `walk ef 128 (graph, tail)`.
+/// `among (codes)`, `walk ef 128 (graph, tail)`.
 pub(super) fn dense(explain: &Explain) -> String {
     let plan = match explain.plan {
         Plan::Among => "among".to_owned(),

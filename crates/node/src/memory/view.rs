@@ -5,7 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use collection::plan::Explain;
 use collection::text::TextExplain;
 use collection::{Condition, Filter};
-use rag::{Document, EmbeddedChunk, Fault, Memory, MemoryHead, Passage, Search, Stamp, Stored};
+use rag::{
+    Document, EmbeddedChunk, Fault, List, Memory, MemoryHead, Passage, Search, Stamp, Stored,
+};
 use stdx::Clock;
 
 use super::documents::Documents;
@@ -93,6 +95,17 @@ impl Memory for View<'_> {
         let path = paths::text(&explain);
         self.tell(|told| told.text = Some(explain));
         Ok((found, path))
+    }
+
+    fn both_told(
+        &self,
+        vector: &[f32],
+        query: &str,
+        search: &Search,
+        clock: &dyn Clock,
+    ) -> [List; 2] {
+        let passages = self.documents.passages();
+        super::both((self, passages), vector, query, search, clock)
     }
 
     fn instant(&self) -> Option<u64> {

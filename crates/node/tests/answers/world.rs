@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use collection::{Options, SyncPolicy};
-use node::memory::DayBar;
+use collection::SyncPolicy;
+use node::memory::{DayBar, document_limits};
 use node::{Node, Settings};
 use rag::{Asker, Document, Embed, Fault, Mode, SearchRequest};
 use stdx::{ManualClock, Rng};
@@ -23,16 +23,21 @@ const WORDS: [&str; 40] = [
     "demand", "supply",
 ];
 
-/// A node with past days of every symbol.
-pub fn open(dir: &Path) -> (Node, Arc<ManualClock>) {
-    let clock = Arc::new(ManualClock::at(NOW));
+/// The node of a folder.
+pub fn reopen(dir: &Path, clock: &Arc<ManualClock>) -> Node {
     let settings = Settings {
         dir: dir.to_path_buf(),
         sync: SyncPolicy::Never,
-        limits: Options::default(),
+        limits: document_limits(),
         embedding: node::EmbeddingLimits::default(),
     };
-    let node = Node::open(&settings, clock.clone()).expect("opens");
+    Node::open(&settings, clock.clone()).expect("opens")
+}
+
+/// A node with past days of every symbol.
+pub fn open(dir: &Path) -> (Node, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::at(NOW));
+    let node = reopen(dir, &clock);
     let midnight = NOW - NOW % DAY;
     let bars = (1..30).flat_map(|back| {
         SYMBOLS.iter().enumerate().map(move |(idx, symbol)| DayBar {

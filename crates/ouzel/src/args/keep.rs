@@ -4,12 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use node::EmbeddingLimits;
+use node::memory::{EXACT_PASSAGES, document_limits};
 
 use super::TargetArgs;
 
-/// Bounds of what the documents take in memory and on disk; no answer changes by them.
+/// Bounds of what the documents take in memory and on disk.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct LimitArgs {
+    /// Passages up to which a search by meaning compares all of them, so that it is exact, and finds the same when it is asked
+    /// again as of then. Beyond, a graph is walked; 0: as soon as that pays
+    #[arg(long, value_name = "PASSAGES", default_value_t = EXACT_PASSAGES)]
+    pub exact_passages: u64,
     /// Passages that the graph in memory may have, some 2.2 KB each; those in the fewest answers beyond
     /// it move to lists on disk, with 65 bytes each in memory, and are searched there [default: all]
     #[arg(long, value_name = "PASSAGES", value_parser = clap::value_parser!(u64).range(4_096..))]
@@ -46,8 +51,9 @@ impl From<&LimitArgs> for EmbeddingLimits {
 
 impl From<&LimitArgs> for collection::Options {
     fn from(args: &LimitArgs) -> Self {
-        let all = Self::default();
+        let all = document_limits();
         Self {
+            exact_rows: args.exact_passages,
             compact: args.compact,
             hot_rows: args.hot_passages.unwrap_or(all.hot_rows),
             tail_rows: args.tail_passages.unwrap_or(all.tail_rows),

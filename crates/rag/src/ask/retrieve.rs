@@ -6,10 +6,10 @@ use crate::ask::run::Run;
 use crate::cache::{Kept, Key, Lists};
 use crate::fault::Fault;
 use crate::fuse::{Candidate, Weights, fuse};
-use crate::memory::{Passage, Search, Stamp};
+use crate::memory::{List, Passage, Search, Stamp};
 use crate::query::Span;
 use crate::rank::Wish;
-use crate::receipt::Paths;
+use crate::receipt::{Paths, Receipt};
 use crate::search::Mode;
 
 /// Passages of a narrow search that make a wider one needless.
@@ -41,6 +41,16 @@ fn merge(list: &mut Vec<Passage>, more: Vec<Passage>) {
     let known: HashSet<String> = list.iter().map(|p| p.id.clone()).collect();
     list.extend(more.into_iter().filter(|p| !known.contains(&p.id)));
     list.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.id.cmp(&b.id)));
+}
+
+impl List {
+    /// Its passages; how long it took and which way it went are added to what the receipt says.
+    fn noted(self, stage_us: &mut u64, paths: &mut Option<String>) -> Result<Vec<Passage>, Fault> {
+        *stage_us += self.ns / 1_000;
+        let (passages, path) = self.found?;
+        Paths::add(paths, path);
+        Ok(passages)
+    }
 }
 
 impl<'a> Run<'a> {
@@ -190,30 +200,33 @@ impl<'a> Run<'a> {
         mode: Mode,
     ) -> Result<(Vec<Passage>, Vec<Passage>), Fault> {
         let mut fault = None;
-        let memory = self.asker.memory;
-        let dense = match vector.filter(|_| mode != Mode::Text) {
-            Some(vector) => {
-                let found = memory.dense_told(vector, search);
-                self.watch.lap(&mut self.receipt.stages_us.dense);
-                let found = found.map(|(found, path)| {
-                    Paths::add(&mut self.receipt.paths.dense, path);
-                    found
-                });
-                self.taken("dense", found, &mut fault)
+        let (memory, clock) = (self.asker.memory, self.asker.clock);
+        let (dense, text) = match (vector, mode) {
+            (Some(vector), Mode::Hybrid) => {
+                let [dense, text] = memory.both_told(vector, query, search, clock);
+                (Some(dense), Some(text))
             }
-            None => None,
+            (Some(vector), Mode::Dense) => {
+                let dense = List::timed(clock, || memory.dense_told(vector, search));
+                (Some(dense), None)
+            }
+            (None, Mode::Dense) => (None, None),
+            (_, Mode::Text) | (None, Mode::Hybrid) => {
+                let text = List::timed(clock, || memory.text_told(query, search));
+                (None, Some(text))
+            }
         };
-        let text = if mode == Mode::Dense {
-            None
-        } else {
-            let found = memory.text_told(query, search);
-            self.watch.lap(&mut self.receipt.stages_us.text);
-            let found = found.map(|(found, path)| {
-                Paths::add(&mut self.receipt.paths.text, path);
-                found
-            });
-            self.taken("text", found, &mut fault)
-        };
+        // Both may have been made at once: each list's time is its own.
+        self.watch.lap(&mut 0);
+        let Receipt {
+            stages_us: stages,
+            paths,
+            ..
+        } = &mut self.receipt;
+        let dense = dense.map(|list| list.noted(&mut stages.dense, &mut paths.dense));
+        let text = text.map(|list| list.noted(&mut stages.text, &mut paths.text));
+        let dense = dense.and_then(|found| self.taken("dense", found, &mut fault));
+        let text = text.and_then(|found| self.taken("text", found, &mut fault));
         if let (None, None, Some(fault)) = (&dense, &text, fault) {
             return Err(fault);
         }

@@ -1,5 +1,7 @@
 //! The seam to whatever stores chunks and finds them again. `rag` drives; the memory answers.
 
+use stdx::Clock;
+
 use crate::document::{Document, EmbeddedChunk, Fields, Stored};
 use crate::fault::Fault;
 
@@ -34,6 +36,21 @@ pub trait Memory: Send + Sync {
         Ok((self.text(query, search)?, String::new()))
     }
 
+    /// The lists of [`dense_told`](Self::dense_told) and [`text_told`](Self::text_told) for one search, each with how long it took by `clock`. A
+    /// memory may make them at once.
+    fn both_told(
+        &self,
+        vector: &[f32],
+        query: &str,
+        search: &Search,
+        clock: &dyn Clock,
+    ) -> [List; 2] {
+        [
+            List::timed(clock, || self.dense_told(vector, search)),
+            List::timed(clock, || self.text_told(query, search)),
+        ]
+    }
+
     /// How far the memory has got.
     fn head(&self) -> MemoryHead;
 
@@ -62,6 +79,28 @@ pub trait Memory: Send + Sync {
     /// # Errors
     /// When nothing was stored.
     fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault>;
+}
+
+/// A list as a memory made it.
+#[derive(Debug)]
+pub struct List {
+    /// Passages, best first, and by which path.
+    pub found: Result<(Vec<Passage>, String), Fault>,
+    /// Time it took.
+    pub ns: u64,
+}
+
+impl List {
+    /// Makes a list.
+    pub fn timed(
+        clock: &dyn Clock,
+        make: impl FnOnce() -> Result<(Vec<Passage>, String), Fault>,
+    ) -> Self {
+        let start = clock.now_ns();
+        let found = make();
+        let ns = clock.now_ns().saturating_sub(start);
+        Self { found, ns }
+    }
 }
 
 /// What to look for, and where not to look.

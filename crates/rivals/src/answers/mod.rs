@@ -3,6 +3,7 @@
 mod embedding;
 mod load;
 mod memory;
+mod passages;
 mod questions;
 
 use anyhow::Result;
@@ -13,6 +14,12 @@ use crate::report::Report;
 
 /// All figures of the suite.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
+    if size.wants("passages") {
+        passages::run(size, report)?;
+    }
+    if !size.wants("questions") {
+        return Ok(());
+    }
     report.step("answers: embedding");
     let (is_held, figures) = held(1, || embedding::measure(size));
     report.scheduled(is_held);

@@ -48,7 +48,7 @@ struct Round {
 type Side = fn(&mut Round) -> &mut Vec<f64>;
 
 /// Which time of a search.
-type Stage = fn(&rag::Stages) -> u64;
+pub(super) type Stage = fn(&rag::Stages) -> u64;
 
 /// All rounds.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
@@ -57,7 +57,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let settings = Settings {
         dir: folder.path().to_path_buf(),
         sync: SyncPolicy::Never,
-        limits: collection::Options::default(),
+        limits: node::memory::document_limits(),
         embedding: node::EmbeddingLimits::default(),
     };
     let shared: Arc<dyn Clock> = clock.clone();

@@ -15,6 +15,9 @@ mod threads;
 
 use anyhow::Result;
 
+pub use graph::sets::{Set, find as find_set};
+pub use texts::load as load_texts;
+
 use crate::Size;
 use crate::machine::held;
 use crate::report::Report;

@@ -184,15 +184,15 @@ impl Tail {
             bounds[place as usize] = f32::INFINITY;
         }
         let limit = self.distance(worst, stretch);
-        self.narrow(&asked, limit, bounds, (places, near));
+        let may_count = |place| visible(self.slot(place));
+        self.narrow((&asked, limit), bounds, may_count, (places, near));
         for near in near.chunks(ROWS_AT_ONCE) {
             let worst = scan
                 .worst()
                 .map_or(limit, |worst| self.distance(worst, stretch));
             let near = near.iter().filter(|&&(bound, _)| bound <= worst);
             let slots = near.map(|&(_, place)| self.slot(place));
-            let seen = slots.filter(|&slot| visible(slot));
-            scan.slots(seen.inspect(|_| scratch.compared += 1), &row);
+            scan.slots(slots.inspect(|_| scratch.compared += 1), &row);
         }
         scan.finish()
     }
@@ -203,13 +203,13 @@ impl Tail {
         distance.min(f32::MAX)
     }
 
-    /// Collects the rows that may be as near as `limit`, the lowest bound first. Some blocks at a time,
-    /// so that what is asked for from memory has come and is still near when it is looked at.
+    /// Collects the rows that count and may be as near as `limit`, the lowest bound first. Some blocks at a
+    /// time, so that what is asked for from memory has come and is still near when it is looked at.
     fn narrow(
         &self,
-        asked: &Asked<'_>,
-        limit: f32,
+        (asked, limit): (&Asked<'_>, f32),
         bounds: &[f32],
+        may_count: impl Fn(u32) -> bool,
         (places, near): (&mut Vec<u32>, &mut Vec<(f32, u32)>),
     ) {
         near.clear();
@@ -221,6 +221,9 @@ impl Tail {
                 let at = bits.trailing_zeros() as usize;
                 bits &= bits - 1;
                 let place = n * BLOCK + at;
+                if !may_count(place as u32) {
+                    continue;
+                }
                 self.pieces[place / PIECE_ROWS].prefetch(place % PIECE_ROWS);
                 places.push(place as u32);
             }

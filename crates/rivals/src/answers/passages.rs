@@ -1,0 +1,221 @@
+//! Text to context over a million passages: `ask` without a model and `search`, stage by stage.
+//!
+//! There are not a million real passages here. Vectors are those of PyPI summaries, and beyond their number the same
+//! with noise; texts are pieces of Reuters stories, and beyond theirs the same with every eighth word drawn anew. Questions
+//! are real headlines and questions made of them; each list is made anew.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use collection::SyncPolicy;
+use node::{Node, Settings};
+use rag::{Asker, Document, EmbeddedChunk, Question, Receipt, SearchRequest};
+use stdx::{Clock, Rng, SystemClock};
+
+use crate::Size;
+use crate::measure::{quantile, time_ns};
+use crate::report::{Better, Figure, Report};
+use crate::vectors::{Set, find_set, load_texts};
+
+const PASSAGES: usize = 1_000_000;
+/// Names another number of passages.
+const PASSAGES_ENV: &str = "OUZEL_BENCH_PASSAGES";
+const ROUNDS: usize = 3;
+const PIECE_WORDS: usize = 80;
+/// One word in so many of a repeated text is another one.
+const REDRAWN: u64 = 8;
+const NOISE: f32 = 0.03;
+const SECOND: u64 = 1_000_000_000;
+
+/// A way of asking; its receipt.
+type Way<'a> = &'a dyn Fn(&str) -> Result<Receipt>;
+
+/// Figures over a memory of that many passages; none where the vectors are not here.
+pub fn run(size: &Size, report: &mut Report) -> Result<()> {
+    let Some(set) = find_set("text", 1)? else {
+        return Ok(());
+    };
+    let asked = std::env::var(PASSAGES_ENV).ok();
+    let count = asked.and_then(|text| text.parse().ok());
+    let count = count.unwrap_or(size.of(PASSAGES));
+    let texts = load_texts(usize::MAX);
+    let folder = tempfile::tempdir()?;
+    let settings = Settings {
+        dir: folder.path().to_path_buf(),
+        sync: SyncPolicy::Never,
+        limits: node::memory::document_limits(),
+        embedding: node::EmbeddingLimits::default(),
+    };
+    let now = SystemClock.now_ns();
+    let node = Node::open(&settings, Arc::new(SystemClock))?;
+    report.step("answers: filling the memory with passages");
+    let pieces = pieces(&texts.texts);
+    fill(&node, (&set, &pieces), count, now)?;
+    let note = format!(
+        "{count} passages (vectors of {} PyPI summaries and the same with noise, {} pieces of {}, and the same with words redrawn); two calls at once never happen",
+        set.count(),
+        pieces.len(),
+        texts.words,
+    );
+    report.step("answers: questions over passages");
+    let middle = now - count as u64 / 2 * SECOND;
+    measure(&node, &texts.queries, middle, &note)?
+        .into_iter()
+        .for_each(|figure| report.add(figure));
+    let collection = node.documents().collection();
+    collection.checkpoint()?;
+    drop(node);
+    report.step("answers: opening again");
+    let (mut opened, mut first) = (None, None);
+    let open_ms = time_ns(|| opened = Some(Node::open(&settings, Arc::new(SystemClock)))) / 1e6;
+    let node = opened.context("an opening that was timed has ended")??;
+    let question = SearchRequest {
+        q: texts.queries.first().cloned().unwrap_or_default(),
+        ..SearchRequest::default()
+    };
+    let first_ms = time_ns(|| first = Some(node.asker(None).search(&question))) / 1e6;
+    first.context("a search that was timed has ended")??;
+    let coded_ms = time_ns(|| node.documents().collection().settle()) / 1e6;
+    for (name, ms) in [
+        ("open", open_ms),
+        ("first_search", first_ms),
+        ("all_coded", coded_ms),
+    ] {
+        let name = format!("answers.passages.{name}");
+        report.add(Figure::new(name, "ms", Better::Less, vec![ms]).note(note.clone()));
+    }
+    Ok(())
+}
+
+/// Runs of words.
+fn pieces(texts: &[String]) -> Vec<Vec<&str>> {
+    let words = texts.iter().map(|text| text.split_whitespace());
+    let mut pieces = Vec::new();
+    for words in words {
+        let words: Vec<&str> = words.collect();
+        pieces.extend(words.chunks(PIECE_WORDS).map(<[&str]>::to_vec));
+    }
+    pieces
+}
+
+fn fill(node: &Node, (set, pieces): (&Set, &[Vec<&str>]), count: usize, now: u64) -> Result<()> {
+    let mut rng = Rng::new(17);
+    for n in 0..count {
+        let text = text(&mut rng, pieces, n);
+        let known_at = now - (count - n) as u64 * SECOND;
+        let document = Document {
+            id: format!("p{n}"),
+            text: text.clone(),
+            source: Some("wire".to_owned()),
+            event_at: known_at,
+            known_at,
+            ..Document::default()
+        };
+        let chunk = EmbeddedChunk {
+            index: 0,
+            start: 0,
+            end: text.len(),
+            text,
+            vector: vector(&mut rng, set, n),
+        };
+        node.documents().store(&document, vec![chunk])?;
+    }
+    node.documents().collection().settle();
+    Ok(())
+}
+
+fn text(rng: &mut Rng, pieces: &[Vec<&str>], n: usize) -> String {
+    let mut words = pieces[n % pieces.len()].clone();
+    if n >= pieces.len() {
+        for word in &mut words {
+            if rng.below(REDRAWN) == 0 {
+                let other = rng.pick(pieces);
+                *word = *rng.pick(other);
+            }
+        }
+    }
+    words.join(" ")
+}
+
+fn vector(rng: &mut Rng, set: &Set, n: usize) -> Vec<f32> {
+    let mut row = set.row((n % set.count()) as u32).to_vec();
+    if n >= set.count() {
+        row.iter_mut()
+            .for_each(|x| *x += NOISE * rng.normal() as f32);
+        // Never zero: of unit length, and noise far shorter.
+        let _zero = vector::normalise(&mut row);
+    }
+    row
+}
+
+fn measure(node: &Node, queries: &[String], middle: u64, note: &str) -> Result<Vec<Figure>> {
+    let asker = Asker {
+        kept: None,
+        ..node.asker(None)
+    };
+    let search = |q: &str, as_of: Option<u64>| -> Result<Receipt> {
+        let request = SearchRequest {
+            q: q.to_owned(),
+            as_of,
+            ..SearchRequest::default()
+        };
+        Ok(asker.search(&request)?.receipt)
+    };
+    let now = SystemClock.now_ns();
+    let ways: [(&str, Way<'_>); 4] = [
+        ("ask", &|q| {
+            Ok(asker
+                .ask(&Question::new(q.to_owned()), &mut |_| true)?
+                .receipt)
+        }),
+        ("search", &|q| search(q, None)),
+        ("search_as_of_now", &|q| search(q, Some(now))),
+        ("search_as_of_middle", &|q| search(q, Some(middle))),
+    ];
+    let mut seen: Vec<Vec<Vec<Receipt>>> = vec![Vec::new(); ways.len()];
+    for _ in 0..ROUNDS {
+        for ((_, way), seen) in ways.iter().zip(&mut seen) {
+            let round: Result<Vec<Receipt>> = queries.iter().map(|q| way(q)).collect();
+            seen.push(round?);
+        }
+    }
+    let mut figures = Vec::new();
+    for ((name, _), rounds) in ways.iter().zip(&seen) {
+        let all: Vec<&Receipt> = rounds.iter().flatten().collect();
+        let paths = all.first().map(|receipt| receipt.paths.clone());
+        let note = format!("{note}; {paths:?}; us by stage: {}", by_stage(&all));
+        for (tag, q) in [("p50", 0.5), ("p99", 0.99)] {
+            let of_round = |round: &Vec<Receipt>| {
+                let mut ms: Vec<f64> = round
+                    .iter()
+                    .map(|r| r.stages_us.total as f64 / 1e3)
+                    .collect();
+                quantile(&mut ms, q)
+            };
+            let name = format!("answers.passages.{name}.{tag}");
+            let values = rounds.iter().map(of_round).collect();
+            figures.push(Figure::new(name, "ms", Better::Less, values).note(note.clone()));
+        }
+    }
+    Ok(figures)
+}
+
+/// Median and 99th percentile of each stage.
+fn by_stage(all: &[&Receipt]) -> String {
+    let stages: [(&str, super::questions::Stage); 8] = [
+        ("facts", |s| s.facts),
+        ("embed", |s| s.embed),
+        ("dense", |s| s.dense),
+        ("text", |s| s.text),
+        ("fuse", |s| s.fuse),
+        ("assemble", |s| s.assemble),
+        ("verify", |s| s.verify),
+        ("total", |s| s.total),
+    ];
+    let words = stages.map(|(name, stage)| {
+        let mut times: Vec<f64> = all.iter().map(|one| stage(&one.stages_us) as f64).collect();
+        let (p50, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
+        format!("{name} {p50:.0} {p99:.0}")
+    });
+    words.join(", ")
+}
