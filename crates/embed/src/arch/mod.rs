@@ -74,6 +74,33 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// Does nothing but the products and sums of `rounds` small linear layers whose weights and codes stay in the L1
+    /// cache, and gives their number: the bound that a pass over real weights is held against.
+    pub fn products(self, rounds: usize) -> u64 {
+        const ROWS: usize = 48;
+        const DEPTH: usize = 384;
+        let weights = Packed::new(
+            &vec![1; simd::PANEL * DEPTH],
+            DEPTH,
+            vec![1.0; simd::PANEL],
+            vec![0.0; simd::PANEL],
+        );
+        let codes = Quantised {
+            codes: vec![1; ROWS * DEPTH],
+            scale: vec![1.0; ROWS],
+            low: vec![0.0; ROWS],
+            width: DEPTH,
+        };
+        let mut out = vec![0.0; ROWS * simd::PANEL];
+        for _ in 0..rounds {
+            self.linear(&codes, &weights, Tail::Store, &mut out);
+        }
+        std::hint::black_box(&out);
+        (rounds * ROWS * DEPTH * simd::PANEL) as u64
+    }
+}
+
 /// Makes one method of [`Kernel`] that calls the function of the same name in each instruction set's file.
 macro_rules! dispatch {
     ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?);)*) => {

@@ -4,6 +4,7 @@ mod embedding;
 mod load;
 mod memory;
 mod questions;
+mod queue;
 
 use anyhow::Result;
 
@@ -13,10 +14,20 @@ use crate::report::Report;
 
 /// All figures of the suite.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
-    report.step("answers: embedding");
-    let (is_held, figures) = held(1, || embedding::measure(size));
-    report.scheduled(is_held);
-    figures?.into_iter().for_each(|figure| report.add(figure));
-    report.scheduled(false);
-    questions::run(size, report)
+    if size.wants("embed") {
+        report.step("answers: embedding");
+        let (is_held, figures) = held(1, || embedding::measure(size));
+        report.scheduled(is_held);
+        figures?.into_iter().for_each(|figure| report.add(figure));
+        report.scheduled(false);
+    }
+    if size.wants("queue") {
+        report.step("answers: the embedder's queue under 200 clients");
+        let figures = queue::measure(size)?;
+        figures.into_iter().for_each(|figure| report.add(figure));
+    }
+    if size.wants("questions") {
+        questions::run(size, report)?;
+    }
+    Ok(())
 }
