@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::error::Error;
+use crate::identity::ModelId;
 
 const MAGIC: &[u8; 8] = b"OUZELEMB";
 const VERSION: u32 = 1;
@@ -49,8 +50,7 @@ pub(crate) struct Asset {
     bytes: Cow<'static, [u8]>,
     entries: Vec<Entry>,
     pub dims: Dims,
-    /// File name of the model and the first 12 hex digits of the content's sha256.
-    pub model_id: String,
+    pub model_id: ModelId,
 }
 
 impl Asset {
@@ -68,13 +68,12 @@ impl Asset {
             tokens_default: number(6),
         };
         let name = read_name(&bytes[96..128]).ok_or_else(|| shape("header.name"))?;
-        let sha256: String = bytes[32..38]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let (sha256, _) = bytes[32..]
+            .split_first_chunk()
+            .expect("the header was checked to be whole");
         let entries = read_table(&bytes)?;
         Ok(Self {
-            model_id: format!("{name}@{sha256}"),
+            model_id: ModelId::new(&name, sha256),
             entries,
             dims,
             bytes,

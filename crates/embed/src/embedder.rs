@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::arch::Kernel;
 use crate::error::Error;
+use crate::identity::ModelId;
 use crate::model::{Model, Scratch};
 use crate::tokenizer::Tokenizer;
 
@@ -106,10 +107,14 @@ impl Embedder {
         self.model.dim()
     }
 
-    /// Name of the model and the first 12 hex digits of its content's sha256: vectors of two embedders may be compared
-    /// only if these are equal.
-    pub fn model_id(&self) -> &str {
+    /// Which model this is: vectors of two embedders may be compared only if these are equal.
+    pub fn identity(&self) -> &ModelId {
         self.model.id()
+    }
+
+    /// [`identity`](Self::identity) as text.
+    pub fn model_id(&self) -> &str {
+        self.model.id().as_str()
     }
 
     /// Tokens of a text that are read; what follows is cut.

@@ -13,6 +13,7 @@
 //! ```
 
 mod error;
+mod identity;
 
 mod asset;
 mod vocabulary;
@@ -27,4 +28,5 @@ mod embedder;
 pub use arch::Kernel;
 pub use embedder::Embedder;
 pub use error::Error;
+pub use identity::ModelId;
 pub use tokenizer::Tokenizer;

@@ -13,6 +13,7 @@ use std::ops::Range;
 use crate::arch::{HEAD, Kernel, Packed, Quantised, Tail};
 use crate::asset::{Asset, Dims, shape};
 use crate::error::Error;
+use crate::identity::ModelId;
 use crate::tokenizer::Tokenizer;
 
 /// The one architecture that this code computes.
@@ -88,7 +89,7 @@ impl Model {
         Ok((model, tokenizer))
     }
 
-    pub fn id(&self) -> &str {
+    pub fn id(&self) -> &ModelId {
         &self.asset.model_id
     }
 

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 
 /// The interpreter of the peers' environment below `root`, with `packages` installed. They are
-/// installed one at a time: one that cannot be had costs only its own figure.
+/// installed one at a time: one that cannot be had costs only its own figure. One may have options of pip before it.
 pub fn venv(root: &Path, packages: &[&str]) -> Result<PathBuf> {
     let folder = root.join("target/peers-venv");
     let python = folder.join("bin/python");
@@ -22,9 +22,9 @@ pub fn venv(root: &Path, packages: &[&str]) -> Result<PathBuf> {
         );
     }
     for package in packages {
-        let pip = ["-m", "pip", "install", "--quiet", package];
         let installed = Command::new(&python)
-            .args(pip)
+            .args(["-m", "pip", "install", "--quiet"])
+            .args(package.split(' '))
             .stdout(Stdio::null())
             .status();
         if !installed.is_ok_and(|status| status.success()) {

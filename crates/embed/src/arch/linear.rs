@@ -78,17 +78,8 @@ pub(super) fn linear<S: Simd, const ROWS: usize>(
     tail: Tail,
     out: &mut [f32],
 ) {
-    let (depth, columns, rows) = (weights.depth, weights.columns(), input.scale.len());
-    assert!(input.width == depth && input.codes.len() == rows * depth);
-    assert!(out.len() == rows * columns);
-    for (panel, codes) in weights.codes.chunks_exact(PANEL * depth).enumerate() {
-        let block = Block {
-            input,
-            weights,
-            tail,
-            codes,
-            column: panel * PANEL,
-        };
+    let rows = check(input, weights, out);
+    for block in blocks(input, weights, tail) {
         let mut row = 0;
         while row + ROWS <= rows {
             block.tile::<S, ROWS>(s, row, out);
@@ -105,12 +96,36 @@ pub(super) fn linear<S: Simd, const ROWS: usize>(
     }
 }
 
-/// One panel of the weights against all rows.
-struct Block<'a> {
+/// That the three fit together; gives the number of rows.
+pub(super) fn check(input: &Quantised, weights: &Packed, out: &[f32]) -> usize {
+    let rows = input.scale.len();
+    assert!(input.width == weights.depth && input.codes.len() == rows * weights.depth);
+    assert!(input.low.len() == rows && out.len() == rows * weights.columns());
+    rows
+}
+
+/// The panels of a layer in their order.
+pub(super) fn blocks<'a>(
     input: &'a Quantised,
     weights: &'a Packed,
     tail: Tail,
-    codes: &'a [i8],
+) -> impl Iterator<Item = Block<'a>> {
+    let panels = weights.codes.chunks_exact(PANEL * weights.depth);
+    panels.enumerate().map(move |(panel, codes)| Block {
+        input,
+        weights,
+        tail,
+        codes,
+        column: panel * PANEL,
+    })
+}
+
+/// One panel of the weights against all rows.
+pub(super) struct Block<'a> {
+    input: &'a Quantised,
+    weights: &'a Packed,
+    tail: Tail,
+    pub codes: &'a [i8],
     /// First column of the panel.
     column: usize,
 }
@@ -126,10 +141,16 @@ impl Block<'_> {
             self.codes,
             &mut sums,
         );
+        self.finish_rows(s, row, &sums, out);
+    }
+
+    /// From the sums of the rows from `row` on to the layer's output.
+    #[inline(always)]
+    pub fn finish_rows<S: Simd>(&self, s: S, row: usize, sums: &[[i32; PANEL]], out: &mut [f32]) {
         let columns = self.weights.columns();
-        for (r, sums) in sums.iter().enumerate() {
-            let out = &mut out[(row + r) * columns + self.column..][..PANEL];
-            self.finish(s, row + r, sums, out);
+        for (row, sums) in (row..).zip(sums) {
+            let out = &mut out[row * columns + self.column..][..PANEL];
+            self.finish(s, row, sums, out);
         }
     }
 

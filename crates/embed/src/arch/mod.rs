@@ -32,6 +32,8 @@ pub struct Kernel(Set);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Set {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+    Amx(x86::Amx),
     #[cfg(target_arch = "x86_64")]
     Avx512(x86::Avx512),
     #[cfg(target_arch = "x86_64")]
@@ -43,6 +45,8 @@ impl Kernel {
     /// All that this machine can run, fastest first. The last one is plain Rust and always there.
     pub fn available() -> Vec<Self> {
         let mut found = Vec::new();
+        #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+        found.extend(x86::Amx::detect().map(Set::Amx));
         #[cfg(target_arch = "x86_64")]
         found.extend(x86::Avx512::detect().map(Set::Avx512));
         #[cfg(target_arch = "x86_64")]
@@ -56,15 +60,44 @@ impl Kernel {
         Self::available()[0]
     }
 
-    /// `avx512-vnni`, `avx2` or `portable`.
+    /// `amx-int8`, `avx512-vnni`, `avx2` or `portable`.
     pub fn name(self) -> &'static str {
         match self.0 {
+            #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+            Set::Amx(_) => "amx-int8",
             #[cfg(target_arch = "x86_64")]
             Set::Avx512(_) => "avx512-vnni",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2(_) => "avx2",
             Set::Portable(_) => "portable",
         }
+    }
+}
+
+impl Kernel {
+    /// Does nothing but the products and sums of `rounds` small linear layers whose weights and codes stay in the L1
+    /// cache, and gives their number: the bound that a pass over real weights is held against.
+    pub fn products(self, rounds: usize) -> u64 {
+        const ROWS: usize = 48;
+        const DEPTH: usize = 384;
+        let weights = Packed::new(
+            &vec![1; simd::PANEL * DEPTH],
+            DEPTH,
+            vec![1.0; simd::PANEL],
+            vec![0.0; simd::PANEL],
+        );
+        let codes = Quantised {
+            codes: vec![1; ROWS * DEPTH],
+            scale: vec![1.0; ROWS],
+            low: vec![0.0; ROWS],
+            width: DEPTH,
+        };
+        let mut out = vec![0.0; ROWS * simd::PANEL];
+        for _ in 0..rounds {
+            self.linear(&codes, &weights, Tail::Store, &mut out);
+        }
+        std::hint::black_box(&out);
+        (rounds * ROWS * DEPTH * simd::PANEL) as u64
     }
 }
 
@@ -76,6 +109,9 @@ macro_rules! dispatch {
             pub(crate) fn $name(self, $($argument: $type),*) {
                 match self.0 {
                     // SAFETY: the token proves that the processor has the features that the function enables.
+                    #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+                    Set::Amx(token) => unsafe { x86::amx::$name(token, $($argument),*) },
+                    // SAFETY: as above.
                     #[cfg(target_arch = "x86_64")]
                     Set::Avx512(token) => unsafe { x86::avx512::$name(token, $($argument),*) },
                     // SAFETY: as above.

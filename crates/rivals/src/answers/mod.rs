@@ -5,6 +5,7 @@ mod load;
 mod memory;
 mod passages;
 mod questions;
+mod queue;
 
 use anyhow::Result;
 
@@ -17,13 +18,20 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     if size.wants("passages") {
         passages::run(size, report)?;
     }
-    if !size.wants("questions") {
-        return Ok(());
+    if size.wants("embed") {
+        report.step("answers: embedding");
+        let (is_held, figures) = held(1, || embedding::measure(size));
+        report.scheduled(is_held);
+        figures?.into_iter().for_each(|figure| report.add(figure));
+        report.scheduled(false);
     }
-    report.step("answers: embedding");
-    let (is_held, figures) = held(1, || embedding::measure(size));
-    report.scheduled(is_held);
-    figures?.into_iter().for_each(|figure| report.add(figure));
-    report.scheduled(false);
-    questions::run(size, report)
+    if size.wants("queue") {
+        report.step("answers: the embedder's queue under 200 clients");
+        let figures = queue::measure(size)?;
+        figures.into_iter().for_each(|figure| report.add(figure));
+    }
+    if size.wants("questions") {
+        questions::run(size, report)?;
+    }
+    Ok(())
 }
