@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::fix_door::FixDoor;
 use crate::metrics::Metrics;
 use crate::risk::Desk;
+use crate::sources::{self, Status};
 use crate::stream::{CLIENTS_LIMIT, Doors, History};
 
 /// Searches, reads and writes that may run at once; more wait, and many more are refused.
@@ -36,6 +37,7 @@ pub struct App {
     pub(crate) doors: Doors,
     probes: Vec<Probe>,
     fix: Option<Arc<FixDoor>>,
+    sources: Vec<Arc<Status>>,
     workers: Places,
     writers: Places,
     bulks: Places,
@@ -111,6 +113,7 @@ impl App {
             metrics: Metrics::default(),
             probes,
             fix: None,
+            sources: Vec::new(),
             workers: Places::new(WORKERS),
             writers: Places::new(WRITERS),
             bulks: Places::new(BULKS),
@@ -123,6 +126,20 @@ impl App {
         self.probes.push(door.probe());
         self.fix = Some(door);
         self
+    }
+
+    /// The same with the health and numbers of what brings documents.
+    #[must_use]
+    pub fn with_sources(mut self, sources: Vec<Arc<Status>>) -> Self {
+        if !sources.is_empty() {
+            self.probes.push(sources::probe(&sources));
+        }
+        self.sources = sources;
+        self
+    }
+
+    pub(crate) fn sources(&self) -> &[Arc<Status>] {
+        &self.sources
     }
 
     pub(crate) fn fix(&self) -> Option<&FixDoor> {

@@ -20,6 +20,7 @@ pub mod model;
 pub mod out;
 pub mod risk;
 pub mod seal;
+pub mod sources;
 mod stream;
 pub mod verify;
 

@@ -303,6 +303,35 @@ impl Documents {
         Ok(Some(StoredDocument { summary, text }))
     }
 
+    /// Whether a document was stored once and has been deleted since.
+    ///
+    /// # Errors
+    /// When the collection cannot answer.
+    pub fn is_deleted(&self, id: &str) -> Result<bool, Fault> {
+        let versions = self.collection.history(&chunk_id(id, 0)).map_err(fault)?;
+        Ok(versions.last().is_some_and(|last| last.point.is_none()))
+    }
+
+    /// The id of a stored document of `source` whose text field `field` is `value`.
+    ///
+    /// # Errors
+    /// When the collection cannot answer.
+    pub fn with_field(
+        &self,
+        source: &str,
+        field: &str,
+        value: &str,
+    ) -> Result<Option<String>, Fault> {
+        let filter = Filter {
+            must: vec![is(field, value), is("source", source)],
+            must_not: Vec::new(),
+        };
+        let as_of = self.as_of(None);
+        let found = self.collection.scroll(Some(&filter), &as_of, None, 1);
+        let found = found.map_err(fault)?;
+        Ok(found.first().map(|found| summary(&found.point).id))
+    }
+
     /// Bytes `start..end` of the document that a chunk belongs to, in the version of the chunk that entry `seq` wrote as
     /// known at `known_at`; `None` where no such version is kept, or those bytes are not in it.
     ///
@@ -594,8 +623,11 @@ mod tests {
     fn an_older_version_that_arrives_after_a_deletion_stays_deleted() {
         let (documents, _dir) = documents();
         store(&documents, 100, &["one"]);
+        assert_eq!(documents.is_deleted("d"), Ok(false));
         documents.delete("d", 300).expect("deletes");
         store(&documents, 200, &["two", "three"]);
+        assert_eq!(documents.is_deleted("d"), Ok(true));
+        assert_eq!(documents.is_deleted("nobody"), Ok(false));
         assert_eq!(text(&documents, Some(250)).as_deref(), Some("twothree"));
         assert_eq!(text(&documents, Some(300)), None);
     }

@@ -3,6 +3,7 @@
 mod keep;
 mod outlets;
 mod similar;
+mod sources;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
 pub use outlets::{ListenArgs, OutArgs, RelayArgs};
 pub use similar::{ShapeArg, SimilarArgs};
+pub use sources::{FeedArg, SourceArgs};
 
 /// The address that every command agrees on.
 pub const LISTEN: &str = "127.0.0.1:7878";
@@ -101,6 +103,7 @@ Examples:
   ouzel serve --signal spread-blowout --signal 'thin: bid_qty + ask_qty < 200; hold 3' --measures 10s/500ms
   ouzel serve --itch-a 233.54.12.111:26477 --nats nats://127.0.0.1:4222 --nats-kinds trade,bar,signal
   ouzel serve --itch-a 233.54.12.111:26477 --kafka broker:9092 --parquet day/ --flight 127.0.0.1:8815
+  ouzel serve --feed wire=https://example.org/rss --feed https://example.com/atom.xml
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),
@@ -387,6 +390,9 @@ pub struct ServeArgs {
     /// Day bars to store before serving (CSV)
     #[arg(long, value_name = "FILE")]
     pub days: Vec<PathBuf>,
+    /// What brings documents
+    #[command(flatten)]
+    pub sources: SourceArgs,
     /// Ways out beside HTTP
     #[command(flatten)]
     pub out: OutArgs,

@@ -9,6 +9,7 @@ mod lines;
 mod mdp3;
 mod reference;
 mod snapshots;
+mod sources;
 mod venues;
 mod worries;
 
@@ -85,7 +86,9 @@ async fn serve(
     let mut probes = vec![compose::memory_probe(node), compose::outputs_probe(node)];
     let outputs = Outputs::start(node, &args.out)?;
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
+    let sources = sources::start(&args.sources, node, &stopped)?;
     let mut app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
+    app = app.with_sources(sources);
     let fix = open_fix(args, node, stopped).await?;
     if let Some(fix) = &fix {
         app = app.with_fix(Arc::clone(&fix.door));
@@ -329,6 +332,8 @@ fn greet(args: &ServeArgs, node: &Node, address: SocketAddr, fix: Option<SocketA
         || args.venues.is_any()
         || args.capture.is_some();
     if !has_feed {
-        print::line("  no feed is configured: see `ouzel serve --help`, or try `ouzel demo`");
+        print::line(
+            "  no market feed is configured: see `ouzel serve --help`, or try `ouzel demo`",
+        );
     }
 }

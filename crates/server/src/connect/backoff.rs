@@ -7,20 +7,30 @@ use stdx::Rng;
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Doubles from a quarter of a second to half a minute, less up to half of it by chance, so that
+/// Doubles from a first wait to a longest one, less up to half of it by chance, so that
 /// many readers of a venue that comes back do not all come at once; success starts again.
 #[derive(Clone, Debug)]
 pub struct Backoff {
+    first: Duration,
+    longest: Duration,
     next: Duration,
     chance: Rng,
 }
 
 impl Backoff {
-    /// The first wait; `seed` should differ between readers.
+    /// From a quarter of a second to half a minute; `seed` should differ between readers.
     #[must_use]
     pub fn new(seed: u64) -> Self {
+        Self::within(FIRST, LONGEST, seed)
+    }
+
+    /// From `first` to `longest`.
+    #[must_use]
+    pub fn within(first: Duration, longest: Duration, seed: u64) -> Self {
         Self {
-            next: FIRST,
+            first,
+            longest,
+            next: first,
             chance: Rng::new(seed),
         }
     }
@@ -28,13 +38,13 @@ impl Backoff {
     /// The wait before the next attempt.
     pub fn fail(&mut self) -> Duration {
         let wait = self.next;
-        self.next = (wait * 2).min(LONGEST);
+        self.next = (wait * 2).min(self.longest);
         wait.mul_f64(1.0 - self.chance.f64() / 2.0)
     }
 
     /// An attempt succeeded.
     pub fn succeed(&mut self) {
-        self.next = FIRST;
+        self.next = self.first;
     }
 }
 

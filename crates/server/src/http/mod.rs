@@ -16,6 +16,7 @@ mod outlets;
 mod reference;
 mod risk;
 mod similar;
+mod sources;
 mod timing;
 mod verify;
 mod wider;
@@ -81,6 +82,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/feed", get(market::feed))
         .route("/v1/rejected", get(market::rejected))
         .route("/v1/outlets", get(outlets::list))
+        .route("/v1/sources", get(sources::list))
         .route("/v1/arrow/{table}", get(arrow::table))
         .route("/v1/documents", get(documents::list).post(documents::store))
         .route(

@@ -5,6 +5,7 @@ mod lanes;
 mod links;
 mod outlets;
 mod page;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -121,6 +122,7 @@ impl Metrics {
         lanes::lanes(&app.node.market(), &mut page);
         links::links(&app.node.market(), app.node.clock().now_ns(), &mut page);
         outlets::outlets(&app.node, &mut page);
+        sources::sources(app, &mut page);
         lanes::clock(&mut page);
         if let Some(fix) = app.fix() {
             fix.page(&mut page);
