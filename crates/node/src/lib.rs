@@ -6,6 +6,7 @@
 
 mod backup;
 mod embedding;
+pub mod evidence;
 pub mod lanes;
 pub mod market;
 pub mod memory;
@@ -20,6 +21,7 @@ mod seal;
 
 pub use backup::{Backup, BackupError};
 pub use embedding::{Embedding, EmbeddingCounts, EmbeddingLimits, QueueCounts};
+pub use evidence::{Bundle, EvidenceCounts, EvidenceWorker};
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;
 pub use node::{Node, NodeError, Settings};

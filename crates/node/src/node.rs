@@ -18,6 +18,7 @@ use rag::{
 use stdx::Clock;
 
 use crate::embedding::{Embedding, EmbeddingLimits};
+use crate::evidence::{Bundles, EvidenceCounts, Trigger, Triggers};
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, View, both, day_settings, document_settings};
 use crate::moments::{Keeper, KeptStates, MomentStore, StateFiles};
@@ -81,6 +82,8 @@ pub struct Node {
     days: Days,
     embedding: Embedding,
     moments: Arc<MomentStore>,
+    triggers: Triggers,
+    bundles: Bundles,
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
@@ -149,6 +152,8 @@ impl Node {
             days,
             embedding: Embedding::new(embedder, settings.embedding, Arc::clone(&clock)),
             moments: Arc::new(MomentStore::new(MOMENT_BYTES)),
+            triggers: Triggers::default(),
+            bundles: Bundles::default(),
             clock,
             names,
             reference: ReferenceStore::default(),
@@ -170,11 +175,54 @@ impl Node {
     /// Applies frames of `lane` to the market and hands them to every outlet. The only way in: a
     /// frame applied past it is seen by no outlet.
     pub fn publish(&self, lane: usize, frames: &[Frame]) {
+        let had_ns = self.clock.now_ns();
+        let signals = self
+            .triggers
+            .notice(lane, frames, |with| with(&self.market()));
         self.outlets.publish(&self.market, lane, frames);
         self.moments.take(lane, frames, |id| {
             let view = self.market();
             view.of_lane(lane, id).map(|found| found.symbol.clone())
         });
+        if signals.is_empty() {
+            return;
+        }
+        // Only now: answers to them read what was just applied.
+        let view = self.market();
+        let triggers = signals.into_iter().filter_map(|(signal, book)| {
+            let found = view.of_lane(lane, signal.instrument)?;
+            Some(Trigger {
+                symbol: found.symbol.clone(),
+                instrument: found.instrument,
+                signal,
+                book,
+                had_ns,
+            })
+        });
+        let triggers: Vec<Trigger> = triggers.collect();
+        drop(view);
+        self.triggers.push(triggers);
+    }
+
+    /// Bundles of evidence, while an [`EvidenceWorker`](crate::EvidenceWorker) makes them.
+    #[must_use]
+    pub fn bundles(&self) -> &Bundles {
+        &self.bundles
+    }
+
+    /// What became of the signals that asked for evidence.
+    #[must_use]
+    pub fn evidence_counts(&self) -> EvidenceCounts {
+        let (triggers, dropped) = self.triggers.counts();
+        EvidenceCounts {
+            triggers,
+            dropped,
+            ..self.bundles.counts()
+        }
+    }
+
+    pub(crate) fn triggers(&self) -> &Triggers {
+        &self.triggers
     }
 
     /// Flags all that `lane` published, for readers of the market and of outlets: its source is lost.

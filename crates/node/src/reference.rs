@@ -140,6 +140,23 @@ impl ReferenceStore {
         listings.into_iter().for_each(&mut each);
     }
 
+    /// The other symbols of a symbol's sector, in order; none where it has no sector.
+    #[must_use]
+    pub fn peers(&self, symbol: &str) -> Vec<String> {
+        let loaded = self.loaded.read().unwrap_or_else(PoisonError::into_inner);
+        let sector = loaded.listings.get(symbol).and_then(|l| l.sector.as_ref());
+        let Some(sector) = sector else {
+            return Vec::new();
+        };
+        let of_it = loaded
+            .listings
+            .values()
+            .filter(|l| l.sector.as_ref() == Some(sector) && l.symbol != symbol);
+        let mut peers: Vec<String> = of_it.map(|listing| listing.symbol.clone()).collect();
+        peers.sort_unstable();
+        peers
+    }
+
     /// How many symbols, how many sectors.
     #[must_use]
     pub fn count(&self) -> (usize, usize) {

@@ -12,7 +12,7 @@ use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::memory::document_limits;
-use node::{EmbeddingLimits, Node, Settings};
+use node::{EmbeddingLimits, EvidenceWorker, Node, Settings};
 use rag::Model;
 use server::model::{ChatModel, ChatSettings};
 use server::{Check, Probe};
@@ -202,6 +202,15 @@ pub fn checkpoint(node: &Node) {
         let error = anyhow::Error::from(error);
         crate::print::warning(&format!("{error:#}"));
     }
+}
+
+/// Answers signals with evidence until dropped.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn evidence(node: &Arc<Node>) -> Result<EvidenceWorker> {
+    EvidenceWorker::spawn(Arc::clone(node))
+        .context("cannot start the thread that looks for evidence")
 }
 
 /// Resolves when the lane has died: a market that nothing feeds any more must be told of.

@@ -15,6 +15,7 @@ mod compose;
 mod demo;
 mod doctor;
 mod eval;
+mod evidence;
 mod exchange;
 mod explain;
 mod ingest;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Ask(ask) => ask::run(&ask),
         Command::Search(search) => search::run(&search),
         Command::Similar(similar) => similar::run(&similar),
+        Command::Evidence(evidence) => evidence::run(&evidence),
         Command::Eval(eval) => eval::run(&eval),
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),

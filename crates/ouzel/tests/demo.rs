@@ -140,12 +140,56 @@ fn the_first_minute_shows_everything() {
             .is_some_and(|a| a.contains("No cause found")),
         "{nothing}"
     );
+    check_evidence(&ouzel, &planted);
     check_feed(&ouzel);
     // Some machines, containers above all, do not carry multicast: the demo says so and goes on.
     if ouzel.greeting["multicast"] == false {
         println!("skipped: multicast: this machine does not carry it on loopback");
     }
     assert!(began.elapsed() < MINUTE, "{:?}", began.elapsed());
+}
+
+/// The market asked by itself: the first bundle of each planted shock has its cause or none, and its receipt holds.
+fn check_evidence(ouzel: &Running, planted: &Planted) {
+    let told = ouzel.get("/v1/evidence?limit=1000");
+    let bundles = told["evidence"].as_array().expect("a list");
+    assert_eq!(told["last"], json!(bundles.len()), "none has left yet");
+    for bundle in bundles.iter().filter(|b| b["follows"].is_null()) {
+        let symbol = bundle["symbol"].as_str().expect("a name");
+        println!("{symbol}: {} us, {}", bundle["took_us"], bundle["answer"]);
+        assert!(nanos(&bundle["at"]) <= nanos(&bundle["signal"]["at"]));
+        assert!(!bundle["similar"].is_null() || !bundle["similar_missing"].is_null());
+        let shock = planted.shocks.iter().find(|shock| shock.symbol == symbol);
+        let cause = shock.and_then(|shock| shock.cause);
+        check_citations(ouzel, bundle, planted);
+        match cause {
+            Some(id) => {
+                let first = &bundle["citations"][0]["document_id"];
+                assert_eq!(first, &json!(format!("sim-news-{id}")), "{bundle}");
+            }
+            None => assert_eq!(bundle["abstained"], true, "{bundle}"),
+        }
+        let verdict = ouzel.post("/v1/verify", bundle);
+        assert_eq!(verdict["outcome"], "verified", "{verdict}");
+    }
+    assert!(!bundles.is_empty());
+    let newest = &bundles[0];
+    let of_one = format!(
+        "/v1/evidence?limit=1&symbol={}",
+        newest["symbol"].as_str().expect("a name")
+    );
+    assert_eq!(
+        ouzel.get(&of_one)["evidence"][0]["number"],
+        newest["number"]
+    );
+    let after = format!("/v1/evidence?after={}", newest["number"]);
+    assert_eq!(
+        ouzel.get(&after)["evidence"].as_array().map(Vec::len),
+        Some(0)
+    );
+    ouzel.refused("GET", "/v1/evidence?symbol=NOSUCH", "", 404);
+    let shown = ouzel_json(&["evidence", "--url", &ouzel.url, "-n", "1", "--json"]);
+    assert!(shown["number"].as_u64() >= newest["number"].as_u64());
 }
 
 /// Loss was there, was mended, and the books equal the venue's.

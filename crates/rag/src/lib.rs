@@ -31,7 +31,7 @@ pub mod answer;
 pub mod ask;
 pub mod search;
 
-pub use ask::{Answer, Asker, Citation, Fact, Question};
+pub use ask::{Answer, Asker, Citation, Explained, Fact, PeerNews, Question, Shock};
 pub use cache::{Kept, KeptCounts};
 pub use document::{Document, Draft, EmbeddedChunk, Field, Fields, Stored};
 pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};

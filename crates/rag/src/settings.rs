@@ -27,6 +27,8 @@ pub struct Settings {
     pub recency_half_ns: u64,
     /// How long before a jump its cause may have happened, ns.
     pub jump_lookback_ns: u64,
+    /// How long before a jump a report counts half as its cause, ns.
+    pub jump_half_ns: u64,
     /// How long before a day's move its cause may have happened, ns.
     pub day_lookback_ns: u64,
     /// How long after the end of a move its cause may have been reported, ns.
@@ -61,6 +63,7 @@ impl Default for Settings {
             bonus_recency: 0.1,
             recency_half_ns: 24 * 60 * MINUTE_NS,
             jump_lookback_ns: 6 * 60 * MINUTE_NS,
+            jump_half_ns: 30 * MINUTE_NS,
             day_lookback_ns: 18 * 60 * MINUTE_NS,
             report_lag_ns: 10 * MINUTE_NS,
             jump_recent_ns: 24 * 60 * MINUTE_NS,
@@ -74,6 +77,19 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// For a move that the market told of by itself, at the instant of the signal: its cause is minutes old at most, and
+    /// nothing that is reported later is known.
+    #[must_use]
+    pub fn of_shock(self) -> Self {
+        const MINUTE_NS: u64 = 60_000_000_000;
+        Self {
+            jump_lookback_ns: 30 * MINUTE_NS,
+            jump_half_ns: 5 * MINUTE_NS,
+            report_lag_ns: 0,
+            ..self
+        }
+    }
+
     /// Whether a change is a move that needs a cause, in the precision in which it is shown.
     #[must_use]
     pub fn is_move(&self, bp: f64) -> bool {

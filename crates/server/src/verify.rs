@@ -202,13 +202,16 @@ impl Checks {
         }
         for (list, words) in [("citations", "quote"), ("hits", "text")] {
             if let Some(shown) = told[list].as_array() {
-                self.shown(list, words, shown, &claims.spans);
+                // News of peers stands beside the citations of a bundle of evidence.
+                let beside = told["peers"].as_array().filter(|_| list == "citations");
+                let shown: Vec<&Value> = shown.iter().chain(beside.into_iter().flatten()).collect();
+                self.shown(list, words, &shown, &claims.spans);
             }
         }
     }
 
     /// What is shown beside the receipt is what its spans are of.
-    fn shown(&mut self, list: &str, words: &str, shown: &[Value], spans: &[SpanRow]) {
+    fn shown(&mut self, list: &str, words: &str, shown: &[&Value], spans: &[SpanRow]) {
         let counts = (shown.len(), spans.len());
         let bad = format!("{} are shown, {} are in the receipt", counts.0, counts.1);
         self.holds(list, counts.0 == counts.1, counts.0.to_string(), bad);

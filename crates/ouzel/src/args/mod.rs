@@ -1,5 +1,6 @@
 //! The command line, with help that teaches.
 
+mod evidence;
 mod keep;
 mod outlets;
 mod similar;
@@ -19,6 +20,7 @@ use crate::windows::WindowArgs;
 use crate::words::WordArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub use evidence::EvidenceArgs;
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
 pub use outlets::{ListenArgs, OutArgs, RelayArgs};
 pub use similar::{ShapeArg, SimilarArgs};
@@ -56,6 +58,7 @@ impl Args {
             Command::Ask(a) => a.json,
             Command::Search(a) => a.json,
             Command::Similar(a) => a.json,
+            Command::Evidence(a) => a.json,
             Command::Eval(a) => a.json(),
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
@@ -127,6 +130,8 @@ Examples:
     Ask(AskArgs),
     /// Find past moments like one of a symbol, and what followed them
     Similar(SimilarArgs),
+    /// Why symbols jumped or were halted, as found at that instant without being asked
+    Evidence(EvidenceArgs),
     /// Find passages in the stored documents, by meaning and by words
     #[command(after_help = "\
 Examples:

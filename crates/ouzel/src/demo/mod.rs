@@ -18,6 +18,7 @@ use collection::SyncPolicy;
 use engine::glimpse::{GlimpseClient, GlimpseConfig, GlimpseServer, Refreshed, ServeConfig};
 use engine::lane::Lane;
 use market::pipeline::{ItchPipeline, PipelineConfig};
+use node::reference::Listing;
 use node::{DigestCheck, Node, Pump};
 use serde_json::json;
 use server::App;
@@ -63,6 +64,7 @@ pub fn run(mut args: DemoArgs) -> Result<ExitCode> {
     node.market_mut().snapshots = Some(client.status());
     let commander = lane.commander();
     let stop = Arc::new(AtomicBool::new(false));
+    let evidence = compose::evidence(&node)?;
     let pump = Pump::spawn(Arc::clone(&node), vec![lane], 0, Arc::clone(&check))?;
     let news = newswire::Newswire::spawn(Arc::clone(&node))?;
     let outgoing = Outgoing {
@@ -83,6 +85,7 @@ pub fn run(mut args: DemoArgs) -> Result<ExitCode> {
     drop(venue);
     drop(news);
     drop(pump);
+    drop(evidence);
     drop((client, server));
     drop(outputs);
     // Calls of a model that hangs must not hold up the end.
@@ -112,9 +115,18 @@ fn label(node: &Node, config: &VenueConfig, wires: &Wires) {
     view.venue.simulated = true;
     view.venue.label = format!("SIMULATED VENUE, seed {}", config.seed);
     view.venue.groups = wires.groups();
-    for listing in ::venue::listings(config.symbols) {
+    let listings = ::venue::listings(config.symbols);
+    for listing in &listings {
         view.names.insert(&listing.symbol, &listing.name);
     }
+    drop(view);
+    let listed = listings.iter().map(|listing| Listing {
+        symbol: listing.symbol.to_string(),
+        name: Some(listing.name.to_string()),
+        sector: Some(listing.sector.name().to_owned()),
+        ..Listing::default()
+    });
+    node.reference().load(listed.collect(), config.start_ns);
 }
 
 fn lane(

@@ -85,6 +85,7 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     let mut probes = vec![compose::memory_probe(node), compose::outputs_probe(node)];
     let outputs = Outputs::start(node, &args.out)?;
+    let evidence = compose::evidence(node)?;
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
     let sources = sources::start(&args.sources, node, &stopped)?;
     let mut app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
@@ -117,6 +118,7 @@ async fn serve(
         fix.task.await.context("the FIX door")?;
     }
     drop(feeds);
+    drop(evidence);
     drop(outputs);
     done.context("the server stopped")
 }

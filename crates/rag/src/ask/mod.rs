@@ -4,10 +4,12 @@ mod moving;
 mod plain;
 mod retrieve;
 mod run;
+mod shock;
 mod why;
 mod write;
 
 pub(crate) use run::Run;
+pub use shock::{Explained, PeerNews, Shock};
 
 use crate::cache::Kept;
 use crate::facts::Facts;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::ask::why::Draft;
 use crate::ask::{Answer, Asker, Citation, Question};
 use crate::cite::cite;
 use crate::fault::Fault;
@@ -101,18 +102,24 @@ impl<'a> Run<'a> {
         };
         self.watch.lap(&mut self.receipt.stages_us.assemble);
         let written = self.write(&mut draft, on_text)?;
-        self.seal(draft.citations.iter().map(SpanSeen::from).collect());
+        Ok(self.finish(draft, written, &[]))
+    }
+
+    /// The answer with its receipt, whose spans are the citations and those shown beside them.
+    pub(crate) fn finish(mut self, draft: Draft, written: String, beside: &[Citation]) -> Answer {
+        let shown = draft.citations.iter().chain(beside);
+        self.seal(shown.map(SpanSeen::from).collect());
         self.receipt.answer_sha256 = Some(sha256(written.as_bytes()));
         let facts: Vec<&str> = draft.facts.iter().map(|f| f.text.as_str()).collect();
         self.receipt.facts_sha256 = Some(sha256(facts.join("\n").as_bytes()));
         self.receipt.stages_us.total = self.watch.total_us();
-        Ok(Answer {
+        Answer {
             answer: written,
             abstained: draft.abstained,
             citations: draft.citations,
             facts: draft.facts,
             receipt: self.receipt,
-        })
+        }
     }
 
     /// Notes what is shown, and how far the memory had got when all of it was found.

@@ -33,16 +33,16 @@ pub(crate) struct Draft {
 }
 
 /// What was found out about one symbol.
-struct Finding {
+pub(super) struct Finding {
     text: String,
     facts: Vec<Fact>,
     evidence: Vec<Evidence>,
-    citations: Vec<Citation>,
+    pub(super) citations: Vec<Citation>,
 }
 
 impl Finding {
     /// No evidence, for the reason that `lead` gives.
-    fn without(lead: String, facts: Vec<Fact>) -> Self {
+    pub(super) fn without(lead: String, facts: Vec<Fact>) -> Self {
         let text = format!("{lead} {}", said(&facts));
         Self {
             text: text.trim().to_owned(),
@@ -132,10 +132,22 @@ impl Run<'_> {
             let lead = format!("No cause looked for: {NOT_SEARCHED}.");
             return Ok(Finding::without(lead, facts));
         }
-        let (considered, evidence) = self.evidence(subject, market.as_ref(), &m)?;
+        self.explain_move(subject, name, (market.as_ref(), facts), &m, number)
+    }
+
+    /// Why a move happened, given what the market says, as facts and in sentences.
+    pub(super) fn explain_move(
+        &mut self,
+        subject: &Subject,
+        name: &str,
+        (market, facts): (Option<&SymbolFacts>, Vec<Fact>),
+        m: &Move,
+        number: usize,
+    ) -> Result<Finding, Fault> {
+        let (considered, evidence) = self.evidence(subject, market, m)?;
         let (evidence, citations) = self.proven(evidence);
         if citations.is_empty() {
-            let lead = self.no_cause(name, market.is_some(), &m, considered);
+            let lead = self.no_cause(name, market.is_some(), m, considered);
             return Ok(Finding::without(lead, facts));
         }
         let cause = answer::cause(&citations, number, self.now_ns);
@@ -187,7 +199,7 @@ impl Run<'_> {
     }
 
     /// What a reader should know of the book before trusting its facts.
-    fn flag_book(&mut self, facts: &SymbolFacts) {
+    pub(super) fn flag_book(&mut self, facts: &SymbolFacts) {
         let symbol = &facts.symbol;
         if !facts.integrity.is_empty() && facts.integrity != "ok" {
             self.flag(format!("book-{}:{symbol}", facts.integrity));
@@ -216,7 +228,7 @@ impl Run<'_> {
         }
     }
 
-    fn sentences(&self, facts: &SymbolFacts, m: Option<&Move>) -> Vec<Fact> {
+    pub(super) fn sentences(&self, facts: &SymbolFacts, m: Option<&Move>) -> Vec<Fact> {
         let fact = |text: String, at: u64| Fact {
             symbol: facts.symbol.clone(),
             text,
@@ -339,7 +351,7 @@ fn as_written(q: &str, entities: &[String]) -> String {
 }
 
 /// What is searched: not the question's words ("why did X move") but those of its answer.
-fn cause_query(
+pub(super) fn cause_query(
     subject: &Subject,
     market: Option<&SymbolFacts>,
     direction: Option<Direction>,
@@ -373,7 +385,7 @@ fn said(facts: &[Fact]) -> String {
 }
 
 /// One answer of several findings, a paragraph each. Abstained only when none has evidence.
-fn joined(findings: Vec<Finding>) -> Draft {
+pub(super) fn joined(findings: Vec<Finding>) -> Draft {
     let mut draft = Draft::default();
     let mut paragraphs = Vec::with_capacity(findings.len());
     for found in findings {

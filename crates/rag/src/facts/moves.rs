@@ -3,7 +3,7 @@
 //! One shock often fires several jump signals, and a pause may cut it in two; signals that follow
 //! each other closely in one direction are one move.
 
-use super::SymbolFacts;
+use super::{Jump, SymbolFacts};
 use crate::query::{Direction, Span};
 use crate::settings::Settings;
 
@@ -73,7 +73,7 @@ pub fn relevant(
     direction: Option<Direction>,
     settings: &Settings,
 ) -> Option<Move> {
-    let jumps = merged(facts);
+    let jumps = merged(facts.jumps.clone());
     let fits = |m: &&Move| {
         let within = when.is_none_or(|w| m.end >= w.from && m.start <= w.to);
         m.end <= now_ns && within && (when.is_some() || now_ns - m.end <= settings.jump_recent_ns)
@@ -94,9 +94,23 @@ pub fn relevant(
         .or_else(|| halt(facts).filter(|m| fits(&m)))
 }
 
+/// The move that a signal at `at` tells of: its `jump`, joined with those before it that are of one shock. A signal
+/// without a jump, such as a halt, tells of the move under way, or of no more than its instant.
+#[must_use]
+pub fn told(facts: Option<&SymbolFacts>, at: u64, jump: Option<Jump>) -> Move {
+    let known = facts.iter().flat_map(|facts| &facts.jumps);
+    let jumps = known.filter(|known| known.at <= at).copied().chain(jump);
+    let last = merged(jumps.collect()).last().copied();
+    let under_way = |m: &Move| jump.is_some() || at <= m.end.saturating_add(MERGE_NS);
+    last.filter(under_way).unwrap_or(Move {
+        pace: Pace::Jump,
+        priced_until: last.map(|m| m.end),
+        ..Move::unseen(at, at)
+    })
+}
+
 /// Jumps, oldest first, with those of one shock joined.
-fn merged(facts: &SymbolFacts) -> Vec<Move> {
-    let mut jumps = facts.jumps.clone();
+fn merged(mut jumps: Vec<Jump>) -> Vec<Move> {
     jumps.retain(|j| j.bp() != 0.0);
     jumps.sort_by_key(|j| j.at);
     let mut moves: Vec<Move> = Vec::new();
@@ -197,6 +211,30 @@ mod tests {
     fn signals_of_one_shock_are_one_move() {
         let shock = facts(&[(9_010, 102.0, 104.0), (9_000, 100.0, 102.0)]);
         check(&shock, None, (8_999, 9_010, 400, Pace::Jump));
+    }
+
+    #[test]
+    fn a_signal_tells_of_its_own_move() {
+        let jump = |at: u64, from: f64, to: f64| Jump {
+            at: at * S,
+            span_ns: S,
+            from,
+            to,
+            seq: 0,
+        };
+        // A larger one an hour ago, and the first telling of this one.
+        let known = facts(&[(6_000, 100.0, 120.0), (9_990, 120.0, 119.0)]);
+        let m = told(Some(&known), 9_995 * S, Some(jump(9_995, 120.0, 117.0)));
+        assert_eq!((m.start / S, m.end / S), (9_989, 9_995));
+        assert_eq!((m.bp.round(), m.priced_until), (-250.0, Some(6_000 * S)));
+        // A halt on the way, and one out of nothing.
+        let halted = told(Some(&known), 9_992 * S, None);
+        assert_eq!((halted.bp.round(), halted.pace), (-83.0, Pace::Jump));
+        let bare = told(Some(&known), 9_000 * S, None);
+        assert_eq!((bare.start / S, bare.direction()), (9_000, None));
+        assert_eq!(bare.priced_until, Some(6_000 * S));
+        let first = told(None, 9_000 * S, Some(jump(9_000, 100.0, 101.0)));
+        assert_eq!((first.start / S, first.bp.round()), (8_999, 100.0));
     }
 
     #[test]

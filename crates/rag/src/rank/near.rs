@@ -1,14 +1,13 @@
 //! How well the time of a report fits the time of a move, 0 to 1.
 //!
-//! A jump is explained by news from just before it: full marks while it happens, half at 30
-//! minutes before, nothing beyond the look-back. News shortly after may be late reporting of the
+//! A jump is explained by news from just before it: full marks while it happens, half some minutes
+//! before (`Settings::jump_half_ns`), nothing beyond the look-back. News shortly after may be late reporting of the
 //! cause; minutes later it is a report of the move. A day's move is explained by anything since
 //! the price it is measured from, and by the evening before that.
 
 use crate::facts::{Move, Pace};
 use crate::settings::Settings;
 
-const JUMP_HALF_NS: f64 = 1_800e9;
 const DAY_HALF_NS: f64 = 6.0 * 3_600e9;
 const LATE_HALF_NS: f64 = 90e9;
 /// What an earlier jump leaves of the news from before it.
@@ -18,7 +17,7 @@ const PRICED: f32 = 0.25;
 #[must_use]
 pub fn near(event_at: u64, m: &Move, settings: &Settings) -> f32 {
     let (lookback, half) = match m.pace {
-        Pace::Jump => (settings.jump_lookback_ns, JUMP_HALF_NS),
+        Pace::Jump => (settings.jump_lookback_ns, settings.jump_half_ns as f64),
         Pace::Day => (settings.day_lookback_ns, DAY_HALF_NS),
     };
     if event_at > m.end {

@@ -5,6 +5,7 @@ mod ask;
 mod assets;
 mod documents;
 mod error;
+mod evidence;
 mod extract;
 mod health;
 mod keep;
@@ -79,6 +80,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/risk/limits", post(risk::set_limits))
         .route("/v1/risk/verdicts", get(risk::verdicts))
         .route("/v1/signals", get(market::signals))
+        .route("/v1/evidence", get(evidence::evidence))
         .route("/v1/feed", get(market::feed))
         .route("/v1/rejected", get(market::rejected))
         .route("/v1/outlets", get(outlets::list))

@@ -199,8 +199,9 @@ impl AnswerRow {
     }
 }
 
+/// Verbatim evidence.
 #[derive(Clone, Debug, Serialize)]
-struct CitationRow {
+pub struct CitationRow {
     document_id: String,
     title: Option<String>,
     source: Option<String>,

@@ -3,6 +3,7 @@
 pub mod answer;
 mod body;
 pub mod document;
+pub mod evidence;
 pub mod explain;
 pub mod filter;
 pub mod frame;

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
+use crate::client::escaped;
 use crate::json::words;
 
 /// One call of the HTTP API.
@@ -41,6 +42,14 @@ struct Why {
     symbol: Option<String>,
     as_of: Option<String>,
     k: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+struct Shocks {
+    symbol: Option<String>,
+    limit: Option<usize>,
+    after: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +95,7 @@ impl Call {
             "book" => read::<Book>(arguments).map(Book::call),
             "why_is_it_moving" => read::<Why>(arguments).map(Why::call),
             "similar_moments" => read::<Similar>(arguments).map(Similar::call),
+            "shocks" => read::<Shocks>(arguments).map(Shocks::call),
             "search" => read::<Search>(arguments).map(Search::call),
             "evidence" => read::<Evidence>(arguments)?.call(),
             other => Err(format!("no tool named {other:.60?}")),
@@ -136,6 +146,8 @@ impl Call {
     }
 }
 
+/// Shocks told where the agent does not say how many.
+const SHOCKS: usize = 5;
 const DOCUMENTS: &str = "/v1/documents/";
 
 fn read<T: DeserializeOwned>(arguments: &Map<String, Value>) -> Result<T, String> {
@@ -154,6 +166,16 @@ impl Book {
         let depth = self.depth.map(|depth| format!("?depth={depth}"));
         let symbol = escaped(&self.symbol);
         Call::get(format!("/v1/book/{symbol}{}", depth.unwrap_or_default()))
+    }
+}
+
+impl Shocks {
+    fn call(self) -> Call {
+        let limit = self.limit.unwrap_or(SHOCKS);
+        let after = self.after.unwrap_or(0);
+        let symbol = self.symbol.map(|s| format!("&symbol={}", escaped(&s)));
+        let symbol = symbol.unwrap_or_default();
+        Call::get(format!("/v1/evidence?limit={limit}&after={after}{symbol}"))
     }
 }
 
@@ -205,20 +227,6 @@ impl Evidence {
     }
 }
 
-/// A text as one part of a path or a query.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                out.push(char::from(byte));
-            }
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +244,9 @@ mod tests {
         );
         let book = path("book", json!({"symbol": "XBT/USD", "depth": 2}));
         assert_eq!(book.as_deref(), Ok("/v1/book/XBT%2FUSD?depth=2"));
+        let shocks = path("shocks", json!({"symbol": "A&B", "after": 7}));
+        let wanted = "/v1/evidence?limit=5&after=7&symbol=A%26B";
+        assert_eq!(shocks.as_deref(), Ok(wanted));
         let why = call("why_is_it_moving", json!({"symbol": "AAPL"})).expect("a call");
         assert_eq!(
             why.body,

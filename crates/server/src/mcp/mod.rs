@@ -25,7 +25,7 @@ pub use door::{Door, Inside, Remote};
 const BODY_LIMIT: usize = 256 << 10;
 
 const INSTRUCTIONS: &str = "Ouzel watches a live market and remembers documents. Start with `movers`; ask \
-`why_is_it_moving` for cited evidence; check a citation with `evidence`. `integrity` and `receipt.flags` say how far \
+`why_is_it_moving` for cited evidence; `shocks` are jumps and halts explained as they came; check a citation with `evidence`. `integrity` and `receipt.flags` say how far \
 to trust the data; an answer with `abstained` true has no evidence.";
 
 /// The tools, with their schemas, as they are listed.
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn every_tool_has_schemas_and_a_call() {
-        assert_eq!(TOOLS.len(), 6);
+        assert_eq!(TOOLS.len(), 7);
         for tool in TOOLS.iter() {
             assert!(tool.output_schema.is_some(), "{}", tool.name);
             assert_eq!(tool.input_schema["additionalProperties"], false);

@@ -1,6 +1,7 @@
 //! Prometheus text: counters and histograms of the doors, and the state of lanes and memory, read
 //! when somebody scrapes.
 
+mod evidence;
 mod lanes;
 mod links;
 mod outlets;
@@ -130,6 +131,7 @@ impl Metrics {
         risk(app, &mut page);
         memory(app, &mut page);
         states(app, &mut page);
+        evidence::evidence(app, &mut page);
         page.finish()
     }
 }

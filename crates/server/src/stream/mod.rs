@@ -198,12 +198,12 @@ impl Client {
         }
         let mut topic = Topic::parse(name).ok_or_else(|| {
             let hint = "topics: movers, feed, signals, trades, bars, book:SYMBOL, trades:SYMBOL, \
-                bars:SYMBOL, vwap:SYMBOL, measure:SYMBOL";
+                bars:SYMBOL, vwap:SYMBOL, measure:SYMBOL, state:SYMBOL, evidence, evidence:SYMBOL";
             error(&format!("topic {name:?} is not known"), hint)
         })?;
-        if self.is_binary && topic == Topic::Movers {
+        if self.is_binary && matches!(topic, Topic::Movers | Topic::Evidence(_)) {
             let hint = "connect without the subprotocol, or follow books and bars";
-            return Err(error("topic \"movers\" is JSON only", hint));
+            return Err(error(&format!("topic {name:?} is JSON only"), hint));
         }
         let app = Arc::clone(&self.app);
         let view = app.node.market();
@@ -214,7 +214,8 @@ impl Client {
             }
         }
         self.tape.follow(&topic, &view, &app.history);
-        self.subscriptions.push(Subscription::new(name, topic));
+        self.subscriptions
+            .push(Subscription::new(name, topic, &app.node));
         Ok(())
     }
 
@@ -265,6 +266,8 @@ impl Client {
             frames.extend(feed.map(|s| s.again(&view)));
         }
         drop(view);
+        let node = &self.app.node;
+        frames.extend(self.subscriptions.iter_mut().flat_map(|s| s.evidence(node)));
         self.count_conflated();
         if !frames.is_empty() {
             self.spoke = Instant::now();

@@ -1,13 +1,17 @@
 //! One thing a client follows, and what of it the client has seen.
 
+use std::sync::Arc;
+
 use market::event::Instrument;
 use market::feed::ouzel;
 use market::publish::Frame as Published;
+use node::Node;
 use node::market::{MarketView, SymbolView};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::http::sort_by_move;
+use crate::json::evidence::{self, BundleRow};
 use crate::json::market::{BarRow, BookRow, FeedRow, SignalRow, SymbolRow, TradeRow, VwapRow};
 use crate::json::state::StateRow;
 use crate::json::wider::MeasureRow;
@@ -24,6 +28,8 @@ pub enum Topic {
     Feed,
     /// Every signal.
     Signals,
+    /// Every bundle of evidence, of one symbol or of all.
+    Evidence(Option<String>),
     /// One book.
     Book(String),
     /// Every print, of one symbol or of all.
@@ -49,6 +55,7 @@ impl Topic {
                 "signals" => Some(Self::Signals),
                 "trades" => Some(Self::Trades(None)),
                 "bars" => Some(Self::Bars(None)),
+                "evidence" => Some(Self::Evidence(None)),
                 _ => None,
             },
             Some((_, "")) => None,
@@ -61,6 +68,7 @@ impl Topic {
                     "vwap" => Some(Self::Vwap(symbol)),
                     "measure" => Some(Self::Measure(symbol)),
                     "state" => Some(Self::State(symbol)),
+                    "evidence" => Some(Self::Evidence(Some(symbol))),
                     _ => None,
                 }
             }
@@ -71,7 +79,7 @@ impl Topic {
     pub fn symbol_mut(&mut self) -> Option<&mut String> {
         match self {
             Self::Movers | Self::Feed | Self::Signals => None,
-            Self::Trades(symbol) | Self::Bars(symbol) => symbol.as_mut(),
+            Self::Trades(symbol) | Self::Bars(symbol) | Self::Evidence(symbol) => symbol.as_mut(),
             Self::Book(symbol)
             | Self::Vwap(symbol)
             | Self::Measure(symbol)
@@ -99,6 +107,15 @@ pub enum Frame {
     Measure(Box<MeasureRow>),
     /// One symbol's market state.
     State(Box<StateRow>),
+    /// What was found when a signal asked.
+    Evidence(Box<BundleRow>),
+    /// Something that the client follows and cannot have.
+    Error {
+        /// What.
+        message: String,
+        /// What to do next.
+        hint: String,
+    },
 }
 
 /// A topic that a client follows.
@@ -114,11 +131,15 @@ pub struct Subscription {
 
 impl Subscription {
     /// Follows `topic` from now on: current state at the first tick, history over HTTP.
-    pub fn new(name: &str, topic: Topic) -> Self {
+    pub fn new(name: &str, topic: Topic, node: &Node) -> Self {
+        let seen = match topic {
+            Topic::Evidence(_) => node.bundles().last(),
+            _ => 0,
+        };
         Self {
             name: name.to_owned(),
             topic,
-            seen: 0,
+            seen,
             conflated: 0,
         }
     }
@@ -147,8 +168,33 @@ impl Subscription {
             Topic::Vwap(symbol) => self.vwap(view, &symbol),
             Topic::Measure(symbol) => self.measure(view, &symbol),
             Topic::State(symbol) => self.state(view, &symbol),
-            // Numbered: they come from the history.
-            Topic::Signals | Topic::Trades(_) | Topic::Bars(_) => Vec::new(),
+            // Numbered: they come from the history, or from the bundles.
+            Topic::Signals | Topic::Trades(_) | Topic::Bars(_) | Topic::Evidence(_) => Vec::new(),
+        }
+    }
+
+    /// Bundles of evidence that the client has not seen, oldest first.
+    pub fn evidence(&mut self, node: &Node) -> Vec<Frame> {
+        let Topic::Evidence(symbol) = &self.topic else {
+            return Vec::new();
+        };
+        let newer = node.bundles().after(self.seen);
+        self.seen = newer.last().map_or(self.seen, |bundle| bundle.number);
+        let is_wanted = |of: &str| symbol.as_ref().is_none_or(|symbol| symbol == of);
+        let wanted = newer.iter().filter(|b| is_wanted(&b.trigger.symbol));
+        let mut wanted = wanted.map(Arc::as_ref).peekable();
+        if wanted.peek().is_none() {
+            return Vec::new();
+        }
+        match evidence::rows(node, wanted) {
+            Ok(rows) => rows
+                .into_iter()
+                .map(|r| Frame::Evidence(Box::new(r)))
+                .collect(),
+            Err(fault) => vec![Frame::Error {
+                message: format!("evidence cannot be sealed: {fault}"),
+                hint: "look at receipt.key in the data folder".to_owned(),
+            }],
         }
     }
 
@@ -345,6 +391,9 @@ mod tests {
             Topic::parse("trades:A"),
             Some(Topic::Trades(Some("A".into())))
         );
+        assert_eq!(Topic::parse("evidence"), Some(Topic::Evidence(None)));
+        let one = Topic::Evidence(Some("A".into()));
+        assert_eq!(Topic::parse("evidence:A"), Some(one));
         for bad in ["", "book", "book:", "depth:A", ":A", "movers:A"] {
             assert_eq!(Topic::parse(bad), None, "{bad}");
         }
