@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use crate::{Payload, Point, Shape, Value};
+use crate::{Payload, Point, Refusal, Shape, Value};
 
 /// All of `must` hold and none of `must_not` does. What others call "should" is
 /// [`Condition::AtLeast`] among the `must`.
@@ -76,6 +76,14 @@ pub enum Condition {
 }
 
 impl Filter {
+    /// Refuses what no search would take.
+    ///
+    /// # Errors
+    /// For places that are not on Earth, numbers that are none, and conditions too deep in conditions.
+    pub fn check(&self) -> Result<(), Refusal> {
+        crate::state::check_filter(self)
+    }
+
     /// Whether the point passes.
     #[must_use]
     pub fn matches(&self, point: &Point) -> bool {

@@ -31,6 +31,7 @@ mod dense;
 pub mod disk;
 mod error;
 mod filter;
+mod follow;
 mod geo;
 pub mod log;
 mod open;
@@ -51,6 +52,7 @@ pub use dense::{Effort, RecallEstimate};
 pub use disk::{Disk, FsDisk, MemDisk};
 pub use error::{Error, Refusal};
 pub use filter::{Condition, Filter};
+pub use follow::Follower;
 pub use geo::{Place, Shape};
 pub use log::{Log, LogReader, LogTail};
 pub use point::{

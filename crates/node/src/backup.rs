@@ -1,6 +1,6 @@
 //! Copies of a data folder that is in use, and what of its past is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use collection::{Disk, FsDisk, Op, Snapshot};
@@ -8,6 +8,7 @@ use collection::{Disk, FsDisk, Op, Snapshot};
 use crate::moments::copy_states;
 use crate::node::STATES_DIR;
 use crate::seal::SEAL_FILE;
+use crate::standing::{MARK_FILE, QUESTIONS_FILE};
 use crate::{Node, NodeError};
 
 /// The folder of copies, in the data folder.
@@ -73,11 +74,7 @@ impl Node {
             }
             made => made.map_err(folder)?,
         }
-        // Receipts that the folder gave are checked by its copy as well.
-        let key = self.dir().join(SEAL_FILE);
-        if key.is_file() {
-            std::fs::copy(key, dir.join(SEAL_FILE)).map_err(folder)?;
-        }
+        copy_small_files(self.dir(), &dir)?;
         copy_states(&self.dir().join(STATES_DIR), &dir.join(STATES_DIR)).map_err(folder)?;
         let mut stores = Vec::new();
         for (name, collection) in self.stores() {
@@ -132,6 +129,21 @@ impl Node {
         }
         Ok(trimmed)
     }
+}
+
+/// Receipts that the folder gave are checked by its copy as well, and its standing questions go on there.
+pub(crate) fn copy_small_files(from: &Path, to: &Path) -> Result<(), NodeError> {
+    for name in [SEAL_FILE, QUESTIONS_FILE, MARK_FILE] {
+        let file = from.join(name);
+        if file.is_file() {
+            let copied = std::fs::copy(file, to.join(name));
+            copied.map_err(|source| NodeError::Folder {
+                dir: to.to_path_buf(),
+                source,
+            })?;
+        }
+    }
+    Ok(())
 }
 
 fn is_name(name: &str) -> bool {

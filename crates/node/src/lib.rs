@@ -18,6 +18,7 @@ pub mod outlet;
 pub mod reference;
 mod restore;
 mod seal;
+pub mod standing;
 
 pub use backup::{Backup, BackupError};
 pub use embedding::{Embedding, EmbeddingCounts, EmbeddingLimits, QueueCounts};

@@ -27,6 +27,7 @@ use crate::naming::{Naming, Sources};
 use crate::outlet::{Outlets, Registry};
 use crate::reference::{Listing, ReferenceStore};
 use crate::seal::{Fill, Seal};
+use crate::standing::StandingQuestions;
 
 /// Where and how a node keeps its data.
 #[derive(Clone, Debug)]
@@ -84,6 +85,7 @@ pub struct Node {
     moments: Arc<MomentStore>,
     triggers: Triggers,
     bundles: Bundles,
+    standing: StandingQuestions,
     clock: Arc<dyn Clock>,
     names: Names,
     reference: ReferenceStore,
@@ -154,6 +156,7 @@ impl Node {
             moments: Arc::new(MomentStore::new(MOMENT_BYTES)),
             triggers: Triggers::default(),
             bundles: Bundles::default(),
+            standing: StandingQuestions::of(dir),
             clock,
             names,
             reference: ReferenceStore::default(),
@@ -311,6 +314,12 @@ impl Node {
         let (files, kept) = StateFiles::open(&dir, &self.moments).map_err(folder)?;
         let keeper = Keeper::start(files, Arc::clone(&self.moments)).map_err(folder)?;
         Ok((keeper, kept))
+    }
+
+    /// Questions that wait for their answers.
+    #[must_use]
+    pub fn standing(&self) -> &StandingQuestions {
+        &self.standing
     }
 
     /// Texts to vectors by turns, and what is known of them.

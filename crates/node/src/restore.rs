@@ -7,10 +7,10 @@ use collection::{Disk, FsDisk, Restored, SyncPolicy, Until};
 use embed::Embedder;
 
 use crate::NodeError;
+use crate::backup::copy_small_files;
 use crate::memory::{day_settings, document_settings};
 use crate::moments::copy_states;
 use crate::node::STATES_DIR;
-use crate::seal::SEAL_FILE;
 
 /// Copies what the stores of a data folder hold to an empty folder, reads the copies back, and says of each which entry it
 /// ends with.
@@ -47,24 +47,11 @@ pub fn restore(
         });
         restored.push((name, outcome?));
     }
-    copy_key(from, to)?;
+    copy_small_files(from, to)?;
     let copied = copy_states(&from.join(STATES_DIR), &to.join(STATES_DIR));
     copied.map_err(|source| NodeError::Folder {
         dir: to.join(STATES_DIR),
         source,
     })?;
     Ok(restored)
-}
-
-/// Receipts that the folder gave are checked by its copy as well.
-fn copy_key(from: &Path, to: &Path) -> Result<(), NodeError> {
-    let key = from.join(SEAL_FILE);
-    if !key.is_file() {
-        return Ok(());
-    }
-    let copied = std::fs::copy(key, to.join(SEAL_FILE));
-    copied.map(|_| ()).map_err(|source| NodeError::Folder {
-        dir: to.to_path_buf(),
-        source,
-    })
 }

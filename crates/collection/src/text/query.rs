@@ -31,6 +31,41 @@ impl TextQuery {
         }
     }
 
+    /// All of `text` as one phrase, and nothing else of it; quotes within are passed over.
+    #[must_use]
+    pub fn phrase(text: &str, analyser: &Analyser) -> Self {
+        Self::parse(&format!("\"{}\"", text.replace('"', " ")), analyser)
+    }
+
+    /// The words, each once.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Whether there is a phrase in it.
+    #[must_use]
+    pub fn has_phrases(&self) -> bool {
+        !self.phrases.is_empty()
+    }
+
+    /// The words of phrases: a text without one of them has not all phrases.
+    pub fn words_of_phrases(&self) -> impl Iterator<Item = &str> {
+        let words = self.phrases.iter().flat_map(|phrase| &phrase.0);
+        words.map(|&(term, _)| self.terms.text(term))
+    }
+
+    /// Whether all phrases occur in a text of these terms.
+    #[must_use]
+    pub fn phrases_occur_in(&self, text: &Terms) -> bool {
+        self.phrases.iter().all(|phrase| {
+            phrase.occurs(|term, places| {
+                places.clear();
+                places.extend(text.places(self.terms.text(term)).unwrap_or_default());
+            })
+        })
+    }
+
     /// Bytes of what was typed.
     #[must_use]
     pub fn size_bytes(&self) -> usize {

@@ -57,6 +57,21 @@ impl Terms {
         self.total
     }
 
+    /// The words before each occurrence of a term, ascending; `None` where it does not occur.
+    #[must_use]
+    pub fn places(&self, term: &str) -> Option<&[u32]> {
+        let at = self.position(term)?;
+        let from = at
+            .checked_sub(1)
+            .map_or(0, |before| self.spans[before].places);
+        Some(&self.places[from as usize..self.spans[at].places as usize])
+    }
+
+    /// The term at a position.
+    pub(super) fn text(&self, position: usize) -> &str {
+        self.spans[position].of(&self.buffer)
+    }
+
     /// Where `text` stands among the terms.
     pub(super) fn position(&self, text: &str) -> Option<usize> {
         let of = |span: &Span| &self.buffer[span.start as usize..span.end as usize];

@@ -6,7 +6,7 @@ use rag::{Fault, Field, Fields};
 /// Where a chunk's own text begins in the text of its point. In front of it stands the document's title: a passage
 /// such as "The company cut its forecast" is found by the words of its headline too. Absent where there is no
 /// title, and in points that were stored before titles were indexed.
-pub(super) const OWN: &str = "own";
+pub(crate) const OWN: &str = "own";
 
 /// Fields that every chunk has from the document's own parts; a user's field may have none of these names.
 pub const RESERVED: [&str; 9] = [

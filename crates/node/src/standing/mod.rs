@@ -1,0 +1,28 @@
+//! Standing questions: a question that waits for its answers, told of each document and market state as it comes.
+//!
+//! Matching reads the log of documents as it becomes durable, apart from those who store and those who ask. An alert is
+//! told at least once: how far matching got is on disk, no further than what was delivered, and a later run goes on from
+//! there; the same alert has the same id each time.
+
+mod alert;
+mod file;
+mod mark;
+mod matcher;
+mod question;
+mod questions;
+mod rows;
+mod states;
+#[cfg(test)]
+mod tests;
+mod watcher;
+
+pub use alert::{Alert, AlertLog, AlertsSince, Arrival, DocumentArrival, StateArrival};
+pub use file::{Kept, QUESTIONS_FILE};
+pub use mark::{Hold, MARK_FILE};
+pub use matcher::{Answered, Matcher, Standing};
+pub use question::{Meaning, Passing, Question, StateWish, Words};
+pub use questions::{
+    NewQuestion, QUESTIONS_LIMIT, ReadQuestion, StandingCounts, StandingError, StandingQuestions,
+};
+pub use states::StateWatcher;
+pub use watcher::{Sink, Watcher};
