@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::{Args as ClapArgs, ValueEnum};
 use node::Node;
 use node::outlet::{Kind, Kinds, SlowPolicy, SpillSettings};
+use node::standing::Sink;
 use server::out::broker::{CAPACITY, Format, Stream};
 
 /// NATS.
@@ -222,6 +223,28 @@ pub fn nats(node: &Arc<Node>, args: &NatsArgs, spill: &SpillArgs) -> Result<Opti
         };
         let nats = server::out::nats::Nats::start(node, &settings).context("--nats")?;
         Ok(Some(Box::new(nats)))
+    }
+}
+
+/// Who tells NATS of alerts, if it was asked for.
+pub fn alerts(args: &NatsArgs) -> Result<Option<Arc<dyn Sink>>> {
+    #[cfg(not(feature = "nats"))]
+    {
+        // Used by the build that has the feature, which refuses nothing here: `nats` says what is missing.
+        let _ = args;
+        Ok(None)
+    }
+    #[cfg(feature = "nats")]
+    {
+        let Some(url) = &args.nats else {
+            return Ok(None);
+        };
+        let alerts = server::out::nats_alerts::NatsAlerts::start(
+            url,
+            args.nats_creds.as_deref(),
+            &args.nats_subject,
+        );
+        Ok(Some(Arc::new(alerts.context("--nats")?)))
     }
 }
 

@@ -15,11 +15,13 @@ use node::memory::document_limits;
 use node::{EmbeddingLimits, EvidenceWorker, Node, Settings};
 use rag::Model;
 use server::model::{ChatModel, ChatSettings};
+use server::standing::Watch;
 use server::{Check, Probe};
 use stdx::SystemClock;
 use tokio::runtime::Runtime;
 
-use crate::args::{ModelArgs, SyncArg};
+use crate::args::{ModelArgs, OutArgs, SyncArg, WatchArgs};
+use crate::brokers;
 
 const INTERVAL_MS: u32 = 100;
 /// Between two looks at whether the lane lives.
@@ -103,6 +105,18 @@ pub fn chat_model(args: &ModelArgs) -> Option<Arc<dyn Model>> {
         key,
     };
     Some(Arc::new(ChatModel::new(settings, Arc::new(SystemClock))))
+}
+
+/// Begins to match what comes with the standing questions, and to tell who waits.
+///
+/// # Errors
+/// When what earlier runs kept cannot be read, or a broker's settings cannot be used.
+pub fn watch(node: &Arc<Node>, args: WatchArgs, out: &OutArgs) -> Result<Watch> {
+    let settings = server::standing::Settings {
+        private_webhooks: args.webhook_private,
+    };
+    let others = brokers::alerts(&out.nats)?;
+    Ok(Watch::start(node, settings, others.into_iter().collect())?)
 }
 
 /// A whole file as text; gzip is recognised by its first bytes.

@@ -32,6 +32,7 @@ mod serve;
 mod session_day;
 mod similar;
 mod speaker;
+mod standing;
 mod verify;
 mod windows;
 mod words;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         Command::Search(search) => search::run(&search),
         Command::Similar(similar) => similar::run(&similar),
         Command::Evidence(evidence) => evidence::run(&evidence),
+        Command::Standing(standing) => standing::run(&standing),
         Command::Eval(eval) => eval::run(&eval),
         Command::Ingest(ingest) => ingest::run(&ingest),
         Command::Doctor(doctor) => doctor::run(&doctor),

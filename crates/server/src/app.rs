@@ -10,6 +10,7 @@ use crate::fix_door::FixDoor;
 use crate::metrics::Metrics;
 use crate::risk::Desk;
 use crate::sources::{self, Status};
+use crate::standing::{Outbox, Watch};
 use crate::stream::{CLIENTS_LIMIT, Doors, History};
 
 /// Searches, reads and writes that may run at once; more wait, and many more are refused.
@@ -38,6 +39,7 @@ pub struct App {
     probes: Vec<Probe>,
     fix: Option<Arc<FixDoor>>,
     sources: Vec<Arc<Status>>,
+    outbox: Option<Arc<Outbox>>,
     workers: Places,
     writers: Places,
     bulks: Places,
@@ -114,6 +116,7 @@ impl App {
             probes,
             fix: None,
             sources: Vec::new(),
+            outbox: None,
             workers: Places::new(WORKERS),
             writers: Places::new(WRITERS),
             bulks: Places::new(BULKS),
@@ -140,6 +143,17 @@ impl App {
 
     pub(crate) fn sources(&self) -> &[Arc<Status>] {
         &self.sources
+    }
+
+    /// The same with the numbers of webhooks.
+    #[must_use]
+    pub fn with_standing(mut self, watch: &Watch) -> Self {
+        self.outbox = Some(watch.outbox());
+        self
+    }
+
+    pub(crate) fn outbox(&self) -> Option<&Outbox> {
+        self.outbox.as_deref()
     }
 
     pub(crate) fn fix(&self) -> Option<&FixDoor> {

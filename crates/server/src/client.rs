@@ -118,6 +118,16 @@ impl Client {
         accepted(status, value)
     }
 
+    /// `DELETE path`.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn delete(&self, path: &str) -> Result<Value, ClientError> {
+        let call = self.agent.delete(format!("{}{path}", self.base));
+        let call = call.config().timeout_global(Some(self.patience)).build();
+        self.read(call.call().map_err(|e| self.unreachable(&e))?)
+    }
+
     fn send(&self, path: &str, body: &str) -> Result<Response, ClientError> {
         let call = self.agent.post(format!("{}{path}", self.base));
         let call = call.header("content-type", "application/json");

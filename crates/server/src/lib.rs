@@ -21,6 +21,7 @@ pub mod out;
 pub mod risk;
 pub mod seal;
 pub mod sources;
+pub mod standing;
 mod stream;
 pub mod verify;
 

@@ -26,3 +26,12 @@ pub use questions::{
 };
 pub use states::StateWatcher;
 pub use watcher::{Sink, Watcher};
+
+/// Gives a vector unit length, as those of passages have.
+///
+/// # Errors
+/// In words, where it has a component that is no number, or no direction.
+pub fn unit(vector: &mut [f32]) -> Result<(), String> {
+    vector::check(vector).map_err(|why| why.to_string())?;
+    vector::normalise(vector).map_err(|why| why.to_string())
+}

@@ -5,6 +5,7 @@ mod keep;
 mod outlets;
 mod similar;
 mod sources;
+mod standing;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
 pub use outlets::{ListenArgs, OutArgs, RelayArgs};
 pub use similar::{ShapeArg, SimilarArgs};
 pub use sources::{FeedArg, SourceArgs};
+pub use standing::{AddArgs, MatchArg, StandingArgs, StandingCommand, WatchArgs};
 
 /// The address that every command agrees on.
 pub const LISTEN: &str = "127.0.0.1:7878";
@@ -59,6 +61,7 @@ impl Args {
             Command::Search(a) => a.json,
             Command::Similar(a) => a.json,
             Command::Evidence(a) => a.json,
+            Command::Standing(a) => a.json,
             Command::Eval(a) => a.json(),
             Command::Ingest(a) => a.json,
             Command::Doctor(a) => a.json,
@@ -132,6 +135,16 @@ Examples:
     Similar(SimilarArgs),
     /// Why symbols jumped or were halted, as found at that instant without being asked
     Evidence(EvidenceArgs),
+    /// Put questions that wait for their answers, and watch what comes (docs/standing.md)
+    #[command(after_help = "\
+Examples:
+  ouzel standing add --id fed --text 'rate \"basis points\"' --webhook https://desk.example/hook
+  ouzel standing add --id recalls --meaning 'a car maker recalls vehicles' --min-cosine 0.55 --symbol F,GM
+  ouzel standing add --id like-now --state-of AAPL --max-distance 0.05
+  ouzel standing watch --id fed --json
+  ouzel standing list
+  ouzel standing remove fed")]
+    Standing(StandingArgs),
     /// Find passages in the stored documents, by meaning and by words
     #[command(after_help = "\
 Examples:
@@ -268,6 +281,9 @@ pub struct DemoArgs {
     /// Stop after this many seconds; without it, run until Ctrl-C
     #[arg(long = "for", value_name = "SECONDS")]
     pub for_s: Option<u64>,
+    /// Who is told of answers
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// Ways out beside HTTP
     #[command(flatten)]
     pub out: OutArgs,
@@ -398,6 +414,9 @@ pub struct ServeArgs {
     /// What brings documents
     #[command(flatten)]
     pub sources: SourceArgs,
+    /// Who is told of answers
+    #[command(flatten)]
+    pub watch: WatchArgs,
     /// Ways out beside HTTP
     #[command(flatten)]
     pub out: OutArgs,

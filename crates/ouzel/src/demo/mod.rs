@@ -164,7 +164,9 @@ async fn serve(
     folder: &Folder,
 ) -> Result<()> {
     let model = compose::chat_model(&args.model);
-    let mut app = App::new(Arc::clone(node), model, compose::probes(node));
+    let watch = compose::watch(node, args.watch, &args.out)?;
+    let app = App::new(Arc::clone(node), model, compose::probes(node));
+    let mut app = app.with_standing(&watch);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let (mut fix_address, mut fix_task) = (None, None);
     if let Some(port) = args.fix {

@@ -88,8 +88,9 @@ async fn serve(
     let evidence = compose::evidence(node)?;
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
     let sources = sources::start(&args.sources, node, &stopped)?;
-    let mut app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
-    app = app.with_sources(sources);
+    let watch = compose::watch(node, args.watch, &args.out)?;
+    let app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
+    let mut app = app.with_sources(sources).with_standing(&watch);
     let fix = open_fix(args, node, stopped).await?;
     if let Some(fix) = &fix {
         app = app.with_fix(Arc::clone(&fix.door));
@@ -120,6 +121,7 @@ async fn serve(
     drop(feeds);
     drop(evidence);
     drop(outputs);
+    drop(watch);
     done.context("the server stopped")
 }
 

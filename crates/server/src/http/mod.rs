@@ -18,6 +18,7 @@ mod reference;
 mod risk;
 mod similar;
 mod sources;
+mod standing;
 mod timing;
 mod verify;
 mod wider;
@@ -102,6 +103,12 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/embeddings", post(openai::embed))
         .route("/v1/chat/completions", post(openai::complete))
         .route("/v1/similar", post(similar::similar))
+        .route("/v1/standing", get(standing::list).post(standing::put))
+        .route(
+            "/v1/standing/{*id}",
+            get(standing::get).delete(standing::delete),
+        )
+        .route("/v1/alerts", get(standing::alerts))
         .route("/v1/stream", get(stream::upgrade))
         .route("/healthz", get(health::healthz))
         .route("/livez", get(health::livez))
@@ -158,6 +165,12 @@ pub async fn serve(
     };
     history.abort();
     done
+}
+
+/// `text` as a part of a path or of a query.
+#[must_use]
+pub fn path_segment(text: &str) -> String {
+    crate::out::broker::token(text)
 }
 
 async fn unknown(uri: axum::http::Uri) -> Refusal {

@@ -11,6 +11,7 @@ pub mod market;
 pub mod receipt;
 pub mod reference;
 pub mod risk;
+pub mod standing;
 pub mod state;
 mod time;
 pub mod wider;

@@ -7,6 +7,7 @@ mod links;
 mod outlets;
 mod page;
 mod sources;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -132,6 +133,7 @@ impl Metrics {
         memory(app, &mut page);
         states(app, &mut page);
         evidence::evidence(app, &mut page);
+        standing::standing(app, &mut page);
         page.finish()
     }
 }

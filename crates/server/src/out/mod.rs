@@ -13,6 +13,9 @@ pub mod multicast;
 pub mod names;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "nats")]
+pub mod nats_alerts;
 mod thread;
 
 use health::Health;
+pub(crate) use thread::Thread;

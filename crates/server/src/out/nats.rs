@@ -131,7 +131,7 @@ impl Nats {
     }
 }
 
-fn servers(url: &str) -> Result<Vec<ServerAddr>, StartError> {
+pub(super) fn servers(url: &str) -> Result<Vec<ServerAddr>, StartError> {
     let read = |one: &str| one.trim().parse::<ServerAddr>();
     let servers = url.split(',').map(read).collect::<Result<Vec<_>, _>>();
     servers.map_err(StartError::Address)
@@ -142,7 +142,7 @@ fn shown(server: &ServerAddr) -> String {
     format!("{}:{}", server.host(), server.port())
 }
 
-fn options(settings: &Settings, said: Said) -> Result<ConnectOptions, StartError> {
+pub(super) fn options(settings: &Settings, said: Said) -> Result<ConnectOptions, StartError> {
     let is_word = |word: &str| !word.is_empty() && token(word) == word;
     if !settings.prefix.split('.').all(is_word) {
         return Err(StartError::Prefix(settings.prefix.clone()));
@@ -180,7 +180,7 @@ fn options(settings: &Settings, said: Said) -> Result<ConnectOptions, StartError
 
 /// What the broker or the connection last complained of.
 #[derive(Clone, Default)]
-struct Said(Arc<Mutex<Option<(Instant, String)>>>);
+pub(super) struct Said(Arc<Mutex<Option<(Instant, String)>>>);
 
 impl Said {
     fn hear(&self, event: &Event) {

@@ -58,7 +58,6 @@ pub struct Watch {
     _states: Thread,
     _deliverers: Deliverers,
     outbox: Arc<Outbox>,
-    settings: Settings,
 }
 
 impl Watch {
@@ -80,7 +79,10 @@ impl Watch {
         sinks.push(Arc::clone(&outbox) as Arc<dyn Sink>);
         let watcher = Watcher::new(Arc::clone(node), sinks.clone())?;
         let states = StateWatcher::new(Arc::clone(node), sinks);
-        let (stop, ended) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (stop, ended) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (told, also_told) = (Arc::clone(&stop), Arc::clone(&ended));
         Ok(Self {
             _watcher: Thread::spawn("standing", stop, move || watch(watcher, &told))?,
@@ -89,20 +91,13 @@ impl Watch {
             })?,
             _deliverers: deliverers,
             outbox,
-            settings,
         })
     }
 
     /// Webhooks on their way.
     #[must_use]
-    pub fn outbox(&self) -> &Outbox {
-        &self.outbox
-    }
-
-    /// What was decided at the start.
-    #[must_use]
-    pub fn settings(&self) -> Settings {
-        self.settings
+    pub fn outbox(&self) -> Arc<Outbox> {
+        Arc::clone(&self.outbox)
     }
 }
 

@@ -257,7 +257,10 @@ impl Inner {
                 endpoint.busy < most && endpoint.rests_until.is_none_or(|until| until <= now)
             }
         };
-        let at = self.waiting.iter().position(|job| job.due <= now && is_free(job))?;
+        let at = self
+            .waiting
+            .iter()
+            .position(|job| job.due <= now && is_free(job))?;
         let job = self.waiting.remove(at)?;
         self.endpoints.entry(origin(&job.url)).or_default().busy += 1;
         self.in_flight += 1;
@@ -295,7 +298,10 @@ impl Inner {
 
 /// Scheme, host and port: what fails together.
 fn origin(url: &str) -> String {
-    let end = url.match_indices('/').nth(2).map_or(url.len(), |(at, _)| at);
+    let end = url
+        .match_indices('/')
+        .nth(2)
+        .map_or(url.len(), |(at, _)| at);
     url[..end].to_owned()
 }
 
@@ -315,9 +321,14 @@ mod tests {
     fn waits_grow_and_end_and_the_last_failure_is_told() {
         let outbox = Outbox::default();
         for attempts in 1..ATTEMPTS {
-            let most = WAIT_FIRST.saturating_mul(4u32.pow(attempts - 1)).min(WAIT_MOST);
+            let most = WAIT_FIRST
+                .saturating_mul(4u32.pow(attempts - 1))
+                .min(WAIT_MOST);
             let wait = outbox.lock().wait_behind(attempts);
-            assert!(wait > most / 2 - Duration::from_nanos(1) && wait <= most, "{wait:?}");
+            assert!(
+                wait > most / 2 - Duration::from_nanos(1) && wait <= most,
+                "{wait:?}"
+            );
         }
         outbox.push(job("a", "http://a/x"));
         let mut job = outbox.next().expect("a job");

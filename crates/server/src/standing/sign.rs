@@ -40,6 +40,11 @@ impl Secret {
         }
     }
 
+    /// Its bytes in hexadecimal, for names that must be nobody else's.
+    pub(crate) fn token(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// As receivers are given it.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -83,7 +88,13 @@ mod tests {
 
     #[test]
     fn what_is_no_secret_is_refused_and_not_repeated() {
-        for bad in ["", "whsec_", "whsec_c2hvcnQ=", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_?"] {
+        for bad in [
+            "",
+            "whsec_",
+            "whsec_c2hvcnQ=",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_?",
+        ] {
             let why = Secret::parse(bad).expect_err("refused");
             assert!(bad.len() < 8 || !why.contains(&bad[6..]), "{why}");
         }

@@ -68,7 +68,11 @@ fn agent(settings: Settings) -> ureq::Agent {
     if settings.private_webhooks {
         return ureq::Agent::new_with_config(config);
     }
-    ureq::Agent::with_parts(config, DefaultConnector::default(), PublicResolver::default())
+    ureq::Agent::with_parts(
+        config,
+        DefaultConnector::default(),
+        PublicResolver::default(),
+    )
 }
 
 fn call(agent: &ureq::Agent, job: &Job) -> Outcome {
@@ -80,7 +84,10 @@ fn call(agent: &ureq::Agent, job: &Job) -> Outcome {
         .header("content-type", "application/json")
         .header("webhook-id", &job.id)
         .header("webhook-timestamp", timestamp.to_string())
-        .header("webhook-signature", job.secret.sign(&job.id, timestamp, &job.body))
+        .header(
+            "webhook-signature",
+            job.secret.sign(&job.id, timestamp, &job.body),
+        )
         .send(&job.body);
     let response = match sent {
         Ok(response) => response,
@@ -104,13 +111,18 @@ fn call(agent: &ureq::Agent, job: &Job) -> Outcome {
 /// A sentence that says what is wrong with it.
 pub fn check_url(url: &str) -> Result<(), String> {
     if url.len() > URL_BYTES_LIMIT {
-        return Err(format!("has {} bytes, more than {URL_BYTES_LIMIT}", url.len()));
+        return Err(format!(
+            "has {} bytes, more than {URL_BYTES_LIMIT}",
+            url.len()
+        ));
     }
     let parsed: ureq::http::Uri = url.parse().map_err(|e| format!("is no URL: {e}"))?;
     if !matches!(parsed.scheme_str(), Some("http" | "https")) {
         return Err("is neither http:// nor https://".to_owned());
     }
-    let authority = parsed.authority().filter(|authority| !authority.host().is_empty());
+    let authority = parsed
+        .authority()
+        .filter(|authority| !authority.host().is_empty());
     match authority {
         None => Err("names no host".to_owned()),
         Some(authority) if authority.as_str().contains('@') => {
@@ -130,10 +142,24 @@ mod tests {
 
     #[test]
     fn only_http_urls_of_a_host_are_taken() {
-        for good in ["http://a", "https://a.b:8443/c?d=e", "http://[::1]:9/x", "HTTP://a/"] {
+        for good in [
+            "http://a",
+            "https://a.b:8443/c?d=e",
+            "http://[::1]:9/x",
+            "HTTP://a/",
+        ] {
             assert_eq!(check_url(good), Ok(()), "{good}");
         }
-        for bad in ["", "a", "/x", "ftp://a", "file:///etc/passwd", "http://", "http://u:p@a/", "http://a b"] {
+        for bad in [
+            "",
+            "a",
+            "/x",
+            "ftp://a",
+            "file:///etc/passwd",
+            "http://",
+            "http://u:p@a/",
+            "http://a b",
+        ] {
             assert!(check_url(bad).is_err(), "{bad}");
         }
         assert!(check_url(&format!("http://a/{}", "x".repeat(URL_BYTES_LIMIT))).is_err());
@@ -159,7 +185,9 @@ mod tests {
         let url = format!("http://{}/hook", listener.local_addr().expect("an address"));
         let secret = Secret::new().expect("a secret");
         let job = Job::new("alert_1", &url, secret.clone(), "{\"a\":1}");
-        let own = Settings { private_webhooks: true };
+        let own = Settings {
+            private_webhooks: true,
+        };
         let cases = [
             ("204 No Content", Outcome::Delivered),
             ("410 Gone", Outcome::Gone("410 Gone".to_owned())),
@@ -190,7 +218,10 @@ mod tests {
             };
             assert_eq!(header("webhook-id"), "alert_1");
             let at = header("webhook-timestamp").parse().expect("seconds");
-            assert_eq!(header("webhook-signature"), secret.sign("alert_1", at, "{\"a\":1}"));
+            assert_eq!(
+                header("webhook-signature"),
+                secret.sign("alert_1", at, "{\"a\":1}")
+            );
         }
         let refused = call(&agent(Settings::default()), &job);
         let Outcome::Failed(why, None) = refused else {

@@ -5,6 +5,7 @@
 //! Prints, bars and signals are read from one bounded history, each client at its own place: none is
 //! skipped, and a client that comes back goes on where it was, or is told what it cannot have.
 
+mod alerts;
 pub mod history;
 mod socket;
 mod tape;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use crate::app::App;
 use crate::http::{Refusal, known};
 use crate::json::from_object;
+use alerts::Alerts;
 use socket::{Said, Socket};
 use tape::Tape;
 use topic::{Frame, Subscription, Topic};
@@ -83,6 +85,7 @@ struct Client {
     app: Arc<App>,
     subscriptions: Vec<Subscription>,
     tape: Tape,
+    alerts: Alerts,
     interval: Duration,
     spoke: Instant,
     is_binary: bool,
@@ -97,6 +100,7 @@ impl Client {
             app,
             subscriptions: Vec::new(),
             tape: Tape::default(),
+            alerts: Alerts::default(),
             interval,
             spoke: Instant::now(),
             is_binary: false,
@@ -181,6 +185,7 @@ impl Client {
         let is_left = |s: &Subscription| names.contains(&s.name);
         for left in self.subscriptions.iter().filter(|s| is_left(s)) {
             self.tape.leave(&left.topic, &view);
+            self.alerts.leave(&left.topic);
         }
         self.subscriptions.retain(|s| !is_left(s));
     }
@@ -197,11 +202,12 @@ impl Client {
             ));
         }
         let mut topic = Topic::parse(name).ok_or_else(|| {
-            let hint = "topics: movers, feed, signals, trades, bars, book:SYMBOL, trades:SYMBOL, \
-                bars:SYMBOL, vwap:SYMBOL, measure:SYMBOL, state:SYMBOL, evidence, evidence:SYMBOL";
+            let hint = "topics: movers, feed, signals, trades, bars, evidence, alerts, book:SYMBOL, trades:SYMBOL, \
+                bars:SYMBOL, vwap:SYMBOL, measure:SYMBOL, state:SYMBOL, evidence:SYMBOL, alerts:QUESTION";
             error(&format!("topic {name:?} is not known"), hint)
         })?;
-        if self.is_binary && matches!(topic, Topic::Movers | Topic::Evidence(_)) {
+        let is_json = matches!(topic, Topic::Movers | Topic::Evidence(_) | Topic::Alerts(_));
+        if self.is_binary && is_json {
             let hint = "connect without the subprotocol, or follow books and bars";
             return Err(error(&format!("topic {name:?} is JSON only"), hint));
         }
@@ -214,6 +220,7 @@ impl Client {
             }
         }
         self.tape.follow(&topic, &view, &app.history);
+        self.alerts.follow(&topic, app.node.standing().alerts());
         self.subscriptions
             .push(Subscription::new(name, topic, &app.node));
         Ok(())
@@ -227,6 +234,8 @@ impl Client {
                 .for_each(|packet| socket.binary(packet));
         } else {
             self.news().iter().for_each(|frame| say(socket, frame));
+            let alerts = self.alerts.news(self.app.node.standing().alerts());
+            alerts.iter().for_each(|alert| say(socket, alert));
         }
         for _ in 0..ROUNDS {
             if !self.numbered(socket) {

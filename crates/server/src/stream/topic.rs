@@ -42,6 +42,8 @@ pub enum Topic {
     Measure(String),
     /// The market state of one symbol.
     State(String),
+    /// Every alert, of one standing question or of all.
+    Alerts(Option<String>),
 }
 
 impl Topic {
@@ -56,6 +58,7 @@ impl Topic {
                 "trades" => Some(Self::Trades(None)),
                 "bars" => Some(Self::Bars(None)),
                 "evidence" => Some(Self::Evidence(None)),
+                "alerts" => Some(Self::Alerts(None)),
                 _ => None,
             },
             Some((_, "")) => None,
@@ -69,6 +72,7 @@ impl Topic {
                     "measure" => Some(Self::Measure(symbol)),
                     "state" => Some(Self::State(symbol)),
                     "evidence" => Some(Self::Evidence(Some(symbol))),
+                    "alerts" => Some(Self::Alerts(Some(symbol))),
                     _ => None,
                 }
             }
@@ -78,7 +82,7 @@ impl Topic {
     /// The symbol it is about, to be written as the venue writes it.
     pub fn symbol_mut(&mut self) -> Option<&mut String> {
         match self {
-            Self::Movers | Self::Feed | Self::Signals => None,
+            Self::Movers | Self::Feed | Self::Signals | Self::Alerts(_) => None,
             Self::Trades(symbol) | Self::Bars(symbol) | Self::Evidence(symbol) => symbol.as_mut(),
             Self::Book(symbol)
             | Self::Vwap(symbol)
@@ -170,6 +174,8 @@ impl Subscription {
             Topic::State(symbol) => self.state(view, &symbol),
             // Numbered: they come from the history, or from the bundles.
             Topic::Signals | Topic::Trades(_) | Topic::Bars(_) | Topic::Evidence(_) => Vec::new(),
+            // They have numbers of their own.
+            Topic::Alerts(_) => Vec::new(),
         }
     }
 
@@ -394,7 +400,9 @@ mod tests {
         assert_eq!(Topic::parse("evidence"), Some(Topic::Evidence(None)));
         let one = Topic::Evidence(Some("A".into()));
         assert_eq!(Topic::parse("evidence:A"), Some(one));
-        for bad in ["", "book", "book:", "depth:A", ":A", "movers:A"] {
+        let alerts = Topic::Alerts(Some("q:1".into()));
+        assert_eq!(Topic::parse("alerts:q:1"), Some(alerts));
+        for bad in ["", "book", "alerts:", "book:", "depth:A", ":A", "movers:A"] {
             assert_eq!(Topic::parse(bad), None, "{bad}");
         }
     }

@@ -1,0 +1,83 @@
+//! Standing questions: what was matched, what was told, and what became of webhooks.
+
+use super::{BOUNDS_S, Page};
+use crate::app::App;
+
+pub(super) fn standing(app: &App, page: &mut Page) {
+    let counts = app.node.standing().counts();
+    let head = app.node.documents().collection().head_seq();
+    let waits = if counts.questions > 0 {
+        head
+    } else {
+        counts.settled_seq
+    };
+    for (name, what, value) in [
+        (
+            "ouzel_standing_questions",
+            "Questions that wait for their answers.",
+            counts.questions,
+        ),
+        (
+            "ouzel_standing_lag_entries",
+            "Entries of the log that are not matched yet, or whose alerts are not all delivered or given up.",
+            waits.saturating_sub(counts.settled_seq),
+        ),
+        (
+            "ouzel_standing_ahead",
+            "Documents stored ahead of their time that wait to become known.",
+            counts.ahead,
+        ),
+        (
+            "ouzel_standing_scanned_bytes",
+            "Bytes of directions that each passage is compared with.",
+            counts.scanned_bytes,
+        ),
+    ] {
+        page.family(name, "gauge", what);
+        page.sample(name, &[], value);
+    }
+    for (name, what, value) in [
+        (
+            "ouzel_standing_documents_total",
+            "Documents matched.",
+            counts.arrivals,
+        ),
+        (
+            "ouzel_standing_states_total",
+            "Market states matched.",
+            counts.states,
+        ),
+        ("ouzel_standing_alerts_total", "Alerts told.", counts.alerts),
+        (
+            "ouzel_standing_missed_total",
+            "Entries and documents that went unmatched: the log no longer had them, or too many were ahead of their time.",
+            counts.missed,
+        ),
+    ] {
+        page.family(name, "counter", what);
+        page.sample(name, &[], value);
+    }
+    let name = "ouzel_standing_match_seconds";
+    page.family(
+        name,
+        "histogram",
+        "Time to match a document with all questions.",
+    );
+    page.histogram(name, &[], &counts.match_ns, &BOUNDS_S);
+    if let Some(outbox) = app.outbox() {
+        let counts = outbox.counts();
+        let name = "ouzel_webhooks_waiting";
+        page.family(name, "gauge", "Webhooks on their way.");
+        page.sample(name, &[], counts.waiting);
+        let name = "ouzel_webhooks_total";
+        let what = "Webhooks delivered, attempts that failed, and webhooks given up.";
+        page.family(name, "counter", what);
+        for (outcome, count) in [
+            ("delivered", counts.delivered),
+            ("failed", counts.failed),
+            ("dead", counts.dead),
+        ] {
+            page.sample(name, &[("outcome", outcome)], count);
+        }
+    }
+}
