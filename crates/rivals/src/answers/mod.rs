@@ -6,6 +6,7 @@ mod memory;
 mod passages;
 mod questions;
 mod queue;
+mod standing;
 
 use anyhow::Result;
 
@@ -32,6 +33,9 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     }
     if size.wants("questions") {
         questions::run(size, report)?;
+    }
+    if size.wants("standing") {
+        standing::run(size, report)?;
     }
     Ok(())
 }

@@ -116,10 +116,13 @@ pub fn check_url(url: &str) -> Result<(), String> {
             url.len()
         ));
     }
-    let parsed: ureq::http::Uri = url.parse().map_err(|e| format!("is no URL: {e}"))?;
-    if !matches!(parsed.scheme_str(), Some("http" | "https")) {
+    let scheme = url
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if !matches!(scheme.as_deref(), Some("http" | "https")) {
         return Err("is neither http:// nor https://".to_owned());
     }
+    let parsed: ureq::http::Uri = url.parse().map_err(|e| format!("is no URL: {e}"))?;
     let authority = parsed
         .authority()
         .filter(|authority| !authority.host().is_empty());

@@ -17,6 +17,7 @@ use crate::workspace::Workspace;
 const STREAM_TEST: &str = "testdata/stream/stream_test.py";
 const DASHBOARDS_TEST: &str = "testdata/metrics/dashboards_test.py";
 const OPENAI_TEST: &str = "testdata/doors/openai_test.py";
+const STANDING_TEST: &str = "testdata/doors/standing_test.py";
 const MCP_TEST: &str = "testdata/doors/mcp_test.py";
 const CONSOLE_TEST: &str = "testdata/console/console_test.py";
 /// The exit status by which a script says that it could not run.
@@ -57,6 +58,11 @@ pub fn steps<'a>(
         "openai",
         "OpenAI's own Python client, unchanged, asks a running demo",
         move || script(workspace, tools, demo, OPENAI_TEST),
+    ));
+    steps.push(Step::new(
+        "standing",
+        "standing questions: webhooks by the reference library of Standard Webhooks, WebSocket, a killed server",
+        move || standing(workspace, tools, demo),
     ));
     steps.push(Step::new(
         "mcp",
@@ -135,6 +141,18 @@ fn agents(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) ->
         with_demo(workspace, demo, |demo| {
             let mut command = Command::new(&python);
             command.args([MCP_TEST, "--url", &demo.url(), "--ouzel"]);
+            command.arg(Demo::binary(workspace));
+            run_script(command.current_dir(&workspace.root))
+        })
+    })
+}
+
+fn standing(workspace: &Workspace, tools: &Tools, demo: &RefCell<Option<Demo>>) -> Result<Outcome> {
+    with_tool(tools.python(), |python| {
+        // The demo stands for a binary that is built; the script starts servers of its own.
+        with_demo(workspace, demo, |_demo| {
+            let mut command = Command::new(&python);
+            command.args([STANDING_TEST, "--ouzel"]);
             command.arg(Demo::binary(workspace));
             run_script(command.current_dir(&workspace.root))
         })
