@@ -20,7 +20,8 @@ const BATCH: usize = 4_096;
 /// farther away: a state lasts, and each of its steps is near.
 pub struct StateWatcher {
     node: Arc<Node>,
-    outlet: Outlet,
+    /// Open while a question waits for a state.
+    outlet: Option<Outlet>,
     sinks: Vec<Arc<dyn Sink>>,
     /// Of each instrument the questions that its last state was near enough to, each with the entry that it waits from.
     near: HashMap<(usize, InstrumentId), Vec<(String, u64)>>,
@@ -28,14 +29,11 @@ pub struct StateWatcher {
 }
 
 impl StateWatcher {
-    /// Begins with the states of now.
+    /// One that has read nothing yet.
     #[must_use]
     pub fn new(node: Arc<Node>, sinks: Vec<Arc<dyn Sink>>) -> Self {
-        let kinds = Kinds::of(&[Kind::State]);
-        let outlets = node.outlets();
-        let outlet = outlets.open_for("standing", SlowPolicy::DropWithMark, CAPACITY, kinds);
         Self {
-            outlet,
+            outlet: None,
             sinks,
             near: HashMap::new(),
             batch: Vec::with_capacity(BATCH),
@@ -43,31 +41,34 @@ impl StateWatcher {
         }
     }
 
-    /// Matches what there is.
+    /// Matches what there is. The first turn with a question begins with the states of now.
     pub fn turn(&mut self) {
         let node = Arc::clone(&self.node);
-        while self.outlet.take(BATCH, &mut self.batch) > 0 {
-            let batch = std::mem::take(&mut self.batch);
-            for (lane, frame) in &batch {
+        if node.standing().matcher().of_states().next().is_none() {
+            self.outlet = None;
+            self.near.clear();
+            return;
+        }
+        let mut outlet = self.outlet.take().unwrap_or_else(|| {
+            let kinds = Kinds::of(&[Kind::State]);
+            let outlets = node.outlets();
+            outlets.open_for("standing", SlowPolicy::DropWithMark, CAPACITY, kinds)
+        });
+        let mut batch = std::mem::take(&mut self.batch);
+        while outlet.take(BATCH, &mut batch) > 0 {
+            for (lane, frame) in batch.drain(..) {
                 if let Frame::State(state) = frame {
-                    self.state(&node, *lane, state);
+                    self.state(&node, lane, &state);
                 }
             }
-            self.batch = batch;
-            self.batch.clear();
         }
-        if node.standing().matcher().of_states().next().is_none() {
-            self.near.clear();
-        }
+        (self.batch, self.outlet) = (batch, Some(outlet));
     }
 
     fn state(&mut self, node: &Node, lane: usize, state: &MarketState) {
         let standing = node.standing();
         standing.tally.states.fetch_add(1, Ordering::Relaxed);
         let matcher = standing.matcher();
-        if matcher.of_states().next().is_none() {
-            return;
-        }
         let symbol = node
             .market()
             .of_lane(lane, state.instrument)

@@ -401,6 +401,7 @@ fn a_state_is_told_when_a_symbol_comes_near_and_again_when_it_came_back() {
         node.standing().put(vec![new], 0).expect("keeps");
     }
     let mut watcher = StateWatcher::new(Arc::clone(&node), Vec::new());
+    watcher.turn();
     let name = Frame::Instrument(Instrument::new(InstrumentId(0), "ACM", 0, 2));
     node.publish(0, &[name]);
     for (step, bid) in [(1, 100), (2, 300), (3, 301), (4, 100), (5, 299)] {

@@ -96,7 +96,7 @@ impl Watcher {
             // An alert speaks of what survives.
             collection.sync()?;
         }
-        let read = follower.next(timeout, &mut |seq, ops| {
+        let read = follower.next(self.until_due(timeout), &mut |seq, ops| {
             self.entry(seq, ops);
             true
         });
@@ -182,6 +182,17 @@ impl Watcher {
                 sink.take(&alert, Some(standing.ledger.hold(seq)));
             }
         }
+    }
+
+    /// No longer than until the next document becomes known: one that was just stored often does by some nanoseconds.
+    fn until_due(&self, timeout: Duration) -> Duration {
+        let now = self.node.clock().now_ns();
+        let waits = self
+            .ahead
+            .iter()
+            .map(|ahead| ahead.known_at.saturating_sub(now));
+        let next = waits.min().map(Duration::from_nanos);
+        next.map_or(timeout, |next| next.min(timeout))
     }
 
     /// Documents whose time has come, unless they were replaced or removed meanwhile.

@@ -60,6 +60,7 @@ pub struct Definition {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(
     untagged,
+    deny_unknown_fields,
     expecting = "`text` is a text, or {q, match: all / any / phrase}"
 )]
 enum TextBody {
@@ -83,6 +84,7 @@ enum How {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(
     untagged,
+    deny_unknown_fields,
     expecting = "`meaning` is a text, or {text, min_cosine}, or {vector, min_cosine}"
 )]
 enum MeaningBody {
@@ -583,6 +585,14 @@ mod tests {
             (json!({"id": "q"}), "asks nothing"),
             (json!({"id": "q", "txt": "a"}), "txt"),
             (json!({"id": "q", "text": "of the"}), "not indexed"),
+            (
+                json!({"id": "q", "meaning": {"text": "a", "cosine": 0.9}}),
+                "min_cosine",
+            ),
+            (
+                json!({"id": "q", "text": {"q": "a1", "how": "any"}}),
+                "match: all",
+            ),
             (
                 json!({"id": "q", "text": {"q": "a1", "match": "some"}}),
                 "all / any / phrase",
