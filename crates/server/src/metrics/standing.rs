@@ -2,6 +2,7 @@
 
 use super::{BOUNDS_S, Page};
 use crate::app::App;
+use crate::standing::OutboxCounts;
 
 pub(super) fn standing(app: &App, page: &mut Page) {
     let counts = app.node.standing().counts();
@@ -65,19 +66,22 @@ pub(super) fn standing(app: &App, page: &mut Page) {
     );
     page.histogram(name, &[], &counts.match_ns, &BOUNDS_S);
     if let Some(outbox) = app.outbox() {
-        let counts = outbox.counts();
-        let name = "ouzel_webhooks_waiting";
-        page.family(name, "gauge", "Webhooks on their way.");
-        page.sample(name, &[], counts.waiting);
-        let name = "ouzel_webhooks_total";
-        let what = "Webhooks delivered, attempts that failed, and webhooks given up.";
-        page.family(name, "counter", what);
-        for (outcome, count) in [
-            ("delivered", counts.delivered),
-            ("failed", counts.failed),
-            ("dead", counts.dead),
-        ] {
-            page.sample(name, &[("outcome", outcome)], count);
-        }
+        webhooks(outbox.counts(), page);
+    }
+}
+
+fn webhooks(counts: OutboxCounts, page: &mut Page) {
+    let name = "ouzel_webhooks_waiting";
+    page.family(name, "gauge", "Webhooks on their way.");
+    page.sample(name, &[], counts.waiting);
+    let name = "ouzel_webhooks_total";
+    let what = "Webhooks delivered, attempts that failed, and webhooks given up.";
+    page.family(name, "counter", what);
+    for (outcome, count) in [
+        ("delivered", counts.delivered),
+        ("failed", counts.failed),
+        ("dead", counts.dead),
+    ] {
+        page.sample(name, &[("outcome", outcome)], count);
     }
 }
