@@ -4,7 +4,6 @@
 //!
 //! 1,000 questions; `OUZEL_AS_OF_PAIRS` asks for more, `OUZEL_AS_OF_SEED` for others.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use node::Node;
