@@ -1,7 +1,8 @@
 //! Softmax attention over one sequence, head by head, in f32.
 //!
 //! Keys are transposed once a head so that a vector holds one dimension of many keys; then a tile of queries by keys
-//! stays in registers over the 32 dimensions of a head. Queries arrive already divided by the root of the head's size
+//! stays in registers over the 32 dimensions of a head. Values are copied together: a whole row apart, they would share
+//! a few sets of the L1 cache and drive each other out. Queries arrive already divided by the root of the head's size
 //! (folded into their weights). Sequences are never padded: no mask.
 
 use super::HEAD;
@@ -24,8 +25,10 @@ pub(super) fn attention<S: Simd, const SCORES: usize, const VALUES: usize, const
     let tokens = out.len() / width;
     assert!(out.len() == tokens * width && qkv.len() == 3 * out.len());
     let padded = tokens.next_multiple_of(S::LANES);
-    scratch.resize((HEAD + ROWS) * padded, 0.0);
-    let (keys, scores) = scratch.split_at_mut(HEAD * padded);
+    scratch.resize((2 * HEAD + ROWS) * padded, 0.0);
+    let (keys, rest) = scratch.split_at_mut(HEAD * padded);
+    let (values, scores) = rest.split_at_mut(HEAD * padded);
+    let values = &mut values[..HEAD * tokens];
     for head in (0..width).step_by(HEAD) {
         let view = Head {
             qkv,
@@ -35,6 +38,7 @@ pub(super) fn attention<S: Simd, const SCORES: usize, const VALUES: usize, const
             padded,
         };
         view.transpose_keys(keys);
+        view.gather_values(values);
         let mut row = 0;
         while row < tokens {
             let count = ROWS.min(tokens - row);
@@ -47,7 +51,7 @@ pub(super) fn attention<S: Simd, const SCORES: usize, const VALUES: usize, const
             }
             for first in (0..ROWS).step_by(VALUES) {
                 let scores = &scores[first * padded..];
-                let sums = view.blend::<S, VALUES, PARTS>(s, scores);
+                let sums = view.blend::<S, VALUES, PARTS>(s, scores, values);
                 for (r, sums) in sums.iter().enumerate().take(count.saturating_sub(first)) {
                     let target = &mut out[(row + first + r) * width + head..][..HEAD];
                     let weight = s.splat(weight[first + r]);
@@ -90,6 +94,13 @@ impl Head<'_> {
             for (value, column) in key.iter().zip(keys.chunks_exact_mut(self.padded)) {
                 column[token] = *value;
             }
+        }
+    }
+
+    #[inline(always)]
+    fn gather_values(&self, values: &mut [f32]) {
+        for (token, value) in values.chunks_exact_mut(HEAD).enumerate() {
+            value.copy_from_slice(self.part(token, 2));
         }
     }
 
@@ -145,12 +156,14 @@ impl Head<'_> {
         &self,
         s: S,
         scores: &[f32],
+        values: &[f32],
     ) -> [[S::F; PARTS]; VALUES] {
         let mut sums = [[s.splat(0.0); PARTS]; VALUES];
-        for token in 0..self.tokens {
-            let value = self.part(token, 2);
-            for (row, sums) in sums.iter_mut().enumerate() {
-                let score = s.splat(scores[row * self.padded + token]);
+        let rows: [&[f32]; VALUES] =
+            std::array::from_fn(|row| &scores[row * self.padded..][..self.tokens]);
+        for (token, value) in (0..self.tokens).zip(values.as_chunks::<HEAD>().0) {
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                let score = s.splat(row[token]);
                 for (n, sum) in sums.iter_mut().enumerate() {
                     *sum = s.mul_add(score, s.load(&value[n * S::LANES..]), *sum);
                 }

@@ -12,6 +12,9 @@
 use super::rows::Quantised;
 use super::simd::{PANEL, Simd, gelu};
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// What happens to `y = x W + b` on its way out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tail {
@@ -27,6 +30,8 @@ pub(crate) enum Tail {
 #[derive(Debug)]
 pub(crate) struct Packed {
     codes: Vec<i8>,
+    /// Where the panels begin in `codes`: at a cache line, or every load of a whole line would touch two.
+    start: usize,
     depth: usize,
     /// One per output column, as are the next two.
     scale: Vec<f32>,
@@ -41,10 +46,12 @@ impl Packed {
         let columns = scale.len();
         assert!(columns.is_multiple_of(PANEL) && depth.is_multiple_of(PANEL) && depth > 0);
         assert!(codes.len() == columns * depth && bias.len() == columns);
-        let mut packed = vec![0_i8; codes.len()];
+        let mut packed = vec![0_i8; codes.len() + LINE];
+        // Where no address is known (Miri) any start will do.
+        let start = packed.as_ptr().align_offset(LINE).min(LINE);
         let mut offset = Vec::with_capacity(columns);
         for (column, codes) in codes.chunks_exact(depth).enumerate() {
-            let panel = &mut packed[column / PANEL * PANEL * depth..][..PANEL * depth];
+            let panel = &mut packed[start + column / PANEL * PANEL * depth..][..PANEL * depth];
             let mut sum = 0;
             for (group, four) in codes.chunks_exact(4).enumerate() {
                 let target = &mut panel[(group * PANEL + column % PANEL) * 4..][..4];
@@ -57,6 +64,7 @@ impl Packed {
         }
         Self {
             codes: packed,
+            start,
             depth,
             scale,
             offset,
@@ -110,7 +118,8 @@ pub(super) fn blocks<'a>(
     weights: &'a Packed,
     tail: Tail,
 ) -> impl Iterator<Item = Block<'a>> {
-    let panels = weights.codes.chunks_exact(PANEL * weights.depth);
+    let size = weights.columns() * weights.depth;
+    let panels = weights.codes[weights.start..][..size].chunks_exact(PANEL * weights.depth);
     panels.enumerate().map(move |(panel, codes)| Block {
         input,
         weights,

@@ -82,6 +82,10 @@ struct Tiles {
     here: PhantomData<*const ()>,
 }
 
+/// Whole cache lines.
+#[repr(align(64))]
+struct Sums([[i32; PANEL]; HEIGHT]);
+
 impl Tiles {
     /// Shapes them for `height` rows, 1 to 16.
     fn new(_proof: Amx, height: usize) -> Self {
@@ -106,7 +110,7 @@ impl Tiles {
     }
 
     /// Exact sums of products of `height` rows of codes with one panel, as `Simd::dot_tile`.
-    fn dot(&self, codes: &[u8], depth: usize, panel: &[i8], sums: &mut [[i32; PANEL]; HEIGHT]) {
+    fn dot(&self, codes: &[u8], depth: usize, panel: &[i8], Sums(sums): &mut Sums) {
         assert!(depth.is_multiple_of(DEEP) && depth > 0);
         assert!(codes.len() >= self.height * depth && panel.len() >= PANEL * depth);
         // SAFETY: `self` says that this thread's tiles have these shapes. Step n of depth/64 reads 64 bytes at `64 n` of
@@ -170,7 +174,7 @@ pub(in crate::arch) fn linear(
         return;
     }
     let tiles = Tiles::new(token, rows.min(HEIGHT));
-    let mut sums = [[0; PANEL]; HEIGHT];
+    let mut sums = Sums([[0; PANEL]; HEIGHT]);
     for block in linear::blocks(input, weights, tail) {
         for row in (0..rows).step_by(HEIGHT) {
             // The last tile reaches back over rows that are done; their sums are left alone.
@@ -181,7 +185,7 @@ pub(in crate::arch) fn linear(
                 block.codes,
                 &mut sums,
             );
-            block.finish_rows(token.0, row, &sums[row - start..tiles.height], out);
+            block.finish_rows(token.0, row, &sums.0[row - start..tiles.height], out);
         }
     }
 }
