@@ -8,7 +8,7 @@ use collection::{Disk, FsDisk, Op, Snapshot};
 use crate::moments::copy_states;
 use crate::node::STATES_DIR;
 use crate::seal::SEAL_FILE;
-use crate::{Node, NodeError};
+use crate::{MODEL_FILE, Node, NodeError};
 
 /// The folder of copies, in the data folder.
 const BACKUPS: &str = "backups";
@@ -73,10 +73,12 @@ impl Node {
             }
             made => made.map_err(folder)?,
         }
-        // Receipts that the folder gave are checked by its copy as well.
-        let key = self.dir().join(SEAL_FILE);
-        if key.is_file() {
-            std::fs::copy(key, dir.join(SEAL_FILE)).map_err(folder)?;
+        // Receipts that the folder gave are checked by its copy as well, and its vectors are the same model's.
+        for name in [SEAL_FILE, MODEL_FILE] {
+            let file = self.dir().join(name);
+            if file.is_file() {
+                std::fs::copy(file, dir.join(name)).map_err(folder)?;
+            }
         }
         copy_states(&self.dir().join(STATES_DIR), &dir.join(STATES_DIR)).map_err(folder)?;
         let mut stores = Vec::new();
