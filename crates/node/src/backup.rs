@@ -8,8 +8,12 @@ use collection::{Disk, FsDisk, Op, Snapshot};
 use crate::moments::copy_states;
 use crate::node::STATES_DIR;
 use crate::seal::SEAL_FILE;
+<<<<<<< HEAD
 use crate::standing::{MARK_FILE, QUESTIONS_FILE};
 use crate::{Node, NodeError};
+=======
+use crate::{MODEL_FILE, Node, NodeError};
+>>>>>>> asof
 
 /// The folder of copies, in the data folder.
 const BACKUPS: &str = "backups";
@@ -74,7 +78,17 @@ impl Node {
             }
             made => made.map_err(folder)?,
         }
+<<<<<<< HEAD
         copy_small_files(self.dir(), &dir)?;
+=======
+        // Receipts that the folder gave are checked by its copy as well, and its vectors are the same model's.
+        for name in [SEAL_FILE, MODEL_FILE] {
+            let file = self.dir().join(name);
+            if file.is_file() {
+                std::fs::copy(file, dir.join(name)).map_err(folder)?;
+            }
+        }
+>>>>>>> asof
         copy_states(&self.dir().join(STATES_DIR), &dir.join(STATES_DIR)).map_err(folder)?;
         let mut stores = Vec::new();
         for (name, collection) in self.stores() {
@@ -133,7 +147,7 @@ impl Node {
 
 /// Receipts that the folder gave are checked by its copy as well, and its standing questions go on there.
 pub(crate) fn copy_small_files(from: &Path, to: &Path) -> Result<(), NodeError> {
-    for name in [SEAL_FILE, QUESTIONS_FILE, MARK_FILE] {
+    for name in [SEAL_FILE, MODEL_FILE, QUESTIONS_FILE, MARK_FILE] {
         let file = from.join(name);
         if file.is_file() {
             let copied = std::fs::copy(file, to.join(name));

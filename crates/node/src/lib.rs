@@ -21,7 +21,9 @@ mod seal;
 pub mod standing;
 
 pub use backup::{Backup, BackupError};
-pub use embedding::{Embedding, EmbeddingCounts, EmbeddingLimits, QueueCounts};
+pub use embedding::{
+    Embedding, EmbeddingCounts, EmbeddingLimits, MODEL_FILE, MadeBy, QueueCounts, TextModel,
+};
 pub use evidence::{Bundle, EvidenceCounts, EvidenceWorker};
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;

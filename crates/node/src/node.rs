@@ -17,7 +17,7 @@ use rag::{
 };
 use stdx::Clock;
 
-use crate::embedding::{Embedding, EmbeddingLimits};
+use crate::embedding::{Embedding, EmbeddingLimits, MadeBy, TextModel};
 use crate::evidence::{Bundles, EvidenceCounts, Trigger, Triggers};
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, View, both, day_settings, document_settings};
@@ -69,6 +69,19 @@ pub enum NodeError {
         dir: PathBuf,
         /// What the store said.
         source: collection::Error,
+    },
+    /// The vectors there are another model's.
+    #[error(
+        "data folder {dir} has vectors of {found}, not of {asked}: distances between the two mean nothing; \
+         open it with the model that made it, or store its documents anew in another folder"
+    )]
+    OtherModel {
+        /// Which folder.
+        dir: PathBuf,
+        /// Whose vectors it has.
+        found: MadeBy,
+        /// Whose it was opened with.
+        asked: MadeBy,
     },
     /// The packaged model cannot be read.
     #[error("the packaged embedding model cannot be read")]
@@ -128,14 +141,27 @@ impl Node {
         clock: Arc<dyn Clock>,
         rules: Option<&TextRules>,
     ) -> Result<Self, NodeError> {
+        Self::open_with(settings, clock, rules, None)
+    }
+
+    /// As [`open_for`](Self::open_for), with vectors by `model` in place of the packaged one.
+    ///
+    /// # Errors
+    /// As `open_for`, and when the folder's vectors are another model's.
+    pub fn open_with(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        rules: Option<&TextRules>,
+        model: Option<Box<dyn TextModel>>,
+    ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
-        let embedder = Embedder::packaged()?;
+        let embedding = embedding(settings, &clock, model)?;
         let store = |source| NodeError::Store {
             dir: dir.clone(),
             source,
         };
-        let shape = document_settings(embedder.dim(), settings.sync);
+        let shape = document_settings(embedding.dim(), settings.sync);
         let (documents, recovered) = Documents::open(
             &dir.join("documents"),
             shape,
@@ -152,7 +178,7 @@ impl Node {
             outlets: Arc::default(),
             documents,
             days,
-            embedding: Embedding::new(embedder, settings.embedding, Arc::clone(&clock)),
+            embedding,
             moments: Arc::new(MomentStore::new(MOMENT_BYTES)),
             triggers: Triggers::default(),
             bundles: Bundles::default(),
@@ -328,7 +354,7 @@ impl Node {
         &self.embedding
     }
 
-    /// The embedder itself, past the queue.
+    /// The packaged embedder, past the queue: it counts tokens whoever embeds.
     #[must_use]
     pub fn embedder(&self) -> &Embedder {
         self.embedding.embedder()
@@ -454,6 +480,22 @@ fn lock(dir: &Path) -> Result<File, NodeError> {
         }),
         Err(TryLockError::Error(source)) => Err(folder(source)),
     }
+}
+
+/// Who makes the folder's vectors, after a look at who made those that are there.
+fn embedding(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    model: Option<Box<dyn TextModel>>,
+) -> Result<Embedding, NodeError> {
+    let here = Embedding::new(Embedder::packaged()?, settings.embedding, Arc::clone(clock));
+    let packaged = here.made_by();
+    let embedding = match model {
+        Some(model) => here.elsewhere(model),
+        None => here,
+    };
+    embedding.made_by().claim(&settings.dir, &packaged)?;
+    Ok(embedding)
 }
 
 impl Memory for Node {
@@ -585,6 +627,6 @@ impl Embed for Node {
     }
 
     fn model_id(&self) -> &str {
-        self.embedding.embedder().model_id()
+        self.embedding.model_id()
     }
 }

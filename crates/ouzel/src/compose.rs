@@ -12,16 +12,24 @@ use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::memory::document_limits;
-use node::{EmbeddingLimits, EvidenceWorker, Node, Settings};
+use node::{EmbeddingLimits, EvidenceWorker, Node, Settings, TextModel};
 use rag::Model;
+<<<<<<< HEAD
 use server::model::{ChatModel, ChatSettings};
 use server::standing::Watch;
+=======
+use server::model::{ChatModel, ChatSettings, EmbeddingModel};
+>>>>>>> asof
 use server::{Check, Probe};
 use stdx::SystemClock;
 use tokio::runtime::Runtime;
 
+<<<<<<< HEAD
 use crate::args::{ModelArgs, OutArgs, SyncArg, WatchArgs};
 use crate::brokers;
+=======
+use crate::args::{EmbedArgs, ModelArgs, SyncArg};
+>>>>>>> asof
 
 const INTERVAL_MS: u32 = 100;
 /// Between two looks at whether the lane lives.
@@ -74,15 +82,17 @@ pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
         sync,
         (document_limits(), EmbeddingLimits::default()),
         None,
+        &EmbedArgs::of_env(),
     )
 }
 
-/// As [`open_node`], within limits; `rules` are what the words of its documents must go by.
+/// As [`open_node`], within limits; `rules` are what the words of its documents must go by, `embed` says whose vectors they have.
 pub fn open_node_for(
     dir: &Path,
     sync: SyncPolicy,
     (limits, embedding): (Options, EmbeddingLimits),
     rules: Option<&TextRules>,
+    embed: &EmbedArgs,
 ) -> Result<Node> {
     let settings = Settings {
         dir: dir.to_path_buf(),
@@ -90,19 +100,42 @@ pub fn open_node_for(
         limits,
         embedding,
     };
-    Ok(Node::open_for(&settings, Arc::new(SystemClock), rules)?)
+    let model = text_model(embed)?;
+    Ok(Node::open_with(
+        &settings,
+        Arc::new(SystemClock),
+        rules,
+        model,
+    )?)
+}
+
+/// The maker of vectors, where it is not the packaged one.
+fn text_model(args: &EmbedArgs) -> Result<Option<Box<dyn TextModel>>> {
+    let Some(url) = &args.embed_url else {
+        return Ok(None);
+    };
+    let settings = ChatSettings {
+        url: url.clone(),
+        model: args.embed_name.clone(),
+        key: key(&args.embed_key_env),
+    };
+    let model = EmbeddingModel::connect(settings, Arc::new(SystemClock));
+    let model = model.context("--embed-url: the endpoint gave no vector to begin with")?;
+    Ok(Some(Box::new(model)))
+}
+
+/// A secret that the environment holds.
+fn key(variable: &str) -> Option<String> {
+    std::env::var(variable).ok().filter(|key| !key.is_empty())
 }
 
 /// The writer of answers, if one is configured.
 pub fn chat_model(args: &ModelArgs) -> Option<Arc<dyn Model>> {
     let url = args.model_url.clone()?;
-    let key = std::env::var(&args.model_key_env)
-        .ok()
-        .filter(|key| !key.is_empty());
     let settings = ChatSettings {
         url,
         model: args.model.clone(),
-        key,
+        key: key(&args.model_key_env),
     };
     Some(Arc::new(ChatModel::new(settings, Arc::new(SystemClock))))
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use collection::{Options, SyncPolicy};
+use collection::SyncPolicy;
 use serde_json::{Value, json};
 use server::client::Client;
 use server::json::document::parse_documents;
@@ -37,8 +37,12 @@ pub fn run(args: &IngestArgs) -> Result<ExitCode> {
             Some(compose::open_node_for(
                 dir,
                 SyncPolicy::Always,
-                (Options::default(), node::EmbeddingLimits::default()),
+                (
+                    node::memory::document_limits(),
+                    node::EmbeddingLimits::default(),
+                ),
                 rules.as_ref(),
+                &args.embed,
             )?)
         }
         None => {

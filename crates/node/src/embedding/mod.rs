@@ -5,9 +5,11 @@
 //!                       └─ no ──> queue ──> pass of the model ──┘
 //! ```
 //!
-//! A text is known by the model's name and its tokens: what the tokenizer makes equal (case, accents, white space, what
-//! is cut) has one vector, and nothing else is taken for it.
+//! A text is known by its tokens: what the tokenizer makes equal (case, accents, white space, what is cut) has one vector, and
+//! nothing else is taken for it. A model elsewhere ([`TextModel`]) has no queue here: its texts are known by their
+//! characters and sent as they come.
 
+mod model;
 mod queue;
 
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use quick_cache::sync::Cache;
 use rag::Fault;
 use stdx::Clock;
 
+pub use model::{MODEL_FILE, MadeBy, TextModel};
 pub use queue::QueueCounts;
 use queue::{Kind, Queue, Refused, Tokens};
 
@@ -52,6 +55,8 @@ impl Default for EmbeddingLimits {
 /// The embedder with its queue and what it remembers.
 pub struct Embedding {
     embedder: Embedder,
+    /// Whose vectors they are, where not the embedder's.
+    elsewhere: Option<Box<dyn TextModel>>,
     queue: Queue,
     kept: Cache<Tokens, Arc<[f32]>, Weight>,
     hits: AtomicU64,
@@ -75,6 +80,7 @@ impl Embedding {
     pub fn new(embedder: Embedder, limits: EmbeddingLimits, clock: Arc<dyn Clock>) -> Self {
         Self {
             embedder,
+            elsewhere: None,
             queue: Queue::new(limits, clock),
             kept: Cache::with_weighter(KEPT, limits.kept_bytes, Weight),
             hits: AtomicU64::new(0),
@@ -82,7 +88,44 @@ impl Embedding {
         }
     }
 
-    /// The model itself, past the queue.
+    /// By this model in place of the packaged one, which still counts tokens.
+    #[must_use]
+    pub fn elsewhere(mut self, model: Box<dyn TextModel>) -> Self {
+        self.elsewhere = Some(model);
+        self
+    }
+
+    /// Name of the model that makes the vectors.
+    #[must_use]
+    pub fn model_id(&self) -> &str {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or(self.embedder.model_id(), |model| model.id())
+    }
+
+    /// Components of a vector.
+    #[must_use]
+    pub fn dim(&self) -> usize {
+        let elsewhere = self.elsewhere.as_ref();
+        elsewhere.map_or(self.embedder.dim(), |model| model.dim())
+    }
+
+    /// What a data folder says of vectors made here.
+    #[must_use]
+    pub fn made_by(&self) -> MadeBy {
+        MadeBy {
+            id: self.model_id().to_owned(),
+            dim: self.dim(),
+        }
+    }
+
+    /// Tokens that the model reads of a text; `None` where nobody here knows.
+    #[must_use]
+    pub fn max_tokens(&self) -> Option<usize> {
+        let is_here = self.elsewhere.is_none();
+        is_here.then(|| self.embedder.max_tokens())
+    }
+
+    /// The packaged model itself, past the queue. Its tokenizer counts tokens whoever embeds.
     #[must_use]
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
@@ -141,10 +184,16 @@ impl Embedding {
     }
 
     fn tokens(&self, text: &str) -> Tokens {
-        self.embedder.tokens(text).into()
+        match &self.elsewhere {
+            None => self.embedder.tokens(text).into(),
+            Some(_) => text.trim().chars().map(u32::from).collect(),
+        }
     }
 
     fn ask(&self, texts: Vec<Tokens>, kind: Kind) -> Result<Vec<Vec<f32>>, Fault> {
+        if let Some(model) = &self.elsewhere {
+            return asked_elsewhere(&**model, &texts);
+        }
         let found = self.queue.run(texts, kind, &|texts| {
             let texts: Vec<&[u32]> = texts.iter().map(|tokens| &tokens[..]).collect();
             self.embedder.embed_tokens(&texts)
@@ -158,6 +207,22 @@ impl Embedding {
             Refused::Broken => Fault::unavailable("embedder", "a pass of the model broke"),
         })
     }
+}
+
+/// The vectors of texts that are known by their characters.
+fn asked_elsewhere(model: &dyn TextModel, texts: &[Tokens]) -> Result<Vec<Vec<f32>>, Fault> {
+    if texts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = |units: &Tokens| units.iter().copied().filter_map(char::from_u32).collect();
+    let texts: Vec<String> = texts.iter().map(text).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let vectors = model.embed(&texts)?;
+    if vectors.len() != texts.len() || vectors.iter().any(|vector| vector.len() != model.dim()) {
+        let what = "it gave vectors of another number or dimension";
+        return Err(Fault::unavailable("embedder", what));
+    }
+    Ok(vectors)
 }
 
 #[derive(Clone)]

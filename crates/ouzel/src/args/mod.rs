@@ -1,5 +1,6 @@
 //! The command line, with help that teaches.
 
+mod embed;
 mod evidence;
 mod keep;
 mod outlets;
@@ -21,6 +22,7 @@ use crate::windows::WindowArgs;
 use crate::words::WordArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+pub use embed::EmbedArgs;
 pub use evidence::EvidenceArgs;
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
 pub use outlets::{ListenArgs, OutArgs, RelayArgs};
@@ -318,6 +320,9 @@ pub struct ServeArgs {
     /// How much the documents may take
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Whose vectors
+    #[command(flatten)]
+    pub embed: EmbedArgs,
     /// How words are read and ranked
     #[command(flatten)]
     pub words: WordArgs,
@@ -735,6 +740,9 @@ pub struct IngestArgs {
     /// Source of documents that name none
     #[arg(long)]
     pub source: Option<String>,
+    /// Whose vectors, with --data
+    #[command(flatten)]
+    pub embed: EmbedArgs,
     /// How words are read and ranked, with --data
     #[command(flatten)]
     pub words: WordArgs,

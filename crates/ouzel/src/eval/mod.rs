@@ -106,12 +106,13 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
         folder.path(),
         SyncPolicy::Never,
         (
-            collection::Options::default(),
+            node::memory::document_limits(),
             node::EmbeddingLimits::default(),
         ),
         rules.as_ref(),
+        &crate::args::EmbedArgs::of_env(),
     )?;
-    let vectors = Vectors::open(&node, node.embedder().dim(), args.cache.as_deref())?;
+    let vectors = Vectors::open(&node, node.embedding().dim(), args.cache.as_deref())?;
     let facts = Listed {
         names: &corpus.names,
     };

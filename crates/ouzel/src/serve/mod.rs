@@ -33,7 +33,7 @@ pub use fast::FastArgs;
 pub use iex::IexArgs;
 pub use mdp3::Mdp3Args;
 
-use crate::args::{IngestArgs, ServeArgs, TargetArgs};
+use crate::args::{EmbedArgs, IngestArgs, ServeArgs, TargetArgs};
 use crate::outputs::Outputs;
 use crate::words::WordArgs;
 use crate::{columns, compose, ingest, print};
@@ -50,6 +50,7 @@ pub fn run(mut args: Box<ServeArgs>) -> Result<ExitCode> {
         compose::sync_policy(args.sync),
         ((&args.limits).into(), (&args.limits).into()),
         rules.as_ref(),
+        &args.embed,
     )?);
     let states_bytes = args.windows.keep_states();
     node.moments().set_limit(states_bytes);
@@ -290,6 +291,7 @@ fn preload(args: &ServeArgs, node: &Node) -> Result<()> {
         return Ok(());
     }
     let ingest = IngestArgs {
+        embed: EmbedArgs::default(),
         files: args.documents.clone(),
         days: args.days.clone(),
         number: true,

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::fuse::Candidate;
-use crate::prose::content_stems;
+use crate::prose::shared_stems;
 use crate::rank::Evidence;
 
 /// The least score of a cause. On planted news mixed with decoys (tests/planted.rs) true causes
@@ -16,6 +16,9 @@ use crate::rank::Evidence;
 pub const CAUSE_SCORE_MIN: f32 = 0.25;
 /// Further causes are shown only when nearly as strong as the first.
 pub const CAUSE_SHARE_MIN: f32 = 0.75;
+
+/// The least cosine that any share of words makes up for.
+const COSINE_MIN: f32 = 0.25;
 
 /// Keeps the causes worth showing, of a list that is best first.
 #[must_use]
@@ -29,6 +32,12 @@ pub fn credible(mut causes: Vec<Evidence>) -> Vec<Evidence> {
 /// `stems` are the question's telling words; `margin` is added to each least cosine.
 #[must_use]
 pub fn relevance(candidate: &Candidate, stems: &BTreeSet<String>, margin: f32) -> f32 {
+    if candidate
+        .cosine
+        .is_some_and(|cosine| cosine - margin < COSINE_MIN)
+    {
+        return 0.0;
+    }
     let overlap = overlap(candidate, stems);
     let cosine = candidate.cosine.unwrap_or(0.0);
     // Sentence models put unrelated English text at 0 to 0.25 and a passage that answers at 0.45
@@ -38,7 +47,7 @@ pub fn relevance(candidate: &Candidate, stems: &BTreeSet<String>, margin: f32) -
             let cosine = cosine - margin;
             (cosine >= 0.55 && overlap >= 0.25)
                 || (cosine >= 0.4 && overlap >= 0.5)
-                || (cosine >= 0.25 && overlap >= 0.75)
+                || (cosine >= COSINE_MIN && overlap >= 0.75)
         }
         None => overlap >= 0.75 && stems.len() >= 2,
     };
@@ -55,16 +64,16 @@ pub fn overlap(candidate: &Candidate, stems: &BTreeSet<String>) -> f32 {
     if stems.is_empty() {
         return 0.0;
     }
-    let mut found = content_stems(&candidate.passage.text);
-    found.extend(content_stems(
-        candidate.passage.title.as_deref().unwrap_or(""),
-    ));
-    stems.intersection(&found).count() as f32 / stems.len() as f32
+    let title = candidate.passage.title.as_deref().unwrap_or("");
+    let shared = shared_stems(&[&candidate.passage.text, title], stems);
+    shared as f32 / stems.len() as f32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    use crate::prose::content_stems;
 
     fn evidence(score: f32) -> Evidence {
         Evidence {

@@ -7,4 +7,4 @@ pub mod sentence;
 pub mod word;
 
 pub use sentence::sentences;
-pub use word::{Word, content_stems, words};
+pub use word::{Word, content_stems, shared_stems, words};

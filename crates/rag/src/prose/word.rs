@@ -96,11 +96,38 @@ pub fn content_stems(text: &str) -> BTreeSet<String> {
     words(text)
         .iter()
         .map(Word::lower)
-        .filter(|w| {
-            !is_stop(w) && (w.chars().count() > 1 || w.starts_with(|c: char| c.is_ascii_digit()))
-        })
+        .filter(|w| is_content(w))
         .map(|w| stemmer.stem(&w).into_owned())
         .collect()
+}
+
+/// How many of `stems` the texts have between them: as many as their [`content_stems`] have in common with it, for a
+/// fraction of the work. A stem begins as its word does, so only words that begin as one of `stems` are stemmed.
+#[must_use]
+pub fn shared_stems(texts: &[&str], stems: &BTreeSet<String>) -> usize {
+    let stemmer = Stemmer::create(Algorithm::English);
+    let begins = |word: &Word<'_>| {
+        let first = word.text.chars().flat_map(char::to_lowercase).next();
+        stems.iter().any(|stem| stem.chars().next() == first)
+    };
+    let mut found = BTreeSet::new();
+    for text in texts {
+        for word in words(text).iter().filter(|word| begins(word)) {
+            let lower = word.lower();
+            if let Some(stem) = stems.get(&*stemmer.stem(&lower))
+                && is_content(&lower)
+            {
+                found.insert(stem);
+            }
+        }
+    }
+    found.len()
+}
+
+/// Whether a word in lower case tells something.
+fn is_content(lower: &str) -> bool {
+    let is_long = lower.chars().nth(1).is_some();
+    !is_stop(lower) && (is_long || lower.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The words in lower case, joined by single spaces with one at each end, so that
@@ -166,6 +193,33 @@ mod tests {
         check("paid $ 5,000.", &[("paid", false), ("5,000", false)]);
         check("naïve Ωmega", &[("naïve", false), ("Ωmega", false)]);
         check("", &[]);
+    }
+
+    #[test]
+    fn shared_stems_are_those_in_common() {
+        let texts = [
+            "Dying skies: the news of gently FALLING shares, 1,250.5 of them. Why?",
+            "A share fell; Σ early traders lied, generously. 7 I Ωmega ÉCOLE",
+            "",
+        ];
+        for question in texts
+            .iter()
+            .chain(&["Who lies about 7 falling omega shares?", "a I"])
+        {
+            let stems = content_stems(question);
+            for one in texts {
+                for other in texts {
+                    let mut all = content_stems(one);
+                    all.extend(content_stems(other));
+                    let want = stems.intersection(&all).count();
+                    assert_eq!(
+                        shared_stems(&[one, other], &stems),
+                        want,
+                        "{question} {one} {other}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

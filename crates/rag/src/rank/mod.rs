@@ -88,19 +88,20 @@ pub fn answers(
         .iter()
         .filter_map(|candidate| {
             let score = relevance(candidate);
+            if score <= 0.0 {
+                return None;
+            }
             let passage = &candidate.passage;
-            let spans = statements(passage);
-            let fit = |s: &Range<usize>| sentence_fit(&passage.text[s.clone()]);
+            let fits = statements(passage).into_iter().map(|span| {
+                let fit = sentence_fit(&passage.text[span.clone()]);
+                (fit, span)
+            });
+            let fits: Vec<(f32, Range<usize>)> = fits.collect();
             // The first of equals, so that an answer does not jump within a passage.
-            let best = spans
-                .iter()
-                .rev()
-                .max_by(|a, b| fit(a).total_cmp(&fit(b)))?
-                .clone();
-            let quote = quotable(&passage.text, best);
-            (score > 0.0).then(|| Evidence {
+            let (_, best) = fits.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
+            Some(Evidence {
                 passage: passage.clone(),
-                quote,
+                quote: quotable(&passage.text, best),
                 score,
             })
         })

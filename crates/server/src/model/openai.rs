@@ -14,14 +14,14 @@ use super::breaker::Breaker;
 const PART: &str = "model";
 /// Time for a whole answer where the question has no deadline.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
-const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// More than any answer; a stream that never ends is cut here.
 const STREAM_BYTES_LIMIT: u64 = 4 << 20;
 
 /// Waits before a failed call is made again, while nothing of its answer was shown.
-const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+pub(super) const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// Longest wait that an endpoint may ask for by `Retry-After`; longer ones are not waited for.
-const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(2);
+pub(super) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the model is and how to ask it.
 #[derive(Clone)]
@@ -54,17 +54,22 @@ pub struct ChatModel {
     breaker: Breaker,
 }
 
+/// The address up to `/v1`, of one that may go on to a `call`.
+pub(super) fn base(url: &str, call: &str) -> String {
+    let base = url.trim_end_matches('/');
+    let base = base.strip_suffix(call).unwrap_or(base);
+    if base.ends_with("/v1") {
+        base.to_owned()
+    } else {
+        format!("{base}/v1")
+    }
+}
+
 impl ChatModel {
     /// A client; nothing is sent before the first question.
     #[must_use]
     pub fn new(settings: ChatSettings, clock: Arc<dyn Clock>) -> Self {
-        let base = settings.url.trim_end_matches('/');
-        let base = base.strip_suffix("/chat/completions").unwrap_or(base);
-        let base = if base.ends_with("/v1") {
-            base.to_owned()
-        } else {
-            format!("{base}/v1")
-        };
+        let base = base(&settings.url, "/chat/completions");
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT_LIMIT))
             .http_status_as_error(false)
@@ -336,5 +341,7 @@ impl Reply {
     }
 }
 
+#[cfg(test)]
+pub(super) mod scripted;
 #[cfg(test)]
 mod tests;

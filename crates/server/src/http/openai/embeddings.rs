@@ -107,7 +107,8 @@ fn base64(vector: &[f32]) -> String {
 /// asked for.
 fn counted(app: &App, wish: &Wish) -> Result<usize, Problem> {
     let embedder = app.node.embedder();
-    let limit = embedder.max_tokens();
+    // A model elsewhere has limits that only it knows; the count is the packaged tokenizer's.
+    let limit = app.node.embedding().max_tokens().unwrap_or(usize::MAX);
     let mut sum = 0;
     for (index, text) in wish.texts.iter().enumerate() {
         let count = embedder.token_count(text);
@@ -132,7 +133,7 @@ fn wish(app: &App, mut fields: Fields) -> Result<Wish, Problem> {
         Some("base64") => true,
         Some(_) => return Err(wrong("encoding_format", "'float' or 'base64'")),
     };
-    let dim = app.node.embedder().dim();
+    let dim = app.node.embedding().dim();
     if let Some(asked) = fields.take("dimensions")
         && asked.as_u64() != Some(dim as u64)
     {

@@ -1,0 +1,37 @@
+//! Whose vectors: the packaged model's, or an endpoint's.
+
+use clap::{Args as ClapArgs, Parser};
+
+/// The model that turns texts into vectors; a data folder has those of one model. Commands without these options read the variables.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct EmbedArgs {
+    /// An OpenAI-compatible endpoint that embeds texts, in place of the packaged model
+    #[arg(long, value_name = "URL", env = "OUZEL_EMBED_URL")]
+    pub embed_url: Option<String>,
+    /// The model's name there
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "OUZEL_EMBED_NAME",
+        default_value = "default"
+    )]
+    pub embed_name: String,
+    /// Environment variable that holds the key, so that it is never in a process list
+    #[arg(long, value_name = "VARIABLE", default_value = "OUZEL_EMBED_KEY")]
+    pub embed_key_env: String,
+}
+
+#[derive(Parser)]
+struct Alone {
+    #[command(flatten)]
+    embed: EmbedArgs,
+}
+
+impl EmbedArgs {
+    /// What the environment says.
+    pub fn of_env() -> Self {
+        // No words, and every option has a default.
+        let parsed = Alone::try_parse_from(["ouzel"]);
+        parsed.map(|alone| alone.embed).unwrap_or_default()
+    }
+}

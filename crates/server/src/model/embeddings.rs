@@ -1,0 +1,238 @@
+//! Vectors from an OpenAI-compatible endpoint, as a blocking [`TextModel`].
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use node::TextModel;
+use rag::Fault;
+use serde_json::{Value, json};
+use stdx::Clock;
+
+use super::breaker::Breaker;
+use super::openai::{CONNECT_LIMIT, ChatSettings, RETRIES, RETRY_AFTER_LIMIT, base};
+
+const PART: &str = "embedder";
+/// Time for one call, from the first byte to the last.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// Texts of one call.
+const BATCH: usize = 64;
+/// More than any reply: 64 vectors of 8,192 numbers in full digits.
+const REPLY_BYTES_LIMIT: u64 = 16 << 20;
+/// Components that a store takes.
+const DIM_LIMIT: usize = 4_096;
+
+/// An endpoint that embeds.
+pub struct EmbeddingModel {
+    agent: ureq::Agent,
+    endpoint: String,
+    settings: ChatSettings,
+    id: String,
+    dim: usize,
+    clock: Arc<dyn Clock>,
+    breaker: Breaker,
+}
+
+impl EmbeddingModel {
+    /// Asks the endpoint for one vector, to learn how long they are.
+    ///
+    /// # Errors
+    /// When there is no answer, or one that is no vector.
+    pub fn connect(settings: ChatSettings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(CONNECT_LIMIT))
+            .timeout_global(Some(CALL_LIMIT))
+            .http_status_as_error(false)
+            .build();
+        let mut model = Self {
+            agent: ureq::Agent::new_with_config(config),
+            endpoint: format!("{}/embeddings", base(&settings.url, "/embeddings")),
+            id: format!("endpoint:{}", settings.model),
+            settings,
+            dim: 0,
+            clock,
+            breaker: Breaker::default(),
+        };
+        let first = model.tried(&["How long is a vector?"])?;
+        model.dim = first.first().map_or(0, Vec::len);
+        if model.dim > DIM_LIMIT {
+            let what = format!(
+                "{} has vectors of {} components, and {DIM_LIMIT} are the most that can be stored",
+                model.endpoint, model.dim
+            );
+            return Err(Fault::invalid(what, "use another model"));
+        }
+        Ok(model)
+    }
+
+    /// Calls until the vectors come, or it is no use.
+    fn tried(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
+        let mut waits = RETRIES.iter();
+        loop {
+            let failure = match self.attempt(texts) {
+                Ok(vectors) => return Ok(vectors),
+                Err(failure) => failure,
+            };
+            let Some(wait) = waits.next().filter(|_| failure.is_passing) else {
+                return Err(failure.fault);
+            };
+            let wait = failure.wait.unwrap_or(*wait);
+            if wait > RETRY_AFTER_LIMIT {
+                return Err(failure.fault);
+            }
+            std::thread::sleep(wait);
+        }
+    }
+
+    fn attempt(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Failure> {
+        let mut call = self.agent.post(&self.endpoint);
+        if let Some(key) = &self.settings.key {
+            call = call.header("authorization", format!("Bearer {key}"));
+        }
+        let call = call.header("content-type", "application/json");
+        let request = json!({
+            "model": self.settings.model,
+            "input": texts,
+            "encoding_format": "float",
+        });
+        let response = call.send(request.to_string()).map_err(|e| match e {
+            ureq::Error::Timeout(_) => Failure::lasting(Fault::Deadline { part: PART }),
+            other => Failure::passing(format!("{}: {other}", self.endpoint)),
+        })?;
+        let status = response.status();
+        let wait = response.headers().get("retry-after");
+        let wait = wait.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let mut body = response.into_body().into_reader().take(REPLY_BYTES_LIMIT);
+        let mut said = String::new();
+        let read = body.read_to_string(&mut said);
+        if !status.is_success() {
+            let said: String = said.trim().chars().take(300).collect();
+            let what = format!("{} answered {status}: {said}", self.endpoint);
+            return Err(Failure {
+                wait: wait.map(Duration::from_secs),
+                is_passing: matches!(status.as_u16(), 408 | 429 | 500 | 502..=504),
+                fault: Fault::unavailable(PART, what),
+            });
+        }
+        read.map_err(|e| Failure::passing(format!("{}: the reply broke off: {e}", self.endpoint)))?;
+        let vectors = vectors(&said, texts.len(), self.dim);
+        vectors.map_err(|what| {
+            Failure::lasting(Fault::unavailable(
+                PART,
+                format!("{}: {what}", self.endpoint),
+            ))
+        })
+    }
+}
+
+impl TextModel for EmbeddingModel {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
+        let mut vectors = Vec::with_capacity(texts.len());
+        for batch in texts.chunks(BATCH) {
+            if let Err(rest_ns) = self.breaker.enter(self.clock.now_ns()) {
+                let seconds = rest_ns.div_ceil(1_000_000_000);
+                let what =
+                    format!("it failed again and again and is left alone for {seconds} s more");
+                return Err(Fault::unavailable(PART, what));
+            }
+            let found = self.tried(batch);
+            self.breaker.leave(Some(found.is_ok()), self.clock.now_ns());
+            vectors.extend(found?);
+        }
+        Ok(vectors)
+    }
+}
+
+/// Why a call failed, and whether the next may do better.
+struct Failure {
+    fault: Fault,
+    is_passing: bool,
+    /// What the endpoint asked for.
+    wait: Option<Duration>,
+}
+
+impl Failure {
+    fn lasting(fault: Fault) -> Self {
+        Self {
+            fault,
+            is_passing: false,
+            wait: None,
+        }
+    }
+
+    fn passing(what: String) -> Self {
+        Self {
+            fault: Fault::unavailable(PART, what),
+            is_passing: true,
+            wait: None,
+        }
+    }
+}
+
+/// The vectors of a reply, in the order asked for and of unit length; `dim` 0: as long as the first is.
+fn vectors(reply: &str, count: usize, dim: usize) -> Result<Vec<Vec<f32>>, String> {
+    let reply: Value =
+        serde_json::from_str(reply).map_err(|e| format!("the reply is no JSON: {e}"))?;
+    if let Some(message) = reply["error"]["message"].as_str() {
+        return Err(message.to_owned());
+    }
+    let data = reply["data"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut vectors: Vec<Vec<f32>> = vec![Vec::new(); count];
+    for (place, item) in data.iter().enumerate() {
+        let index = item["index"].as_u64().map_or(place, |index| index as usize);
+        let vector = item["embedding"].as_array();
+        let vector = vector.map(|x| {
+            x.iter()
+                .filter_map(Value::as_f64)
+                .map(|x| x as f32)
+                .collect()
+        });
+        match vectors.get_mut(index) {
+            Some(place) => *place = vector.unwrap_or_default(),
+            None => {
+                return Err(format!(
+                    "it has a vector {index}, and {count} were asked for"
+                ));
+            }
+        }
+    }
+    let dim = if dim == 0 {
+        vectors.first().map_or(0, Vec::len)
+    } else {
+        dim
+    };
+    for (index, vector) in vectors.iter_mut().enumerate() {
+        if vector.len() != dim || dim == 0 {
+            let len = vector.len();
+            return Err(format!("vector {index} has {len} numbers, not {dim}"));
+        }
+        if !made_unit(vector) {
+            return Err(format!("vector {index} has no direction"));
+        }
+    }
+    Ok(vectors)
+}
+
+/// Makes a vector as long as 1; false where it has no direction.
+fn made_unit(vector: &mut [f32]) -> bool {
+    let squares = vector.iter().map(|&x| f64::from(x) * f64::from(x));
+    let length = squares.sum::<f64>().sqrt();
+    if !length.is_finite() || length == 0.0 {
+        return false;
+    }
+    vector
+        .iter_mut()
+        .for_each(|x| *x = (f64::from(*x) / length) as f32);
+    true
+}
+
+#[cfg(test)]
+mod tests;
