@@ -8,12 +8,8 @@ use collection::{Disk, FsDisk, Op, Snapshot};
 use crate::moments::copy_states;
 use crate::node::STATES_DIR;
 use crate::seal::SEAL_FILE;
-<<<<<<< HEAD
 use crate::standing::{MARK_FILE, QUESTIONS_FILE};
-use crate::{Node, NodeError};
-=======
 use crate::{MODEL_FILE, Node, NodeError};
->>>>>>> asof
 
 /// The folder of copies, in the data folder.
 const BACKUPS: &str = "backups";
@@ -78,17 +74,7 @@ impl Node {
             }
             made => made.map_err(folder)?,
         }
-<<<<<<< HEAD
         copy_small_files(self.dir(), &dir)?;
-=======
-        // Receipts that the folder gave are checked by its copy as well, and its vectors are the same model's.
-        for name in [SEAL_FILE, MODEL_FILE] {
-            let file = self.dir().join(name);
-            if file.is_file() {
-                std::fs::copy(file, dir.join(name)).map_err(folder)?;
-            }
-        }
->>>>>>> asof
         copy_states(&self.dir().join(STATES_DIR), &dir.join(STATES_DIR)).map_err(folder)?;
         let mut stores = Vec::new();
         for (name, collection) in self.stores() {

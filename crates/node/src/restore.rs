@@ -6,19 +6,11 @@ use std::sync::Arc;
 use collection::{Disk, FsDisk, Restored, SyncPolicy, Until};
 use embed::Embedder;
 
-<<<<<<< HEAD
-use crate::NodeError;
 use crate::backup::copy_small_files;
 use crate::memory::{day_settings, document_settings};
 use crate::moments::copy_states;
 use crate::node::STATES_DIR;
-=======
-use crate::memory::{day_settings, document_settings};
-use crate::moments::copy_states;
-use crate::node::STATES_DIR;
-use crate::seal::SEAL_FILE;
-use crate::{MODEL_FILE, MadeBy, NodeError};
->>>>>>> asof
+use crate::{MadeBy, NodeError};
 
 /// Copies what the stores of a data folder hold to an empty folder, reads the copies back, and says of each which entry it
 /// ends with.
@@ -58,12 +50,7 @@ pub fn restore(
         });
         restored.push((name, outcome?));
     }
-<<<<<<< HEAD
     copy_small_files(from, to)?;
-=======
-    copy_file(from, to, SEAL_FILE)?;
-    copy_file(from, to, MODEL_FILE)?;
->>>>>>> asof
     let copied = copy_states(&from.join(STATES_DIR), &to.join(STATES_DIR));
     copied.map_err(|source| NodeError::Folder {
         dir: to.join(STATES_DIR),
@@ -71,19 +58,3 @@ pub fn restore(
     })?;
     Ok(restored)
 }
-<<<<<<< HEAD
-=======
-
-/// Receipts that the folder gave are checked by its copy as well, and its vectors are the same model's.
-fn copy_file(from: &Path, to: &Path, name: &str) -> Result<(), NodeError> {
-    let file = from.join(name);
-    if !file.is_file() {
-        return Ok(());
-    }
-    let copied = std::fs::copy(file, to.join(name));
-    copied.map(|_| ()).map_err(|source| NodeError::Folder {
-        dir: to.to_path_buf(),
-        source,
-    })
-}
->>>>>>> asof

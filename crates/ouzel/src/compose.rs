@@ -14,22 +14,14 @@ use market::publish::{FeedState, FeedStatus};
 use node::memory::document_limits;
 use node::{EmbeddingLimits, EvidenceWorker, Node, Settings, TextModel};
 use rag::Model;
-<<<<<<< HEAD
-use server::model::{ChatModel, ChatSettings};
-use server::standing::Watch;
-=======
 use server::model::{ChatModel, ChatSettings, EmbeddingModel};
->>>>>>> asof
+use server::standing::Watch;
 use server::{Check, Probe};
 use stdx::SystemClock;
 use tokio::runtime::Runtime;
 
-<<<<<<< HEAD
-use crate::args::{ModelArgs, OutArgs, SyncArg, WatchArgs};
+use crate::args::{EmbedArgs, ModelArgs, OutArgs, SyncArg, WatchArgs};
 use crate::brokers;
-=======
-use crate::args::{EmbedArgs, ModelArgs, SyncArg};
->>>>>>> asof
 
 const INTERVAL_MS: u32 = 100;
 /// Between two looks at whether the lane lives.

@@ -30,7 +30,7 @@ const USAGE: &str = "usage: rivals [stream|receive|vector|answers] [--quick] [--
 Prints one JSON object a figure and then a table. --quick takes a tenth of the input, to try it out.
 --only takes one part of the stream suite: decode, books, latency, days, memory, hop, windows, receive,
 wire_to_publish; of the vector suite: graph, filters, ivf, live, tail, threads, exact, shapes, rest;
-of the answers suite: embed, queue, passages, questions, standing.
+of the answers suite: embed, queue, passages, standing, evidence, questions.
 --peers installs engines from PyPI in target/peers-venv and measures `windows`, `graph`, `filters`, `ivf` and `embed` beside them, and builds
 crates/rivals/books_peers and measures `books` beside those crates.
 `day` writes the generated ITCH day of the stream suite, for engines that are run outside this program;

@@ -4,9 +4,9 @@
 //! question means the same with and without the stream.
 
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender as Tell, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,12 +16,24 @@ use engine::udp::{MulticastReceiver, ReceiverConfig, Sender, SenderConfig, UdpSo
 use market::feed::mold::MoldConfig;
 use market::pipeline::{ItchPipeline, PipelineConfig};
 use stdx::{Clock, ManualClock};
-use venue::{NewsItem, PAYLOAD_LIMIT, Packetiser, ScriptConfig, Venue, VenueConfig};
+use venue::{NewsItem, PAYLOAD_LIMIT, Packetiser, ScriptConfig, Shock, Venue, VenueConfig};
 
 const STEP: Duration = Duration::from_millis(1);
 const SECOND: u64 = 1_000_000_000;
+const STATE_NS: u64 = SECOND / 10;
 /// Planted shocks move 3 to 9 %; the flow around them less than 0.6 %.
 const JUMP_BP: u32 = 100;
+
+/// What the venue says.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// Messages a second.
+    pub rate: f64,
+    /// Symbols listed.
+    pub symbols: usize,
+    /// Between two shocks, drawn from `[low, high)`, ns.
+    pub gap_ns: (u64, u64),
+}
 
 /// What the venue's thread and its owner both see.
 struct Common {
@@ -29,6 +41,7 @@ struct Common {
     ended: AtomicBool,
     said: AtomicU64,
     clock: Arc<ManualClock>,
+    planted: Mutex<Vec<Shock>>,
 }
 
 /// The running venue; dropping it ends its thread.
@@ -40,16 +53,16 @@ pub struct Load {
 }
 
 impl Load {
-    /// A venue at `rate` messages a second from `start_ns` on, held still, and the lane that hears
-    /// it. Shocks come every few seconds.
-    pub fn start(rate: f64, clock: Arc<ManualClock>) -> Result<(Self, Lane)> {
+    /// A venue that begins at the clock's time, held still, and the lane that hears it.
+    pub fn start(pace: Pace, clock: Arc<ManualClock>) -> Result<(Self, Lane)> {
         let start_ns = clock.now_ns();
         let config = VenueConfig {
-            rate,
+            rate: pace.rate,
+            symbols: pace.symbols,
             opening_peak: 0.0,
             script: Some(ScriptConfig {
                 first_ns: (2 * SECOND, 3 * SECOND),
-                gap_ns: (2 * SECOND, 3 * SECOND),
+                gap_ns: pace.gap_ns,
                 halt_every: 0,
                 ..ScriptConfig::default()
             }),
@@ -70,6 +83,7 @@ impl Load {
             ended: AtomicBool::new(false),
             said: AtomicU64::new(0),
             clock,
+            planted: Mutex::default(),
         });
         let (tell, news) = channel();
         let seen = Arc::clone(&common);
@@ -89,6 +103,12 @@ impl Load {
     /// Lets it speak, or holds it still.
     pub fn flow(&self, flows: bool) {
         self.common.flows.store(flows, Ordering::Release);
+    }
+
+    /// The shocks planted so far, some of which may lie ahead.
+    pub fn planted(&self) -> Vec<Shock> {
+        let planted = self.common.planted.lock();
+        planted.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Messages said so far.
@@ -115,6 +135,7 @@ fn pipeline(midnight_ns: u64) -> PipelineConfig {
             join_from: Some(1),
             ..MoldConfig::default()
         },
+        state_step_ns: Some(STATE_NS),
         // While the venue is held, its time stands still.
         quiet_ns: u64::MAX / 4,
         ..PipelineConfig::default()
@@ -139,7 +160,15 @@ fn speak(mut venue: Venue, sender: &Sender, news: &Tell<NewsItem>, common: &Comm
             packetiser.flush(&mut send);
             common.clock.set(venue_ns);
             common.said.store(venue.seq(), Ordering::Release);
-            for item in venue.news_until(venue_ns) {
+            let published = venue.news_until(venue_ns);
+            if !published.is_empty() {
+                let mut planted = common
+                    .planted
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *planted = venue.truth();
+            }
+            for item in published {
                 // Nobody listens any more only when the run ends.
                 let _gone = news.send(item);
             }

@@ -1,6 +1,7 @@
 //! Text to vector, and questions answered while the market flows through the same process.
 
 mod embedding;
+mod evidence;
 mod load;
 mod memory;
 mod passages;
@@ -30,6 +31,9 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         report.step("answers: the embedder's queue under 200 clients");
         let figures = queue::measure(size)?;
         figures.into_iter().for_each(|figure| report.add(figure));
+    }
+    if size.wants("evidence") {
+        evidence::run(size, report)?;
     }
     if size.wants("questions") {
         questions::run(size, report)?;

@@ -11,13 +11,17 @@ use node::{DigestCheck, Node, Pump, Settings};
 use rag::{Asker, Question, SearchRequest};
 use stdx::{Clock, ManualClock, SystemClock};
 
-use super::load::Load;
+use super::load::{Load, Pace};
 use super::memory::{document, fill};
 use crate::Size;
 use crate::measure::{median, quantile, time_ns};
 use crate::report::{Better, Figure, Report};
 
-const RATE: f64 = 100_000.0;
+const PACE: Pace = Pace {
+    rate: 100_000.0,
+    symbols: 100,
+    gap_ns: (2_000_000_000, 3_000_000_000),
+};
 const DOCUMENTS: usize = 20_000;
 /// Names another number of documents, for a look at how times grow with them.
 const DOCUMENTS_ENV: &str = "OUZEL_BENCH_DOCUMENTS";
@@ -67,7 +71,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let count = asked.and_then(|text| text.parse().ok());
     let documents = fill(&node, count.unwrap_or(size.of(DOCUMENTS)), clock.now_ns())?;
     node.documents().collection().settle();
-    let (load, lane) = Load::start(RATE, clock)?;
+    let (load, lane) = Load::start(PACE, clock)?;
     let pump = Pump::spawn(
         Arc::clone(&node),
         vec![lane],
