@@ -89,7 +89,7 @@ async fn serve(
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
     let sources = sources::start(&args.sources, node, &stopped)?;
     let mut app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
-    app = app.with_sources(sources);
+    app = app.with_sources(sources.statuses.clone());
     let fix = open_fix(args, node, stopped).await?;
     if let Some(fix) = &fix {
         app = app.with_fix(Arc::clone(&fix.door));
@@ -117,6 +117,7 @@ async fn serve(
     if let Some(fix) = fix {
         fix.task.await.context("the FIX door")?;
     }
+    drop(sources);
     drop(feeds);
     drop(evidence);
     drop(outputs);

@@ -13,6 +13,6 @@ pub mod multicast;
 pub mod names;
 #[cfg(feature = "nats")]
 pub mod nats;
-mod thread;
+pub(crate) mod thread;
 
 use health::Health;
