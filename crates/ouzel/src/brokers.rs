@@ -101,7 +101,8 @@ pub struct KafkaArgs {
     pub kafka_queue: u32,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+/// A name and a value.
+pub fn setting(text: &str) -> Result<(String, String), String> {
     let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
     let (name, value) = pair.ok_or("write NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))

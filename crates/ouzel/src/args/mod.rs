@@ -27,7 +27,7 @@ pub use evidence::EvidenceArgs;
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
 pub use outlets::{ListenArgs, OutArgs, RelayArgs};
 pub use similar::{ShapeArg, SimilarArgs};
-pub use sources::{FeedArg, SourceArgs};
+pub use sources::{BrokerArgs, FeedArg, SourceArgs, WatchArg};
 pub use standing::{AddArgs, MatchArg, StandingArgs, StandingCommand, WatchArgs};
 
 /// The address that every command agrees on.
@@ -112,6 +112,8 @@ Examples:
   ouzel serve --itch-a 233.54.12.111:26477 --nats nats://127.0.0.1:4222 --nats-kinds trade,bar,signal
   ouzel serve --itch-a 233.54.12.111:26477 --kafka broker:9092 --parquet day/ --flight 127.0.0.1:8815
   ouzel serve --feed wire=https://example.org/rss --feed https://example.com/atom.xml
+  ouzel serve --edgar --edgar-contact 'Jo Miller jo@example.org' --reference us.csv --watch ./notes
+  ouzel serve --nats-in news.> --nats-in-durable ouzel --kafka-in filings --kafka-in-brokers broker:9092
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
   ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
     Serve(Box<ServeArgs>),

@@ -91,7 +91,9 @@ async fn serve(
     let sources = sources::start(&args.sources, node, &stopped)?;
     let watch = compose::watch(node, args.watch, &args.out)?;
     let app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
-    let mut app = app.with_sources(sources).with_standing(&watch);
+    let mut app = app
+        .with_sources(sources.statuses.clone())
+        .with_standing(&watch);
     let fix = open_fix(args, node, stopped).await?;
     if let Some(fix) = &fix {
         app = app.with_fix(Arc::clone(&fix.door));
@@ -119,6 +121,7 @@ async fn serve(
     if let Some(fix) = fix {
         fix.task.await.context("the FIX door")?;
     }
+    drop(sources);
     drop(feeds);
     drop(evidence);
     drop(outputs);

@@ -1,7 +1,7 @@
 //! A document on its way into memory: checked, cut, embedded, stored as one batch.
 
 use crate::ask::Asker;
-use crate::chunk::{chunks, embedded_text};
+use crate::chunk::{Chunk, chunks, embedded_text};
 use crate::document::{Document, Draft, EmbeddedChunk, Stored};
 use crate::fault::Fault;
 use crate::settings::{ID_BYTES_LIMIT, SYMBOLS_LIMIT, TEXT_BYTES_LIMIT, TITLE_BYTES_LIMIT};
@@ -63,7 +63,7 @@ pub fn embedded_texts(document: &Document) -> Vec<String> {
     let title = document.title.as_deref();
     let spans = chunks(&document.text).into_iter();
     spans
-        .map(|span| embedded_text(title, &document.text[span]))
+        .map(|chunk| embedded_text(title, &document.text, &chunk))
         .collect()
 }
 
@@ -80,7 +80,7 @@ impl Asker<'_> {
         for batch in spans.chunks(BATCH_LIMIT) {
             let texts: Vec<String> = batch
                 .iter()
-                .map(|s| embedded_text(document.title.as_deref(), &document.text[s.clone()]))
+                .map(|chunk| embedded_text(document.title.as_deref(), &document.text, chunk))
                 .collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let vectors = self.embed.embed_batch(&texts)?;
@@ -90,7 +90,7 @@ impl Asker<'_> {
                     format!("{} vectors for {} texts", vectors.len(), batch.len()),
                 ));
             }
-            for (span, vector) in batch.iter().zip(vectors) {
+            for (Chunk { span, .. }, vector) in batch.iter().zip(vectors) {
                 embedded.push(EmbeddedChunk {
                     index: embedded.len(),
                     start: span.start,

@@ -27,7 +27,7 @@ fn row(source: &Status) -> Value {
         "last_success": counts.last_success.map(Instant), "next": counts.next.map(Instant),
         "asked": counts.asked, "unchanged": counts.unchanged,
         "documents": counts.documents, "revisions": counts.revisions,
-        "duplicates": counts.duplicates, "refused": counts.refused,
+        "duplicates": counts.duplicates, "refused": counts.refused, "deleted": counts.deleted,
         "failures": counts.failures, "trouble": counts.trouble,
         "refusals": refusals.collect::<Vec<_>>(),
     })

@@ -30,6 +30,11 @@ const COUNTERS: &[Row] = &[
         |c| c.refused,
     ),
     (
+        "ouzel_source_deleted_total",
+        "Documents deleted because their files were removed.",
+        |c| c.deleted,
+    ),
+    (
         "ouzel_source_failures_total",
         "Times that a source did not work.",
         |c| c.failures,

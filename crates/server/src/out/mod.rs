@@ -15,7 +15,7 @@ pub mod names;
 pub mod nats;
 #[cfg(feature = "nats")]
 pub mod nats_alerts;
-mod thread;
+pub(crate) mod thread;
 
 use health::Health;
 pub(crate) use thread::Thread;

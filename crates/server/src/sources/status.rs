@@ -39,6 +39,8 @@ pub struct Counts {
     pub revisions: u64,
     /// Documents that were there already.
     pub duplicates: u64,
+    /// Documents deleted because their files were removed.
+    pub deleted: u64,
     /// Documents that cannot be stored as they are.
     pub refused: u64,
     /// Times that it did not work.

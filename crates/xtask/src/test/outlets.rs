@@ -13,7 +13,8 @@ use crate::tools::Tools;
 use crate::workspace::Workspace;
 
 const KAFKA: &str = "kafka";
-const STEPS: [(&str, &str); 3] = [
+const SOURCES: &str = "sources";
+const STEPS: [(&str, &str); 4] = [
     (
         "nats",
         "frames through a real nats-server, read by nats-py: equal to the stream, holes told",
@@ -26,6 +27,10 @@ const STEPS: [(&str, &str); 3] = [
         KAFKA,
         "frames through librdkafka's mock cluster and Tansu, read by confluent-kafka",
     ),
+    (
+        SOURCES,
+        "documents in by a real nats-server and librdkafka's mock cluster, killed on the way: each once",
+    ),
 ];
 
 /// One step a way out.
@@ -33,7 +38,7 @@ pub fn steps<'a>(workspace: &'a Workspace, tools: &'a Tools) -> Vec<Step<'a>> {
     let step = |(name, about): (&'static str, &'static str)| {
         Step::new(format!("outlets:{name}"), about, move || {
             with_tool(tools.python(), |python| {
-                if name == KAFKA && !has_compiler() {
+                if [KAFKA, SOURCES].contains(&name) && !has_compiler() {
                     let why = "librdkafka is built from source: install a C compiler and make";
                     return Ok(Outcome::Skipped(why.to_string()));
                 }
