@@ -8,7 +8,7 @@ use collection::text::Analyser;
 use collection::{Condition, Filter, Payload, Point, TextQuery, Value};
 use embed::Embedder;
 use node::standing::{Answered, Matcher, Meaning, Question, Standing, Words};
-use rag::chunk::{chunks, embedded_text};
+use rag::chunk::{Chunk, chunks, embedded_text};
 
 use crate::Size;
 use crate::measure::{median, quantile, time_ns};
@@ -65,12 +65,12 @@ fn directions(embedder: &Embedder, texts: &[String], count: usize) -> Result<Vec
 
 fn document(embedder: &Embedder, at: usize, text: &str) -> Result<Vec<Point>> {
     let spans = chunks(text).into_iter().enumerate();
-    let point = |(index, span): (usize, std::ops::Range<usize>)| {
-        let own = &text[span];
+    let point = |(index, chunk): (usize, Chunk)| {
+        let own = &text[chunk.span.clone()];
         let symbol = Value::Str(format!("S{}", at % SYMBOLS));
         Ok(Point {
             id: format!("d{at}#{index}"),
-            vector: embedder.embed(&embedded_text(None, own))?,
+            vector: embedder.embed(&embedded_text(None, text, &chunk))?,
             text: own.to_owned(),
             payload: Payload([("symbols".to_owned(), Value::List(vec![symbol]))].into()),
             ..Point::default()
