@@ -17,6 +17,9 @@ use crate::Size;
 use crate::measure::quantile;
 use crate::report::{Better, Figure, Report};
 
+/// Nanoseconds that a bundle took, from some instant on.
+type Since = fn(&Bundle) -> u64;
+
 const PACE: Pace = Pace {
     rate: 500_000.0,
     symbols: 1_000,
@@ -64,13 +67,13 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
          {states} market states; {found}; simulated",
         counts.bundles, counts.triggers, counts.dropped, feed.lost,
     );
-    let since = |of: fn(&Bundle) -> u64| -> Vec<f64> {
+    let since = |of: Since| -> Vec<f64> {
         bundles
             .iter()
             .map(|bundle| of(bundle) as f64 / 1e6)
             .collect()
     };
-    let sides: [(&str, fn(&Bundle) -> u64); 3] = [
+    let sides: [(&str, Since); 3] = [
         ("trigger_to_bundle", |b| b.took_ns),
         ("received_to_bundle", |b| {
             let queued = b
