@@ -70,6 +70,25 @@ fn every_kernel_passes_the_gate() {
     }
 }
 
+/// Only sums of integers are made by AMX, and these are exact.
+#[test]
+fn amx_gives_the_vectors_of_avx512_to_the_last_bit() {
+    let kernels = Kernel::available();
+    let named = |name: &str| kernels.iter().copied().find(|kernel| kernel.name() == name);
+    let (Some(tiles), Some(vectors)) = (named("amx-int8"), named("avx512-vnni")) else {
+        return eprintln!("skipped: amx: this processor or Linux has no tiles");
+    };
+    let with = |kernel| Embedder::packaged().unwrap().with_kernel(kernel);
+    let (tiles, vectors) = (with(tiles), with(vectors));
+    for text in texts().iter().step_by(3) {
+        assert_eq!(
+            tiles.embed(text).unwrap(),
+            vectors.embed(text).unwrap(),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn a_batch_gives_the_vectors_of_its_texts_in_order() {
     let embedder = Embedder::packaged().unwrap();
