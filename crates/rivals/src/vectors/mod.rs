@@ -10,7 +10,7 @@ mod scan;
 mod shapes;
 mod store;
 mod tail;
-pub mod texts;
+mod texts;
 mod threads;
 
 use anyhow::Result;

@@ -23,7 +23,7 @@ pub fn load(limit: usize) -> Texts {
 }
 
 /// The shared folder beside the checkout, or where `OUZEL_SHARED` says.
-pub fn shared() -> Option<PathBuf> {
+fn shared() -> Option<PathBuf> {
     if let Ok(path) = std::env::var("OUZEL_SHARED") {
         return Some(path.into());
     }
