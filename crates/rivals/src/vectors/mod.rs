@@ -10,7 +10,7 @@ mod scan;
 mod shapes;
 mod store;
 mod tail;
-mod texts;
+pub mod texts;
 mod threads;
 
 use anyhow::Result;
