@@ -135,7 +135,8 @@ fn check(session: &Session, bundle: &Bundle) {
     assert!(bundle.at <= signal.stamp.ts_event);
     let answer = &bundle.explained.answer;
     assert_eq!(answer.receipt.as_of, Some(bundle.at));
-    let beside = bundle.explained.peers.iter().map(|peer| &peer.citation);
+    let peers = bundle.explained.peers.iter().map(|peer| &peer.citation);
+    let beside = bundle.explained.news.iter().chain(peers);
     let shown: Vec<&rag::Citation> = answer.citations.iter().chain(beside).collect();
     assert_eq!(answer.receipt.spans.len(), shown.len());
     assert_eq!(answer.abstained, answer.citations.is_empty());

@@ -202,9 +202,11 @@ impl Checks {
         }
         for (list, words) in [("citations", "quote"), ("hits", "text")] {
             if let Some(shown) = told[list].as_array() {
-                // News of peers stands beside the citations of a bundle of evidence.
-                let beside = told["peers"].as_array().filter(|_| list == "citations");
-                let shown: Vec<&Value> = shown.iter().chain(beside.into_iter().flatten()).collect();
+                // News that states no cause stands beside the citations of a bundle of evidence.
+                let beside = ["news", "peers"].map(|of| told[of].as_array());
+                let beside = beside.into_iter().flatten().flatten();
+                let beside = beside.filter(|_| list == "citations");
+                let shown: Vec<&Value> = shown.iter().chain(beside).collect();
                 self.shown(list, words, &shown, &claims.spans);
             }
         }

@@ -1,8 +1,8 @@
 //! The market asks: why a move happened that a signal tells of, as of the signal's instant.
 //!
 //! The same evidence as for a person who asks why a symbol moved, but for the move that is told, however small beside an
-//! earlier one, and with a stricter eye to time (`Settings::of_shock`). Where nothing explains it by the symbol's own news,
-//! news of its peers is shown beside "no cause found": it may be why, and is not said to be.
+//! earlier one, and with a stricter eye to time (`Settings::of_shock`). Where nothing states a cause, the symbol's own news of
+//! the last minutes and news of its peers are shown beside "no cause found": they may be why, and are not said to be.
 
 use crate::abstain::credible;
 use crate::answer::quoted;
@@ -13,11 +13,15 @@ use crate::facts::{Jump, Move, moves};
 use crate::fault::Fault;
 use crate::fuse::Candidate;
 use crate::memory::Search;
-use crate::rank::{Evidence, Subject, causes};
+use crate::rank::{Evidence, Subject, causes, news};
 use crate::search::Mode;
 
 /// Peers whose news is shown at most.
 const PEERS_SHOWN: usize = 2;
+/// News of its own, at most, that states no cause, and how old it may be: of a company named a few times a day, a story this
+/// fresh is rarely beside a move by chance.
+const NEWS_SHOWN: usize = 2;
+const NEWS_NS: u64 = 300_000_000_000;
 /// Peers whose news is looked for at most.
 const PEERS_LIMIT: usize = 128;
 
@@ -39,8 +43,10 @@ pub struct Shock {
 pub struct Explained {
     /// What was asked, in words: the receipt has their hash.
     pub q: String,
-    /// Its cause, or that none was found. The receipt's spans are the citations, then those of `peers`.
+    /// Its cause, or that none was found. The receipt's spans are the citations, then those of `news` and of `peers`.
     pub answer: Answer,
+    /// Its own news of the last five minutes, where no cause was found: it states none. The newest first.
+    pub news: Vec<Citation>,
     /// News of peers that points the same way, where no cause was found; the strongest first.
     pub peers: Vec<PeerNews>,
 }
@@ -75,18 +81,26 @@ impl Asker<'_> {
         // The words are ours: a symbol that reads like a time or a direction is neither.
         (run.query.when, run.query.direction) = (None, None);
         let (found, m) = run.explain_shock(shock)?;
-        let peers = match found.citations.is_empty() {
-            true => run.peers(&shock.peers, &m)?,
-            false => Vec::new(),
+        let (news, peers) = match found.citations.is_empty() {
+            true => (
+                run.own_news(&shock.symbol, &m)?,
+                run.peers(&shock.peers, &m)?,
+            ),
+            false => (Vec::new(), Vec::new()),
         };
         let mut draft = joined(vec![found]);
-        draft.text.push_str(&told(&peers, run.now_ns));
-        let beside: Vec<Citation> = peers.iter().map(|peer| peer.citation.clone()).collect();
+        draft.text.push_str(&own(&news, run.now_ns));
+        draft
+            .text
+            .push_str(&told(&peers, news.len() + 1, run.now_ns));
+        let of_peers = peers.iter().map(|peer| &peer.citation);
+        let beside: Vec<Citation> = news.iter().chain(of_peers).cloned().collect();
         let text = draft.text.clone();
         let answer = run.finish(draft, text, &beside);
         Ok(Explained {
             q: question.q.clone(),
             answer,
+            news,
             peers,
         })
     }
@@ -107,6 +121,29 @@ impl Run<'_> {
         let known = (market.as_ref(), facts.unwrap_or_default());
         let found = self.explain_move(&subject, &shock.symbol, known, &m, 1)?;
         Ok((found, m))
+    }
+
+    /// What is told of it in the last minutes, whatever it says.
+    fn own_news(&mut self, symbol: &str, m: &Move) -> Result<Vec<Citation>, Fault> {
+        let since = m.start.saturating_sub(NEWS_NS);
+        let search = Search {
+            k: self.asker.settings.candidates_limit,
+            as_of: self.searched_at,
+            symbols: vec![symbol.to_owned()],
+            sources: Vec::new(),
+            event_from: Some(since),
+            event_to: Some(m.end),
+        };
+        let subject = Subject {
+            symbol: Some(symbol.to_owned()),
+            entities: Vec::new(),
+        };
+        let query = cause_query(&subject, None, m.direction());
+        let vector = self.vector(&query);
+        let found = self.retrieve(vector.as_deref(), &query, &search, Mode::Hybrid)?;
+        let mut fresh = news(&found, symbol, since);
+        fresh.truncate(NEWS_SHOWN);
+        Ok(self.proven(fresh).1)
     }
 
     /// What is told of peers around a move that could have caused one of theirs.
@@ -157,13 +194,29 @@ impl Run<'_> {
     }
 }
 
-/// News of peers in words, after an answer without a cause.
-fn told(peers: &[PeerNews], now_ns: u64) -> String {
+/// Its own news in words, after an answer without a cause.
+fn own(news: &[Citation], now_ns: u64) -> String {
+    if news.is_empty() {
+        return String::new();
+    }
+    let quotes = news
+        .iter()
+        .zip(1..)
+        .map(|(citation, number)| quoted(citation, number, now_ns));
+    let quotes: Vec<String> = quotes.collect();
+    format!(
+        " Its own news just before, which states no cause: {}",
+        quotes.join(" ")
+    )
+}
+
+/// News of peers in words, after an answer without a cause; the first has `number`.
+fn told(peers: &[PeerNews], number: usize, now_ns: u64) -> String {
     if peers.is_empty() {
         return String::new();
     }
     let quotes = peers.iter().enumerate().map(|(idx, peer)| {
-        let quote = quoted(&peer.citation, idx + 1, now_ns);
+        let quote = quoted(&peer.citation, number + idx, now_ns);
         format!("{}: {quote}", peer.symbol)
     });
     let quotes: Vec<String> = quotes.collect();

@@ -110,6 +110,34 @@ pub fn answers(
     found
 }
 
+/// News of a symbol known from `since` on that neither states a cause nor is plain routine, the newest first, a statement of
+/// each document: its first.
+#[must_use]
+pub fn news(candidates: &[Candidate], symbol: &str, since: u64) -> Vec<Evidence> {
+    let is_of = |passage: &Passage| {
+        let is_tagged = passage.symbols.iter().any(|of| of == symbol);
+        is_tagged && passage.event_at >= since && passage.start == 0
+    };
+    let of_symbol = candidates.iter().map(|c| &c.passage).filter(|p| is_of(p));
+    let mut found: Vec<Evidence> = of_symbol
+        .filter_map(|passage| {
+            let first = statements(passage).into_iter().next()?;
+            let title = passage.title.as_deref().map(Reading::of);
+            let reading = Reading::of(&passage.text[first.clone()]).with_title(title);
+            (reading.strength >= 0.0).then(|| Evidence {
+                quote: quotable(&passage.text, first),
+                passage: passage.clone(),
+                score: reading.strength,
+            })
+        })
+        .collect();
+    found.sort_by(|a, b| {
+        let by_time = b.passage.event_at.cmp(&a.passage.event_at);
+        by_time.then_with(|| a.passage.id.cmp(&b.passage.id))
+    });
+    found
+}
+
 fn best_cause(
     candidate: &Candidate,
     direction: Option<Direction>,

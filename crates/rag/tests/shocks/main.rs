@@ -90,7 +90,8 @@ fn capitalised(word: &str) -> String {
     first + &letters.as_str().to_lowercase()
 }
 
-fn cited(asker: &Asker<'_>, symbol: &str, at: u64, up: bool) -> Vec<Citation> {
+/// What is cited as the cause, and what is shown as news that states none.
+fn shown(asker: &Asker<'_>, symbol: &str, at: u64, up: bool) -> (Vec<Citation>, Vec<Citation>) {
     let explained = asker.explain(&Shock {
         symbol: symbol.to_owned(),
         at,
@@ -103,33 +104,37 @@ fn cited(asker: &Asker<'_>, symbol: &str, at: u64, up: bool) -> Vec<Citation> {
         }),
         peers: Vec::new(),
     });
-    let citations = explained.expect("answers").answer.citations;
-    assert!(citations.iter().all(|c| c.known_at <= at));
-    citations
+    let explained = explained.expect("answers");
+    let (citations, news) = (explained.answer.citations, explained.news);
+    assert!(citations.iter().chain(&news).all(|c| c.known_at <= at));
+    assert!(citations.is_empty() || news.is_empty());
+    (citations, news)
 }
 
+/// Of some moves: those whose story is cited as the cause, those where it is shown at all, and all.
+type Hits = (usize, usize, usize);
+
 /// A move after each labelled story: its half, its cause and what was cited.
-fn after_labelled(
-    asker: &Asker<'_>,
-    stories: &[Story],
-    ids: &[u32],
-    up: bool,
-) -> [(usize, usize); 2] {
-    let mut halves = [(0, 0); 2];
+fn after_labelled(asker: &Asker<'_>, stories: &[Story], ids: &[u32], up: bool) -> [Hits; 2] {
+    let mut halves = [(0, 0, 0); 2];
     for (idx, id) in ids.iter().enumerate() {
         let Some(story) = stories.iter().find(|story| story.id == *id) else {
             continue;
         };
         let at = story.at + (2 + idx as u64 % 40) * SECOND;
-        let shown = cited(asker, &story.tickers[0], at, up);
-        let is_hit = shown
-            .iter()
-            .take(3)
-            .any(|c| c.document_id == id.to_string());
+        let (cited, news) = shown(asker, &story.tickers[0], at, up);
+        let has = |list: &[Citation]| {
+            let mut first = list.iter().take(3);
+            first.any(|c| c.document_id == id.to_string())
+        };
+        let (is_cited, is_news) = (has(&cited), has(&news));
         let half = &mut halves[idx % 2];
-        *half = (half.0 + usize::from(is_hit), half.1 + 1);
-        if idx % 2 == 0 && !is_hit {
-            println!("missed, up {up}: {}", story.title);
+        half.0 += usize::from(is_cited);
+        half.1 += usize::from(is_cited || is_news);
+        half.2 += 1;
+        if idx % 2 == 0 && !is_cited {
+            let as_news = if is_news { ", shown as news" } else { "" };
+            println!("missed, up {up}: {}{as_news}", story.title);
         }
     }
     halves
@@ -142,10 +147,10 @@ fn after_routine(asker: &Asker<'_>, stories: &[Story]) -> [(usize, usize); 2] {
             continue;
         };
         for up in [true, false] {
-            let shown = cited(asker, &story.tickers[0], story.at + 20 * SECOND, up);
+            let (cited, _) = shown(asker, &story.tickers[0], story.at + 20 * SECOND, up);
             let half = &mut halves[idx % 2];
-            *half = (half.0 + usize::from(!shown.is_empty()), half.1 + 1);
-            if let Some(first) = shown.first().filter(|_| idx % 2 == 0) {
+            *half = (half.0 + usize::from(!cited.is_empty()), half.1 + 1);
+            if let Some(first) = cited.first().filter(|_| idx % 2 == 0) {
                 println!("routine, up {up}: {} | {}", story.title, first.quote);
             }
         }
@@ -169,9 +174,10 @@ fn after_nothing(asker: &Asker<'_>, stories: &[Story]) -> (usize, usize) {
                 break symbol;
             }
         };
-        let shown = cited(asker, symbol, at, rng.chance(0.5));
-        invented += usize::from(!shown.is_empty());
-        if let Some(first) = shown.first() {
+        let (cited, news) = shown(asker, symbol, at, rng.chance(0.5));
+        assert!(news.is_empty(), "no story of the last hour names {symbol}");
+        invented += usize::from(!cited.is_empty());
+        if let Some(first) = cited.first() {
             println!("invented for {symbol}: {}", first.quote);
         }
     }
@@ -205,7 +211,15 @@ fn real_stories_explain_planted_moves() {
     let down = after_labelled(&asker, &stories, &labels::DOWN, false);
     let routine = after_routine(&asker, &stories);
     let nothing = after_nothing(&asker, &stories);
-    println!("hit@3 up, looked at and held out {up:?}, down {down:?}");
+    println!("cited, shown, of: up, looked at and held out {up:?}, down {down:?}");
     println!("cited after routine news {routine:?}, after no news {nothing:?}");
     assert!(nothing.0 * 20 <= nothing.1, "{nothing:?}");
+    let all = [up, down].concat();
+    let (seen, of) = all
+        .iter()
+        .fold((0, 0), |sum, half| (sum.0 + half.1, sum.1 + half.2));
+    assert!(
+        seen * 10 >= of * 9,
+        "the story is shown after {seen} of {of} moves"
+    );
 }

@@ -27,6 +27,8 @@ pub struct BundleRow {
     q: String,
     #[serde(flatten)]
     answer: AnswerRow,
+    /// Its own news of the last minutes, where no cause was found.
+    news: Vec<CitationRow>,
     /// News of its sector, where no cause was found.
     peers: Vec<PeerRow>,
     similar: Option<SimilarRow>,
@@ -74,6 +76,12 @@ impl BundleRow {
             signal: SignalRow::new(&trigger.symbol, &trigger.signal),
             q: explained.q.clone(),
             answer: AnswerRow::sealed(explained.answer.clone(), seal),
+            news: explained
+                .news
+                .iter()
+                .cloned()
+                .map(CitationRow::from)
+                .collect(),
             peers: explained.peers.iter().cloned().map(PeerRow::from).collect(),
             similar: similar.map(|found| SimilarRow::new(found, bundle.window_ns, None)),
             similar_missing: missing,
