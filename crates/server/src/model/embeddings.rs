@@ -9,8 +9,7 @@ use rag::Fault;
 use serde_json::{Value, json};
 use stdx::Clock;
 
-use super::breaker::Breaker;
-use super::openai::{CONNECT_LIMIT, ChatSettings, RETRIES, RETRY_AFTER_LIMIT, base};
+use super::endpoint::{ChatSettings, Endpoint, Failure, RETRIES, RETRY_AFTER_LIMIT};
 
 const PART: &str = "embedder";
 /// Time for one call, from the first byte to the last.
@@ -24,13 +23,9 @@ const DIM_LIMIT: usize = 4_096;
 
 /// An endpoint that embeds.
 pub struct EmbeddingModel {
-    agent: ureq::Agent,
-    endpoint: String,
-    settings: ChatSettings,
+    endpoint: Endpoint,
     id: String,
     dim: usize,
-    clock: Arc<dyn Clock>,
-    breaker: Breaker,
 }
 
 impl EmbeddingModel {
@@ -39,26 +34,17 @@ impl EmbeddingModel {
     /// # Errors
     /// When there is no answer, or one that is no vector.
     pub fn connect(settings: ChatSettings, clock: Arc<dyn Clock>) -> Result<Self, Fault> {
-        let config = ureq::Agent::config_builder()
-            .timeout_connect(Some(CONNECT_LIMIT))
-            .timeout_global(Some(CALL_LIMIT))
-            .http_status_as_error(false)
-            .build();
         let mut model = Self {
-            agent: ureq::Agent::new_with_config(config),
-            endpoint: format!("{}/embeddings", base(&settings.url, "/embeddings")),
             id: format!("endpoint:{}", settings.model),
-            settings,
+            endpoint: Endpoint::new(PART, settings, "/embeddings", clock),
             dim: 0,
-            clock,
-            breaker: Breaker::default(),
         };
         let first = model.tried(&["How long is a vector?"])?;
         model.dim = first.first().map_or(0, Vec::len);
         if model.dim > DIM_LIMIT {
             let what = format!(
                 "{} has vectors of {} components, and {DIM_LIMIT} are the most that can be stored",
-                model.endpoint, model.dim
+                model.endpoint.address, model.dim
             );
             return Err(Fault::invalid(what, "use another model"));
         }
@@ -85,43 +71,19 @@ impl EmbeddingModel {
     }
 
     fn attempt(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Failure> {
-        let mut call = self.agent.post(&self.endpoint);
-        if let Some(key) = &self.settings.key {
-            call = call.header("authorization", format!("Bearer {key}"));
-        }
-        let call = call.header("content-type", "application/json");
         let request = json!({
-            "model": self.settings.model,
+            "model": self.endpoint.settings.model,
             "input": texts,
             "encoding_format": "float",
         });
-        let response = call.send(request.to_string()).map_err(|e| match e {
-            ureq::Error::Timeout(_) => Failure::lasting(Fault::Deadline { part: PART }),
-            other => Failure::passing(format!("{}: {other}", self.endpoint)),
-        })?;
-        let status = response.status();
-        let wait = response.headers().get("retry-after");
-        let wait = wait.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let mut body = response.into_body().into_reader().take(REPLY_BYTES_LIMIT);
+        let mut body = self
+            .endpoint
+            .send(&request, CALL_LIMIT, REPLY_BYTES_LIMIT)?;
         let mut said = String::new();
         let read = body.read_to_string(&mut said);
-        if !status.is_success() {
-            let said: String = said.trim().chars().take(300).collect();
-            let what = format!("{} answered {status}: {said}", self.endpoint);
-            return Err(Failure {
-                wait: wait.map(Duration::from_secs),
-                is_passing: matches!(status.as_u16(), 408 | 429 | 500 | 502..=504),
-                fault: Fault::unavailable(PART, what),
-            });
-        }
-        read.map_err(|e| Failure::passing(format!("{}: the reply broke off: {e}", self.endpoint)))?;
+        read.map_err(|e| self.endpoint.passing(&format!("the reply broke off: {e}")))?;
         let vectors = vectors(&said, texts.len(), self.dim);
-        vectors.map_err(|what| {
-            Failure::lasting(Fault::unavailable(
-                PART,
-                format!("{}: {what}", self.endpoint),
-            ))
-        })
+        vectors.map_err(|what| Failure::lasting(self.endpoint.unavailable(&what)))
     }
 }
 
@@ -137,43 +99,10 @@ impl TextModel for EmbeddingModel {
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
         let mut vectors = Vec::with_capacity(texts.len());
         for batch in texts.chunks(BATCH) {
-            if let Err(rest_ns) = self.breaker.enter(self.clock.now_ns()) {
-                let seconds = rest_ns.div_ceil(1_000_000_000);
-                let what =
-                    format!("it failed again and again and is left alone for {seconds} s more");
-                return Err(Fault::unavailable(PART, what));
-            }
-            let found = self.tried(batch);
-            self.breaker.leave(Some(found.is_ok()), self.clock.now_ns());
+            let found = self.endpoint.unless_resting(|| self.tried(batch));
             vectors.extend(found?);
         }
         Ok(vectors)
-    }
-}
-
-/// Why a call failed, and whether the next may do better.
-struct Failure {
-    fault: Fault,
-    is_passing: bool,
-    /// What the endpoint asked for.
-    wait: Option<Duration>,
-}
-
-impl Failure {
-    fn lasting(fault: Fault) -> Self {
-        Self {
-            fault,
-            is_passing: false,
-            wait: None,
-        }
-    }
-
-    fn passing(what: String) -> Self {
-        Self {
-            fault: Fault::unavailable(PART, what),
-            is_passing: true,
-            wait: None,
-        }
     }
 }
 
@@ -196,6 +125,7 @@ fn vectors(reply: &str, count: usize, dim: usize) -> Result<Vec<Vec<f32>>, Strin
                 .collect()
         });
         match vectors.get_mut(index) {
+            // One without numbers is refused below, by its length.
             Some(place) => *place = vector.unwrap_or_default(),
             None => {
                 return Err(format!(

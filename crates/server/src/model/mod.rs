@@ -1,8 +1,10 @@
-//! Writers of answers: any endpoint that speaks the OpenAI chat protocol.
+//! Writers of answers and makers of vectors: any endpoint that speaks OpenAI's protocol.
 
 mod breaker;
 mod embeddings;
+mod endpoint;
 mod openai;
 
 pub use embeddings::EmbeddingModel;
-pub use openai::{ChatModel, ChatSettings};
+pub use endpoint::ChatSettings;
+pub use openai::ChatModel;

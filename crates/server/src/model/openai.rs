@@ -1,7 +1,6 @@
 //! A streamed chat completion over HTTP, as a blocking [`Model`].
 
-use std::fmt;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,83 +8,31 @@ use rag::{Fault, Model, Prompt};
 use serde_json::{Value, json};
 use stdx::Clock;
 
-use super::breaker::Breaker;
+use super::endpoint::{ChatSettings, Endpoint, Failure, RETRIES, RETRY_AFTER_LIMIT};
 
 const PART: &str = "model";
 /// Time for a whole answer where the question has no deadline.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
-pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// More than any answer; a stream that never ends is cut here.
 const STREAM_BYTES_LIMIT: u64 = 4 << 20;
 
-/// Waits before a failed call is made again, while nothing of its answer was shown.
-pub(super) const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
-/// Longest wait that an endpoint may ask for by `Retry-After`; longer ones are not waited for.
-pub(super) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(2);
-
-/// Where the model is and how to ask it.
-#[derive(Clone)]
-pub struct ChatSettings {
-    /// Base address, with or without `/v1`.
-    pub url: String,
-    /// The model's name there.
-    pub model: String,
-    /// Sent as a bearer token.
-    pub key: Option<String>,
-}
-
-/// The key is a secret: logs get everything else.
-impl fmt::Debug for ChatSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChatSettings")
-            .field("url", &self.url)
-            .field("model", &self.model)
-            .field("key", &self.key.as_ref().map(|_| "..."))
-            .finish()
-    }
-}
-
 /// An OpenAI-compatible endpoint.
 pub struct ChatModel {
-    agent: ureq::Agent,
-    endpoint: String,
-    settings: ChatSettings,
-    clock: Arc<dyn Clock>,
-    breaker: Breaker,
-}
-
-/// The address up to `/v1`, of one that may go on to a `call`.
-pub(super) fn base(url: &str, call: &str) -> String {
-    let base = url.trim_end_matches('/');
-    let base = base.strip_suffix(call).unwrap_or(base);
-    if base.ends_with("/v1") {
-        base.to_owned()
-    } else {
-        format!("{base}/v1")
-    }
+    endpoint: Endpoint,
 }
 
 impl ChatModel {
     /// A client; nothing is sent before the first question.
     #[must_use]
     pub fn new(settings: ChatSettings, clock: Arc<dyn Clock>) -> Self {
-        let base = base(&settings.url, "/chat/completions");
-        let config = ureq::Agent::config_builder()
-            .timeout_connect(Some(CONNECT_LIMIT))
-            .http_status_as_error(false)
-            .build();
         Self {
-            agent: ureq::Agent::new_with_config(config),
-            endpoint: format!("{base}/chat/completions"),
-            settings,
-            clock,
-            breaker: Breaker::default(),
+            endpoint: Endpoint::new(PART, settings, "/chat/completions", clock),
         }
     }
 
     fn request(&self, prompt: &Prompt) -> Value {
         json!({
-            "model": self.settings.model,
+            "model": self.endpoint.settings.model,
             "stream": true,
             "temperature": 0,
             "max_tokens": prompt.tokens_limit,
@@ -96,43 +43,11 @@ impl ChatModel {
         })
     }
 
-    fn send(&self, prompt: &Prompt, left: Option<Duration>) -> Result<impl Read + use<>, Failure> {
-        let mut call = self.agent.post(&self.endpoint);
-        if let Some(key) = &self.settings.key {
-            call = call.header("authorization", format!("Bearer {key}"));
-        }
-        let call = call.header("content-type", "application/json");
-        let limit = left.unwrap_or(ANSWER_LIMIT);
-        let call = call.config().timeout_global(Some(limit)).build();
-        let response = call
-            .send(self.request(prompt).to_string())
-            .map_err(|e| match e {
-                ureq::Error::Timeout(_) => Failure::lasting(Fault::Deadline { part: PART }),
-                other => Failure::passing(format!("{}: {other}", self.endpoint)),
-            })?;
-        let status = response.status();
-        let wait = response.headers().get("retry-after");
-        let wait = wait.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let mut body = response.into_body().into_reader().take(STREAM_BYTES_LIMIT);
-        if !status.is_success() {
-            let mut said = String::new();
-            // The status alone is telling when its body cannot be read.
-            let _unread = body.by_ref().take(500).read_to_string(&mut said);
-            let what = format!("{} answered {status}: {}", self.endpoint, said.trim());
-            return Err(Failure {
-                wait: wait.map(Duration::from_secs),
-                is_passing: matches!(status.as_u16(), 408 | 429 | 500 | 502..=504),
-                fault: Fault::unavailable(PART, what),
-            });
-        }
-        Ok(body)
-    }
-
     fn left(&self, deadline_ns: Option<u64>) -> Result<Option<Duration>, Fault> {
         let Some(deadline) = deadline_ns else {
             return Ok(None);
         };
-        match deadline.checked_sub(self.clock.now_ns()) {
+        match deadline.checked_sub(self.endpoint.clock.now_ns()) {
             None | Some(0) => Err(Fault::Deadline { part: PART }),
             Some(ns) => Ok(Some(Duration::from_nanos(ns))),
         }
@@ -148,7 +63,8 @@ impl ChatModel {
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<String, Failure> {
         let left = self.left(deadline_ns).map_err(Failure::lasting)?;
-        let body = self.send(prompt, left)?;
+        let (request, limit) = (self.request(prompt), left.unwrap_or(ANSWER_LIMIT));
+        let body = self.endpoint.send(&request, limit, STREAM_BYTES_LIMIT)?;
         let mut reader = BufReader::new(body);
         let mut reply = Reply::default();
         let mut line = Vec::new();
@@ -201,7 +117,7 @@ impl ChatModel {
 
 impl Model for ChatModel {
     fn id(&self) -> &str {
-        &self.settings.model
+        &self.endpoint.settings.model
     }
 
     fn complete(
@@ -210,58 +126,8 @@ impl Model for ChatModel {
         deadline_ns: Option<u64>,
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<String, Fault> {
-        if let Err(rest_ns) = self.breaker.enter(self.clock.now_ns()) {
-            let seconds = rest_ns.div_ceil(1_000_000_000);
-            let what = format!("it failed again and again and is left alone for {seconds} s more");
-            return Err(Fault::unavailable(PART, what));
-        }
-        let done = self.tried(prompt, deadline_ns, on_text);
-        let is_good = match &done {
-            Ok(_) => Some(true),
-            Err(Fault::Stopped) => None,
-            Err(_) => Some(false),
-        };
-        self.breaker.leave(is_good, self.clock.now_ns());
-        done
-    }
-}
-
-/// Why a call failed, and whether the next may do better.
-#[derive(Debug)]
-struct Failure {
-    fault: Fault,
-    is_passing: bool,
-    /// What the endpoint asked for.
-    wait: Option<Duration>,
-}
-
-impl Failure {
-    fn lasting(fault: Fault) -> Self {
-        Self {
-            fault,
-            is_passing: false,
-            wait: None,
-        }
-    }
-
-    fn passing(what: String) -> Self {
-        Self {
-            fault: Fault::unavailable(PART, what),
-            is_passing: true,
-            wait: None,
-        }
-    }
-}
-
-/// A stream that broke or said what makes no sense may do better the next time; a deadline does not.
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
-        let is_passing = matches!(fault, Fault::Unavailable { .. });
-        Self {
-            fault,
-            is_passing,
-            wait: None,
-        }
+        let call = || self.tried(prompt, deadline_ns, on_text);
+        self.endpoint.unless_resting(call)
     }
 }
 

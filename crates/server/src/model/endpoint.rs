@@ -1,0 +1,188 @@
+//! One call of an outside endpoint, and what becomes of one that fails: what models that write and models that embed share.
+
+use std::fmt;
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rag::Fault;
+use serde_json::Value;
+use stdx::Clock;
+
+use super::breaker::Breaker;
+
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+/// Of an answer that is no success, what is shown.
+const REFUSAL_BYTES: u64 = 500;
+
+/// Waits before a failed call is made again.
+pub(super) const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// Longest wait that an endpoint may ask for by `Retry-After`; longer ones are not waited for.
+pub(super) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(2);
+
+/// Where the model is and how to ask it.
+#[derive(Clone)]
+pub struct ChatSettings {
+    /// Base address, with or without `/v1`.
+    pub url: String,
+    /// The model's name there.
+    pub model: String,
+    /// Sent as a bearer token.
+    pub key: Option<String>,
+}
+
+/// The key is a secret: logs get everything else.
+impl fmt::Debug for ChatSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChatSettings")
+            .field("url", &self.url)
+            .field("model", &self.model)
+            .field("key", &self.key.as_ref().map(|_| "..."))
+            .finish()
+    }
+}
+
+/// A call of an OpenAI-compatible server.
+pub(super) struct Endpoint {
+    /// What it is in an answer's receipt.
+    part: &'static str,
+    agent: ureq::Agent,
+    pub(super) address: String,
+    pub(super) settings: ChatSettings,
+    pub(super) clock: Arc<dyn Clock>,
+    breaker: Breaker,
+}
+
+impl Endpoint {
+    /// Of the path `call` behind `/v1`; nothing is sent yet.
+    pub(super) fn new(
+        part: &'static str,
+        settings: ChatSettings,
+        call: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(CONNECT_LIMIT))
+            .http_status_as_error(false)
+            .build();
+        Self {
+            part,
+            agent: ureq::Agent::new_with_config(config),
+            address: format!("{}{call}", base(&settings.url, call)),
+            settings,
+            clock,
+            breaker: Breaker::default(),
+        }
+    }
+
+    /// The body of a successful answer to one request, within `limit` from the first byte to the last.
+    pub(super) fn send(
+        &self,
+        request: &Value,
+        limit: Duration,
+        bytes_limit: u64,
+    ) -> Result<impl Read + use<>, Failure> {
+        let mut call = self.agent.post(&self.address);
+        if let Some(key) = &self.settings.key {
+            call = call.header("authorization", format!("Bearer {key}"));
+        }
+        let call = call.header("content-type", "application/json");
+        let call = call.config().timeout_global(Some(limit)).build();
+        let response = call.send(request.to_string()).map_err(|e| match e {
+            ureq::Error::Timeout(_) => Failure::lasting(Fault::Deadline { part: self.part }),
+            other => self.passing(&other),
+        })?;
+        let status = response.status();
+        let wait = response.headers().get("retry-after");
+        // No error: a date, or what makes no sense, is no number of seconds, and our own wait stands.
+        let wait = wait.and_then(|value| value.to_str().ok()?.trim().parse().ok());
+        let mut body = response.into_body().into_reader().take(bytes_limit);
+        if !status.is_success() {
+            let mut said = String::new();
+            // The status alone is telling when its body cannot be read.
+            let _unread = body.by_ref().take(REFUSAL_BYTES).read_to_string(&mut said);
+            let what = format!("{} answered {status}: {}", self.address, said.trim());
+            return Err(Failure {
+                wait: wait.map(Duration::from_secs),
+                is_passing: matches!(status.as_u16(), 408 | 429 | 500 | 502..=504),
+                fault: Fault::unavailable(self.part, what),
+            });
+        }
+        Ok(body)
+    }
+
+    /// A failure that the next call may not have.
+    pub(super) fn passing(&self, what: &dyn fmt::Display) -> Failure {
+        Failure {
+            fault: self.unavailable(what),
+            is_passing: true,
+            wait: None,
+        }
+    }
+
+    pub(super) fn unavailable(&self, what: &dyn fmt::Display) -> Fault {
+        Fault::unavailable(self.part, format!("{}: {what}", self.address))
+    }
+
+    /// Makes a call unless those before it failed again and again.
+    pub(super) fn unless_resting<T>(
+        &self,
+        call: impl FnOnce() -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if let Err(rest_ns) = self.breaker.enter(self.clock.now_ns()) {
+            let seconds = rest_ns.div_ceil(1_000_000_000);
+            let what = format!("it failed again and again and is left alone for {seconds} s more");
+            return Err(Fault::unavailable(self.part, what));
+        }
+        let done = call();
+        let is_good = match &done {
+            Ok(_) => Some(true),
+            Err(Fault::Stopped) => None,
+            Err(_) => Some(false),
+        };
+        self.breaker.leave(is_good, self.clock.now_ns());
+        done
+    }
+}
+
+/// The address up to `/v1`, of one that may go on to a `call`.
+pub(super) fn base(url: &str, call: &str) -> String {
+    let base = url.trim_end_matches('/');
+    let base = base.strip_suffix(call).unwrap_or(base);
+    if base.ends_with("/v1") {
+        base.to_owned()
+    } else {
+        format!("{base}/v1")
+    }
+}
+
+/// Why a call failed, and whether the next may do better.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) is_passing: bool,
+    /// What the endpoint asked for.
+    pub(super) wait: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn lasting(fault: Fault) -> Self {
+        Self {
+            fault,
+            is_passing: false,
+            wait: None,
+        }
+    }
+}
+
+/// A stream that broke or said what makes no sense may do better the next time; a deadline does not.
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let is_passing = matches!(fault, Fault::Unavailable { .. });
+        Self {
+            fault,
+            is_passing,
+            wait: None,
+        }
+    }
+}
