@@ -22,7 +22,11 @@ pub fn restore(
     to: &Path,
     until: Until,
 ) -> Result<Vec<(&'static str, Restored)>, NodeError> {
-    let dim = match MadeBy::of(from) {
+    let named = MadeBy::of(from).map_err(|source| NodeError::Folder {
+        dir: from.to_path_buf(),
+        source,
+    });
+    let dim = match named? {
         Some(made_by) => made_by.dim,
         None => Embedder::packaged()?.dim(),
     };

@@ -101,7 +101,7 @@ fn a_folder_is_opened_by_the_model_that_made_it_and_by_no_other() {
     );
 
     node::restore(dir.path(), copy.path(), Until::Head).expect("copies");
-    let made_by = MadeBy::of(copy.path()).expect("said");
+    let made_by = MadeBy::of(copy.path()).expect("reads").expect("said");
     assert_eq!((made_by.id.as_str(), made_by.dim), ("letters", 3));
     assert_eq!(
         first(&open(copy.path(), Some("letters")).expect("opens"), "cc"),
@@ -113,9 +113,23 @@ fn a_folder_is_opened_by_the_model_that_made_it_and_by_no_other() {
 fn a_folder_that_names_no_model_was_made_by_the_packaged_one() {
     let dir = tempfile::tempdir().expect("a folder");
     drop(open(dir.path(), None).expect("opens"));
-    let named = MadeBy::of(dir.path()).expect("said");
+    let named = MadeBy::of(dir.path()).expect("reads").expect("said");
     std::fs::remove_file(dir.path().join(node::MODEL_FILE)).expect("was there");
     assert!(open(dir.path(), Some("letters")).is_err());
     drop(open(dir.path(), None).expect("opens"));
-    assert_eq!(MadeBy::of(dir.path()), Some(named));
+    assert_eq!(MadeBy::of(dir.path()).expect("reads"), Some(named));
+}
+
+#[test]
+fn a_model_file_that_says_nothing_is_refused_and_not_guessed() {
+    let dir = tempfile::tempdir().expect("a folder");
+    drop(open(dir.path(), Some("letters")).expect("opens"));
+    for damaged in ["", "letters", "letters\nmany\n"] {
+        std::fs::write(dir.path().join(node::MODEL_FILE), damaged).expect("writes");
+        for asked in [None, Some("letters")] {
+            let refused = open(dir.path(), asked).err();
+            let is_folder = matches!(refused, Some(NodeError::Folder { .. }));
+            assert!(is_folder, "{damaged:?} {refused:?}");
+        }
+    }
 }

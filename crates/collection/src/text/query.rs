@@ -61,6 +61,7 @@ impl TextQuery {
         self.phrases.iter().all(|phrase| {
             phrase.occurs(|term, places| {
                 places.clear();
+                // A word that the text has not stands nowhere in it.
                 places.extend(text.places(self.terms.text(term)).unwrap_or_default());
             })
         })

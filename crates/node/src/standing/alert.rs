@@ -144,7 +144,8 @@ fn document(answered: &Answered, point: &Point, seq: u64) -> DocumentArrival {
     let own = point.text.get(whole(crate::memory::OWN)..);
     let own = own.unwrap_or(&point.text);
     DocumentArrival {
-        document_id: text("document_id").unwrap_or_default(),
+        // Documents are stored with their id; a point that is none would be shown by its own.
+        document_id: text("document_id").unwrap_or_else(|| point.id.clone()),
         chunk_id: point.id.clone(),
         title: text("title"),
         source: text("source"),

@@ -288,5 +288,6 @@ fn keep(new: &NewQuestion, after_seq: u64) -> Kept {
 fn vector(question: &Question) -> Vec<f32> {
     let meaning = question.meaning.as_ref().map(|meaning| &meaning.vector);
     let state = question.state.as_ref().map(|state| &state.vector);
+    // A question of words alone is compared by none.
     meaning.or(state).cloned().unwrap_or_default()
 }

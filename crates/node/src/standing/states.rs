@@ -77,6 +77,7 @@ impl StateWatcher {
             return;
         };
         let of = (lane, state.instrument);
+        // A symbol that was near to no question has no entry.
         let before = self.near.remove(&of).unwrap_or_default();
         let mut near = Vec::new();
         for question in matcher.of_states() {

@@ -28,10 +28,8 @@ struct Alone {
 }
 
 impl EmbedArgs {
-    /// What the environment says.
+    /// What the environment says; a variable that cannot be read ends the program in words.
     pub fn of_env() -> Self {
-        // No words, and every option has a default.
-        let parsed = Alone::try_parse_from(["ouzel"]);
-        parsed.map(|alone| alone.embed).unwrap_or_default()
+        Alone::parse_from(["ouzel"]).embed
     }
 }

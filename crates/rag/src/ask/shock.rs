@@ -118,6 +118,7 @@ impl Run<'_> {
             self.flag_book(facts);
         }
         let facts = market.as_ref().map(|f| self.sentences(f, Some(&m)));
+        // A symbol without market data has no facts to say.
         let known = (market.as_ref(), facts.unwrap_or_default());
         let found = self.explain_move(&subject, &shock.symbol, known, &m, 1)?;
         Ok((found, m))

@@ -189,7 +189,8 @@ impl Definition {
         definition.question(vector, &Analyser::new(&rules.reading))
     }
 
-    /// Where alerts of a kept definition go, and what they are signed with.
+    /// Where alerts of a kept definition go, and what they are signed with; `None` of one without a webhook. A definition is
+    /// kept after it was read and its secret made, so that both can be read again.
     #[must_use]
     pub fn webhook_of(definition: &str) -> Option<(String, Secret)> {
         let definition: Self = from_object(definition.as_bytes()).ok()?;
@@ -420,6 +421,7 @@ impl StandingRow {
     /// With the webhook's secret, which is for the one who put it.
     #[must_use]
     pub fn whole(standing: &Standing) -> Self {
+        // A definition is what this crate wrote after it had read it; null would be shown for another's.
         let definition = serde_json::from_str(&standing.definition).unwrap_or_default();
         Self {
             definition,

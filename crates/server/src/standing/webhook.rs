@@ -78,6 +78,7 @@ fn agent(settings: Settings) -> ureq::Agent {
 fn call(agent: &ureq::Agent, job: &Job) -> Outcome {
     // The clock of this machine is what receivers compare with theirs.
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    // A clock before 1970 signs as 1970, and receivers refuse it by its time.
     let timestamp = now.unwrap_or_default().as_secs();
     let sent = agent
         .post(&job.url)

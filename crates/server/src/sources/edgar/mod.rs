@@ -91,6 +91,7 @@ impl Edgar {
         let mut next = Conditions::default();
         for page in 0..PAGES {
             let known = match page {
+                // The first call has no answer before it.
                 0 => self.conditions.get(form).cloned().unwrap_or_default(),
                 _ => Conditions::default(),
             };

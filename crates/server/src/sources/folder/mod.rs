@@ -292,6 +292,7 @@ fn told(dir: &Path, changed: Arc<Notify>) -> Option<RecommendedWatcher> {
             changed.notify_one();
         }
     };
+    // No error: a folder that the system does not watch is looked at by the clock.
     let mut watcher = notify::recommended_watcher(tell).ok()?;
     watcher.watch(dir, RecursiveMode::Recursive).ok()?;
     Some(watcher)
