@@ -75,7 +75,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
             .map(|bundle| of(bundle) as f64 / 1e6)
             .collect()
     };
-    let sides: [(&str, Time); 3] = [
+    let sides: [(&str, Time); 2] = [
         ("trigger_to_bundle", |b| b.took_ns),
         ("received_to_bundle", |b| {
             let queued = b
@@ -84,15 +84,15 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
                 .saturating_sub(b.trigger.signal.stamp.ts_recv);
             queued + b.took_ns
         }),
-        ("answer", |b| {
-            b.explained.answer.receipt.stages_us.total * 1_000
-        }),
     ];
+    let answered: Time = |b| b.explained.answer.receipt.stages_us.total * 1_000;
     for (name, side) in sides {
         for (q_name, q) in [("p50", 0.5), ("p99", 0.99)] {
             let value = quantile(&mut since(side), q);
             let name = format!("evidence.{name}.{q_name}");
-            report.add(Figure::new(name, "ms", Better::Less, vec![value]).note(note.clone()));
+            let figure = Figure::new(name, "ms", Better::Less, vec![value]).note(note.clone());
+            let answer = quantile(&mut since(answered), q);
+            report.add(figure.beside("the answer alone", &[answer]));
         }
     }
     Ok(())

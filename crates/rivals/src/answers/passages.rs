@@ -12,6 +12,7 @@ use node::{Node, Settings};
 use rag::{Asker, Document, EmbeddedChunk, Question, Receipt, SearchRequest};
 use stdx::{Clock, Rng, SystemClock};
 
+use super::questions::by_stage;
 use crate::Size;
 use crate::measure::{quantile, time_ns};
 use crate::report::{Better, Figure, Report};
@@ -35,9 +36,12 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
     let Some(set) = find_set("text", 1)? else {
         return Ok(());
     };
-    let asked = std::env::var(PASSAGES_ENV).ok();
-    let count = asked.and_then(|text| text.parse().ok());
-    let count = count.unwrap_or(size.of(PASSAGES));
+    let count = match std::env::var(PASSAGES_ENV) {
+        Ok(asked) => asked
+            .parse()
+            .with_context(|| format!("{PASSAGES_ENV}={asked:?} is no number"))?,
+        Err(_) => size.of(PASSAGES),
+    };
     let texts = load_texts(usize::MAX);
     let folder = tempfile::tempdir()?;
     let settings = Settings {
@@ -166,6 +170,7 @@ fn measure(node: &Node, queries: &[String], middle: u64, note: &str) -> Result<V
         Ok(asker.search(&request)?.receipt)
     };
     let now = SystemClock.now_ns();
+    const SEARCH: usize = 1;
     let ways: [(&str, Way<'_>); 4] = [
         ("ask", &|q| {
             Ok(asker
@@ -187,39 +192,32 @@ fn measure(node: &Node, queries: &[String], middle: u64, note: &str) -> Result<V
     for ((name, _), rounds) in ways.iter().zip(&seen) {
         let all: Vec<&Receipt> = rounds.iter().flatten().collect();
         let paths = all.first().map(|receipt| receipt.paths.clone());
-        let note = format!("{note}; {paths:?}; us by stage: {}", by_stage(&all));
+        let stages: Vec<&rag::Stages> = all.iter().map(|receipt| &receipt.stages_us).collect();
+        let stages = by_stage(&stages, &[0.5, 0.99]);
+        let note = format!("{note}; {paths:?}; us by stage: {stages}");
         for (tag, q) in [("p50", 0.5), ("p99", 0.99)] {
-            let of_round = |round: &Vec<Receipt>| {
-                let mut ms: Vec<f64> = round
-                    .iter()
-                    .map(|r| r.stages_us.total as f64 / 1e3)
-                    .collect();
-                quantile(&mut ms, q)
+            let figure = Figure::new(
+                format!("answers.passages.{name}.{tag}"),
+                "ms",
+                Better::Less,
+                totals(rounds, q),
+            );
+            let figure = match name.starts_with("search_") {
+                true => figure.beside("the same without as_of", &totals(&seen[SEARCH], q)),
+                false => figure,
             };
-            let name = format!("answers.passages.{name}.{tag}");
-            let values = rounds.iter().map(of_round).collect();
-            figures.push(Figure::new(name, "ms", Better::Less, values).note(note.clone()));
+            figures.push(figure.note(note.clone()));
         }
     }
     Ok(figures)
 }
 
-/// Median and 99th percentile of each stage.
-fn by_stage(all: &[&Receipt]) -> String {
-    let stages: [(&str, super::questions::Stage); 8] = [
-        ("facts", |s| s.facts),
-        ("embed", |s| s.embed),
-        ("dense", |s| s.dense),
-        ("text", |s| s.text),
-        ("fuse", |s| s.fuse),
-        ("assemble", |s| s.assemble),
-        ("verify", |s| s.verify),
-        ("total", |s| s.total),
-    ];
-    let words = stages.map(|(name, stage)| {
-        let mut times: Vec<f64> = all.iter().map(|one| stage(&one.stages_us) as f64).collect();
-        let (p50, p99) = (quantile(&mut times, 0.5), quantile(&mut times, 0.99));
-        format!("{name} {p50:.0} {p99:.0}")
-    });
-    words.join(", ")
+/// A quantile of each round's times, ms.
+fn totals(rounds: &[Vec<Receipt>], q: f64) -> Vec<f64> {
+    let of_round = |round: &Vec<Receipt>| {
+        let totals = round.iter().map(|receipt| receipt.stages_us.total);
+        let mut ms: Vec<f64> = totals.map(|us| us as f64 / 1e3).collect();
+        quantile(&mut ms, q)
+    };
+    rounds.iter().map(of_round).collect()
 }

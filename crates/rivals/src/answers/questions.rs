@@ -52,7 +52,7 @@ struct Round {
 type Side = fn(&mut Round) -> &mut Vec<f64>;
 
 /// Which time of a search.
-pub(super) type Stage = fn(&rag::Stages) -> u64;
+type Stage = fn(&rag::Stages) -> u64;
 
 /// All rounds.
 pub fn run(size: &Size, report: &mut Report) -> Result<()> {
@@ -227,7 +227,9 @@ fn figures(with: &mut [Round], without: &mut [Round], note: &str) -> Vec<Figure>
         ("search", |round| &mut round.search_ms),
         ("ask", |round| &mut round.ask_ms),
     ];
-    let note = format!("{note}; search by stage, us at p50: {}", by_stage(without));
+    let stages: Vec<&rag::Stages> = without.iter().flat_map(|round| &round.stages).collect();
+    let stages = by_stage(&stages, &[0.5]);
+    let note = format!("{note}; search by stage, us at p50: {stages}");
     let mut figures = Vec::new();
     let now = at(without, |round| &mut round.search_ms, 0.5);
     let as_of: [(&str, Side); 2] = [
@@ -257,21 +259,25 @@ fn figures(with: &mut [Round], without: &mut [Round], note: &str) -> Vec<Figure>
     figures
 }
 
-/// The median time of each stage.
-fn by_stage(rounds: &[Round]) -> String {
-    let stages: [(&str, Stage); 7] = [
+/// Quantiles of the time of each stage, us.
+pub fn by_stage(all: &[&rag::Stages], quantiles: &[f64]) -> String {
+    let stages: [(&str, Stage); 8] = [
         ("facts", |s| s.facts),
         ("embed", |s| s.embed),
         ("dense", |s| s.dense),
         ("text", |s| s.text),
         ("fuse", |s| s.fuse),
         ("assemble", |s| s.assemble),
+        ("verify", |s| s.verify),
         ("total", |s| s.total),
     ];
-    let all: Vec<&rag::Stages> = rounds.iter().flat_map(|round| &round.stages).collect();
     let words = stages.map(|(name, stage)| {
-        let times: Vec<f64> = all.iter().map(|one| stage(one) as f64).collect();
-        format!("{name} {:.0}", median(&times))
+        let mut times: Vec<f64> = all.iter().map(|one| stage(one) as f64).collect();
+        let at = quantiles
+            .iter()
+            .map(|q| format!(" {:.0}", quantile(&mut times, *q)));
+        let at: String = at.collect();
+        format!("{name}{at}")
     });
     words.join(", ")
 }
