@@ -34,7 +34,8 @@ pub struct Ack {
     /// Whether it already survives a loss of power.
     pub durable: bool,
     /// Rows that the graph does not have yet, some in time and those of this batch among them: each search looks at all of them,
-    /// some 60 ns a row. Who loads much may go by it, or have [`Options::tail_rows`](crate::Options::tail_rows) hold writers.
+    /// some 60 ns a row. Where answers are exact ([`Options::exact_rows`](crate::Options::exact_rows)) there is no graph and these are all rows. Else
+    /// who loads much may go by it, or have [`Options::tail_rows`](crate::Options::tail_rows) hold writers.
     pub unlinked: u64,
 }
 

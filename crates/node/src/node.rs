@@ -204,10 +204,13 @@ impl Node {
     /// Applies frames of `lane` to the market and hands them to every outlet. The only way in: a
     /// frame applied past it is seen by no outlet.
     pub fn publish(&self, lane: usize, frames: &[Frame]) {
-        let had_ns = self.clock.now_ns();
         let signals = self
             .triggers
             .notice(lane, frames, |with| with(&self.market()));
+        let had_ns = match signals.is_empty() {
+            true => 0,
+            false => self.clock.now_ns(),
+        };
         self.outlets.publish(&self.market, lane, frames);
         self.moments.take(lane, frames, |id| {
             let view = self.market();

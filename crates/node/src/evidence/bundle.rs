@@ -15,7 +15,7 @@ const KEPT_LIMIT: usize = 1_000;
 /// What is known of a shock as of its instant.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    /// Counts from 1 and never repeats.
+    /// Counts from 1 in each run.
     pub number: u64,
     /// What asked for it, with the book at the instant.
     pub trigger: Trigger,
@@ -91,6 +91,24 @@ impl Bundles {
         let mut newer: Vec<Arc<Bundle>> = newer.cloned().collect();
         newer.reverse();
         newer
+    }
+
+    /// The oldest `limit` with a number above `after`, of one symbol or of all, newest first.
+    #[must_use]
+    pub fn next(&self, symbol: Option<&str>, after: u64, limit: usize) -> Vec<Arc<Bundle>> {
+        let inner = self.lock();
+        let is_of = |b: &&Arc<Bundle>| {
+            b.number > after && symbol.is_none_or(|symbol| b.trigger.symbol == symbol)
+        };
+        let mut next: Vec<Arc<Bundle>> = inner
+            .kept
+            .iter()
+            .filter(is_of)
+            .take(limit)
+            .cloned()
+            .collect();
+        next.reverse();
+        next
     }
 
     /// The newest `limit`, of one symbol or of all, newest first.

@@ -100,9 +100,16 @@ impl Triggers {
         waiting.pop_front()
     }
 
-    /// From now on, or no more, somebody reads; false where somebody did already.
-    pub fn read(&self, is_read: bool) -> bool {
-        self.is_read.swap(is_read, Ordering::AcqRel) != is_read
+    /// From now on somebody reads; false where somebody does already.
+    pub fn begin_reading(&self) -> bool {
+        !self.is_read.swap(true, Ordering::AcqRel)
+    }
+
+    /// Nobody reads any more: what waits is dropped and counted.
+    pub fn end_reading(&self) {
+        self.is_read.store(false, Ordering::Release);
+        let left = std::mem::take(&mut *self.lock()).len();
+        self.dropped.fetch_add(left as u64, Ordering::Relaxed);
     }
 
     /// Taken, and of those dropped unanswered.
@@ -187,7 +194,7 @@ mod tests {
             Frame::Signal(signal(7, SignalKind::Resume)),
         ];
         assert_eq!(notice(&batch), [], "nobody reads");
-        assert!(triggers.read(true) && !triggers.read(true));
+        assert!(triggers.begin_reading() && !triggers.begin_reading());
         assert_eq!(notice(&batch), [Some(4), None]);
         assert_eq!(notice(&[Frame::Signal(signal(9, halt))]), [Some(3)]);
     }
@@ -200,7 +207,9 @@ mod tests {
         assert_eq!(triggers.counts(), (all, 3));
         let first = triggers.take(Duration::ZERO).map(|t| t.signal.stamp.seq);
         assert_eq!(first, Some(3));
-        let rest = std::iter::from_fn(|| triggers.take(Duration::ZERO)).count();
-        assert_eq!(rest, WAITING_LIMIT - 1);
+        assert!(triggers.take(Duration::ZERO).is_some());
+        triggers.end_reading();
+        assert_eq!(triggers.counts(), (all, 3 + WAITING_LIMIT as u64 - 2));
+        assert!(triggers.take(Duration::ZERO).is_none());
     }
 }

@@ -34,27 +34,37 @@ impl EvidenceWorker {
     /// # Errors
     /// When the system gives no thread, or the node has a worker already.
     pub fn spawn(node: Arc<Node>) -> std::io::Result<Self> {
-        if !node.triggers().read(true) {
+        if !node.triggers().begin_reading() {
             return Err(std::io::Error::other(
                 "the node's signals are answered already",
             ));
         }
+        let reading = Reading(node);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new()
             .name("evidence".to_owned())
             .spawn(move || {
+                let Reading(node) = &reading;
                 while !stopped.load(Ordering::Acquire) {
                     if let Some(trigger) = node.triggers().take(PATIENCE) {
                         node.answer_trigger(trigger);
                     }
                 }
-                node.triggers().read(false);
             })?;
         Ok(Self {
             stop,
             thread: Some(thread),
         })
+    }
+}
+
+/// Signals are queued while it lives, however its owner ends.
+struct Reading(Arc<Node>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.triggers().end_reading();
     }
 }
 

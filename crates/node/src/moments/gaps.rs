@@ -32,7 +32,8 @@ impl Gaps {
     }
 
     /// Whether a price that was last seen at `seen_ns` can be taken to stand at `at_ns`: somebody would have said
-    /// otherwise. What is published after `at_ns` does not change it.
+    /// otherwise. What is published later, in order of time, does not change it. One line of time for all symbols: beside a
+    /// lane of today, moves of a lane that replays another day are not known.
     pub fn stands(&self, seen_ns: u64, at_ns: u64) -> bool {
         let is_over = |from_ns: u64| from_ns.saturating_add(GAP_NS) < at_ns;
         if is_over(self.newest_ns) {

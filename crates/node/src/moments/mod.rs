@@ -18,7 +18,7 @@ mod tests;
 
 pub use find::{Moment, MomentQuery, Moments, Similar, Unanswered};
 pub(crate) use keep::copy as copy_states;
-pub use keep::{Keeper, KeptStates, StateFiles};
+pub use keep::{KeepCounts, Keeper, KeptStates, StateFiles};
 pub use outcome::{Spread, spread};
 pub use shape::Shape;
 pub use store::{MomentCounts, MomentStore};

@@ -8,7 +8,7 @@ use market::publish::{Frame, MarketState};
 
 use super::block::{BLOCK_ROWS, Block, Row, STATE_BYTES, SymbolIdx};
 use super::gaps::Gaps;
-use super::keep::Keeping;
+use super::keep::{KeepCounts, Keeping};
 
 /// States of all symbols, the newest within a limit in bytes. One writer appends; readers hold it for
 /// as long as the newest block takes to scan.
@@ -67,9 +67,9 @@ impl MomentStore {
         }
     }
 
-    /// States written to files in this run, and why the last turn of writing failed, if it did.
+    /// What of them was written to files in this run.
     #[must_use]
-    pub fn kept(&self) -> (u64, Option<String>) {
+    pub fn kept(&self) -> KeepCounts {
         self.keeping.counts()
     }
 

@@ -71,7 +71,7 @@ pub fn run(mut args: Box<ServeArgs>) -> Result<ExitCode> {
     runtime.shutdown_background();
     compose::checkpoint(&node);
     drop(keeper);
-    if let (_, Some(why)) = node.moments().kept() {
+    if let Some(why) = node.moments().kept().failed {
         print::warning(&format!("the last market states were not written: {why}"));
     }
     compose::check_lane(&node)?;

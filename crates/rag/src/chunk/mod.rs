@@ -83,7 +83,8 @@ pub fn embedded_text(title: Option<&str>, text: &str, chunk: &Chunk) -> String {
 
 /// Where to cut a unit that is too long: `None` when it is not.
 fn cut_of(unit: &str) -> Option<usize> {
-    let found = words(unit);
+    // No further than it may reach: a text of many pieces is not read whole for each.
+    let found = words(&unit[..unit.floor_char_boundary(BYTES_LIMIT + 1)]);
     let by_words = found.get(WORDS_LIMIT).map(|w| w.start);
     let limit = by_words.unwrap_or(unit.len()).min(BYTES_LIMIT);
     if limit == unit.len() {

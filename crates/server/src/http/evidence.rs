@@ -25,7 +25,7 @@ pub struct EvidenceQuery {
     after: Option<u64>,
 }
 
-/// The newest bundles.
+/// The newest bundles, or the next after a number.
 pub async fn evidence(
     State(app): State<Arc<App>>,
     Query(query): Query<EvidenceQuery>,
@@ -35,11 +35,13 @@ pub async fn evidence(
         .symbol
         .map(|symbol| known(&app.node.market(), &symbol).map(|found| found.symbol.clone()))
         .transpose()?;
-    let after = query.after.unwrap_or(0);
     let bundles = app.node.bundles();
     let last = bundles.last();
-    let newest = bundles.newest(symbol.as_deref(), limit);
-    let newer = newest.iter().filter(|bundle| bundle.number > after);
-    let rows = rows(&app.node, newer.map(Arc::as_ref)).map_err(refuse)?;
+    // Whoever goes on from a number gets what comes next, however much there is.
+    let found = match query.after {
+        Some(after) => bundles.next(symbol.as_deref(), after, limit),
+        None => bundles.newest(symbol.as_deref(), limit),
+    };
+    let rows = rows(&app.node, found.iter().map(Arc::as_ref)).map_err(refuse)?;
     Ok(Json(json!({ "evidence": rows, "last": last })))
 }

@@ -279,7 +279,11 @@ fn memory(app: &App, page: &mut Page) {
 /// Market states.
 fn states(app: &App, page: &mut Page) {
     let counts = app.node.moments().counts();
-    let (written, failed) = app.node.moments().kept();
+    let node::moments::KeepCounts {
+        written,
+        lost,
+        failed,
+    } = app.node.moments().kept();
     let newest_s = counts.newest_ns as f64 / 1e9;
     for (name, kind, what, value) in [
         (
@@ -311,6 +315,12 @@ fn states(app: &App, page: &mut Page) {
             "counter",
             "Market states written to files in this run.",
             written as f64,
+        ),
+        (
+            "ouzel_states_lost_total",
+            "counter",
+            "Market states that left the memory before they could be written to a file.",
+            lost as f64,
         ),
         (
             "ouzel_states_write_failed",

@@ -25,7 +25,7 @@ use super::MomentStore;
 /// States of a file.
 const FILE_ROWS: u64 = 1 << 17;
 /// States that are copied while the store is held.
-const TURN_ROWS: u64 = 4_096;
+const TURN_ROWS: u64 = 512;
 /// Between two turns.
 const EVERY: Duration = Duration::from_secs(1);
 const ENDING: &str = "states";
@@ -52,6 +52,18 @@ pub struct StateFiles {
     number: u64,
     /// The number of the next state to write.
     next: u64,
+    counts: KeepCounts,
+}
+
+/// What was kept of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeepCounts {
+    /// States written.
+    pub written: u64,
+    /// States that left the memory before they could be written.
+    pub lost: u64,
+    /// Why the last turn failed, if it did.
+    pub failed: Option<String>,
 }
 
 struct Open {
@@ -85,6 +97,7 @@ impl StateFiles {
             writer: Writer::default(),
             number,
             next: counts.left + counts.states,
+            counts: KeepCounts::default(),
         };
         Ok((files, kept))
     }
@@ -93,7 +106,8 @@ impl StateFiles {
     /// many states were written.
     ///
     /// # Errors
-    /// When the disk refuses. What could not be written is not tried again; a new file is begun.
+    /// When the disk refuses. What could not be written is tried again by the next call, in a new file, while it is in
+    /// memory.
     pub fn save(&mut self, store: &MomentStore) -> io::Result<u64> {
         let mut saved = 0;
         loop {
@@ -107,13 +121,23 @@ impl StateFiles {
             if rows == 0 {
                 return Ok(saved);
             }
-            self.next = to;
             if let Err(error) = self.append(rows) {
                 // The torn frame ends this file, whatever is behind it.
                 self.seal();
                 return Err(error);
             }
+            self.counts.lost += first.saturating_sub(self.next);
+            self.counts.written += rows;
+            self.next = to;
             saved += rows;
+            if self
+                .open
+                .as_ref()
+                .is_some_and(|open| open.rows >= FILE_ROWS)
+            {
+                self.sync()?;
+                self.seal();
+            }
         }
     }
 
@@ -121,22 +145,27 @@ impl StateFiles {
         let frame = self.writer.take();
         let open = match &mut self.open {
             Some(open) => open,
-            none => none.insert(Open::new(&self.dir, self.number)?),
+            none => {
+                // A number is used once, come what may: what lies there is another's.
+                self.number += 1;
+                none.insert(Open::new(&self.dir, self.number - 1)?)
+            }
         };
         open.file.write_all(&frame)?;
         open.rows += rows;
-        if open.rows >= FILE_ROWS {
-            open.file.sync_data()?;
-            self.seal();
-        }
         Ok(())
     }
 
     fn seal(&mut self) {
         self.writer = Writer::default();
-        if let Some(open) = self.open.take() {
+        let Some(open) = self.open.take() else {
+            return;
+        };
+        if open.rows > 0 {
             self.whole.push_back((open.path, self.next));
-            self.number += 1;
+        } else {
+            // No error: an empty file that stays is read as one without states.
+            let _left = fs::remove_file(open.path);
         }
     }
 
@@ -163,13 +192,18 @@ impl StateFiles {
 impl Open {
     fn new(dir: &Path, number: u64) -> io::Result<Self> {
         let path = dir.join(format!("{number:010}.{ENDING}"));
-        let mut file = File::create_new(&path)?;
-        file.write_all(MAGIC)?;
-        Ok(Self {
+        let file = File::create_new(&path)?;
+        let mut open = Self {
             path,
             file,
             rows: 0,
-        })
+        };
+        if let Err(error) = open.file.write_all(MAGIC) {
+            // No error: the one above is told.
+            let _left = fs::remove_file(&open.path);
+            return Err(error);
+        }
+        Ok(open)
     }
 }
 
@@ -208,27 +242,18 @@ fn read(path: &Path, store: &MomentStore, kept: &mut KeptStates) -> io::Result<(
 
 /// What the thread did.
 #[derive(Debug, Default)]
-pub(super) struct Keeping {
-    inner: Mutex<Kept>,
-}
-
-type Kept = (u64, Option<String>);
+pub(super) struct Keeping(Mutex<KeepCounts>);
 
 impl Keeping {
-    /// States written in this run, and why the last turn failed, if it did.
-    pub fn counts(&self) -> Kept {
-        self.inner
+    pub fn counts(&self) -> KeepCounts {
+        self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn turn(&self, outcome: io::Result<u64>) {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            Ok(saved) => *inner = (inner.0 + saved, None),
-            Err(error) => inner.1 = Some(error.to_string()),
-        }
+    fn tell(&self, counts: KeepCounts) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 }
 
@@ -254,9 +279,9 @@ impl Keeper {
                     true => files.sync(),
                     false => Ok(()),
                 };
-                store
-                    .keeping()
-                    .turn(saved.and_then(|saved| synced.map(|()| saved)));
+                let failed = saved.err().or(synced.err());
+                files.counts.failed = failed.map(|error| error.to_string());
+                store.keeping().tell(files.counts.clone());
                 if is_last {
                     return;
                 }

@@ -111,27 +111,39 @@ fn the_thread_saves_at_the_end() {
     let keeper = Keeper::start(files, Arc::clone(&first)).expect("a thread");
     publish(&first, 1..500);
     drop(keeper);
-    assert_eq!(first.kept(), (499, None));
+    let kept = first.kept();
+    assert_eq!((kept.written, kept.lost, kept.failed), (499, 0, None));
     let second = store();
     StateFiles::open(dir.path(), &second).expect("opens");
     assert_eq!(rows(&second), rows(&first));
 }
 
 #[test]
-fn a_disk_that_refuses_is_told_and_the_next_turn_goes_on() {
+fn a_disk_that_refuses_is_told_and_the_next_turn_writes_all_of_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let first = store();
     let (mut files, _) = StateFiles::open(dir.path(), &first).expect("opens");
     publish(&first, 1..10);
-    // The number of the file is taken by another.
+    // The number of the file is taken by another, and stays so.
     fs::write(dir.path().join("0000000000.states"), b"another").expect("writes");
     assert!(files.save(&first).is_err());
-    fs::remove_file(dir.path().join("0000000000.states")).expect("goes");
     publish(&first, 10..20);
-    assert_eq!(files.save(&first).expect("saves"), 10);
+    assert_eq!(files.save(&first).expect("saves"), 19);
     let second = store();
-    StateFiles::open(dir.path(), &second).expect("opens");
-    assert_eq!(rows(&second), rows(&first)[9..]);
+    let (_, kept) = StateFiles::open(dir.path(), &second).expect("opens");
+    assert_eq!(rows(&second), rows(&first));
+    assert_eq!((kept.states, kept.torn.len()), (19, 1));
+}
+
+#[test]
+fn states_that_left_before_they_were_written_are_counted() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let small = MomentStore::new(2 * BLOCK_ROWS * STATE_BYTES);
+    let (mut files, _) = StateFiles::open(dir.path(), &small).expect("opens");
+    publish(&small, 1..30_001);
+    let saved = files.save(&small).expect("saves");
+    assert_eq!(files.counts.lost + saved, 30_000);
+    assert!(files.counts.lost > 0 && files.counts.written == saved);
 }
 
 proptest! {
