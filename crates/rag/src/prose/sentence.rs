@@ -15,11 +15,17 @@ use super::word::is_stop;
 pub fn sentences(text: &str) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     let mut start = 0;
+    let mut run = Run { end: 0, next: 0 };
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let after = at + c.len_utf8();
         let cut = match c {
-            '.' | '!' | '?' | '…' => end_of_sentence(text, start, at, after),
+            '.' | '!' | '?' | '…' => {
+                if after > run.end {
+                    run = Run::from(text, after);
+                }
+                end_of_sentence(text, start, at, &run)
+            }
             '。' | '！' | '？' => Some(after),
             '\n' => line_break(text, after),
             _ => None,
@@ -47,12 +53,28 @@ pub fn trimmed(text: &str, span: Range<usize>) -> Range<usize> {
     start..end.max(start)
 }
 
+/// What follows a stop, found once for all stops of a run: a million dots in a row are read once.
+struct Run {
+    /// Where its stops and closing marks end.
+    end: usize,
+    /// Where the next word begins.
+    next: usize,
+}
+
+impl Run {
+    fn from(text: &str, after: usize) -> Self {
+        let closers = text[after..]
+            .find(|c: char| !matches!(c, '.' | '!' | '?' | '"' | '\'' | ')' | ']' | '”' | '’'))
+            .unwrap_or(text.len() - after);
+        let end = after + closers;
+        let next = text.len() - text[end..].trim_start().len();
+        Self { end, next }
+    }
+}
+
 /// Where the sentence that has a stop at `at` ends; `None` when the stop does not end it.
-fn end_of_sentence(text: &str, start: usize, at: usize, after: usize) -> Option<usize> {
-    let closers = text[after..]
-        .find(|c: char| !matches!(c, '.' | '!' | '?' | '"' | '\'' | ')' | ']' | '”' | '’'))
-        .unwrap_or(text.len() - after);
-    let end = after + closers;
+fn end_of_sentence(text: &str, start: usize, at: usize, run: &Run) -> Option<usize> {
+    let end = run.end;
     let mut rest = text[end..].chars();
     match rest.next() {
         None => return Some(end),
@@ -63,15 +85,19 @@ fn end_of_sentence(text: &str, start: usize, at: usize, after: usize) -> Option<
     if alone || !text[at..].starts_with('.') {
         return Some(end);
     }
-    let next = text[end..].trim_start();
+    let next = &text[run.next..];
     if next.starts_with(char::is_lowercase) || is_abbreviation(&text[start..at], next) {
         return None;
     }
     Some(end)
 }
 
+/// Longer words are no abbreviations.
+const ABBREVIATION_BYTES: usize = 48;
+
 fn is_abbreviation(before: &str, next: &str) -> bool {
-    let word = before
+    let near = before.ceil_char_boundary(before.len().saturating_sub(ABBREVIATION_BYTES));
+    let word = before[near..]
         .rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“'))
         .next()
         .unwrap_or("");
@@ -83,6 +109,9 @@ fn is_abbreviation(before: &str, next: &str) -> bool {
     }
     if listed(NUMBERED) {
         return next.starts_with(|c: char| c.is_ascii_digit());
+    }
+    if near > 0 && word.len() == before.len() - near {
+        return false;
     }
     let single = word.chars().count() == 1 && word.chars().all(char::is_alphabetic);
     // An inner stop between letters: U.S, i.e, p.m. Numbers such as 4.5 do end sentences.
@@ -157,12 +186,31 @@ mod tests {
         check("中文。第二句。", &["中文。", "第二句。"]);
     }
 
+    /// A megabyte of it would take minutes if each stop looked for the end of its run.
+    #[test]
+    fn a_long_run_of_stops_is_read_once() {
+        for tail in ["x", " x", " X", "  "] {
+            let text = ".".repeat(1 << 20) + tail;
+            let spans = sentences(&text);
+            assert_eq!(spans.last().map(|span| span.end), Some(text.len()));
+        }
+    }
+
     proptest! {
         #[test]
         fn sentences_tile_any_text(text in "\\PC{0,80}([.!?\\n ]{0,3}\\PC{0,20}){0,6}") {
             let spans = sentences(&text);
             let joined: String = spans.iter().map(|s| &text[s.clone()]).collect();
             prop_assert_eq!(&joined, &text);
+            // The naive twin looks anew at what follows each stop.
+            for (at, c) in text.char_indices().filter(|(_, c)| ".!?".contains(*c)) {
+                let alone = Run::from(&text, at + c.len_utf8());
+                let start = spans.iter().find(|s| s.contains(&at)).map_or(0, |s| s.start);
+                if let Some(end) = end_of_sentence(&text, start, at, &alone) {
+                    let end = end + blank_len(&text[end..]);
+                    prop_assert!(spans.iter().any(|s| s.end == end), "{at} {end} {spans:?}");
+                }
+            }
             prop_assert!(spans.iter().all(|s| !s.is_empty()));
             for span in spans {
                 let inner = trimmed(&text, span.clone());
