@@ -52,6 +52,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// Not to be tried again sooner.
     pub retry_after: Option<Duration>,
+    /// It is the fault of what was asked for: another document may come well.
+    pub is_its_own: bool,
 }
 
 impl Failure {
@@ -62,6 +64,16 @@ impl Failure {
             why: why.into(),
             status: None,
             retry_after: None,
+            is_its_own: false,
+        }
+    }
+
+    /// Of this one document.
+    #[must_use]
+    pub fn its_own(why: impl Into<String>) -> Self {
+        Self {
+            is_its_own: true,
+            ..Self::new(why)
         }
     }
 }
@@ -132,11 +144,11 @@ impl Fetcher {
         outcome.map_err(|e| self.cut_off(&e, bytes.len()))?;
         if bytes.len() as u64 > limit {
             let why = format!("the answer is larger than {limit} bytes");
-            return Err(Failure::new(why));
+            return Err(Failure::its_own(why));
         }
         if let Some(length) = length.filter(|&length| read.1 < length) {
             let why = format!("the answer was cut off at {} of {length} bytes", read.1);
-            return Err(Failure::new(why));
+            return Err(Failure::its_own(why));
         }
         Ok(Body {
             bytes,
@@ -155,11 +167,10 @@ impl Fetcher {
     fn cut_off(&self, error: &std::io::Error, got: usize) -> Failure {
         let is_late =
             error.kind() == std::io::ErrorKind::TimedOut || error.to_string().contains("timeout");
-        Failure::new(if is_late {
-            self.late()
-        } else {
-            format!("the answer was cut off after {got} bytes: {error}")
-        })
+        if is_late {
+            return Failure::new(self.late());
+        }
+        Failure::its_own(format!("the answer was cut off after {got} bytes: {error}"))
     }
 
     fn late(&self) -> String {
@@ -195,6 +206,7 @@ fn refused(status: StatusCode, headers: &HeaderMap) -> Failure {
         why: format!("the server says {} {reason}{until}", status.as_u16()),
         status: Some(status.as_u16()),
         retry_after,
+        is_its_own: status.is_client_error() && ![403, 429].contains(&status.as_u16()),
     }
 }
 

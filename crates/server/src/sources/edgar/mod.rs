@@ -141,14 +141,14 @@ impl Edgar {
     fn store(&mut self, filing: &Filing) -> Result<(), Failure> {
         let url = format!("{}.txt", self.folder(filing, &filing.accession));
         let Fetched::Body(body) = self.get(&url, &Conditions::default())? else {
-            return Err(Failure::new(format!("{url}: nothing came")));
+            return Err(Failure::its_own(format!("{url}: nothing came")));
         };
         let text = html::decode(&body.bytes, body.content_type.as_deref());
         let parts = submission::parts(&text);
-        let parts = parts.map_err(|why| Failure::new(format!("{url} {why}")))?;
+        let parts = parts.map_err(|why| Failure::its_own(format!("{url} {why}")))?;
         let Some(form) = parts.iter().find(|part| part.kind == filing.form) else {
             let why = format!("{url} holds no document of type {}", filing.form);
-            return Err(Failure::new(why));
+            return Err(Failure::its_own(why));
         };
         let page = shown(form);
         let about = About {
@@ -209,11 +209,8 @@ impl Edgar {
             self.pending.remove(&filing.accession);
             return Ok(true);
         };
-        // The server as a whole is unwell, or wants to be left alone: no use in asking for the next one.
-        if failure
-            .status
-            .is_some_and(|status| status == 429 || status == 403 || status >= 500)
-        {
+        // The server, the way to it or our own memory is unwell: no use in asking for the next one.
+        if !failure.is_its_own {
             return Err(failure);
         }
         let accession = filing.accession.clone();

@@ -171,6 +171,9 @@ fn a_filing_that_fails_is_tried_again_and_given_up_at_last() {
         vec![
             Answer::CutOff(whole.as_bytes()[..90].to_vec()),
             Answer::Slow,
+            Answer::Slow,
+            Answer::Slow,
+            Answer::status(404, &[]),
             Answer::ok("<html>"),
         ],
     );
@@ -182,6 +185,10 @@ fn a_filing_that_fails_is_tried_again_and_given_up_at_last() {
     let mut edgar = edgar(&server, &node);
     let why = edgar.turn().expect_err("the server is unwell");
     assert_eq!(why.status, Some(500));
+    for _ in 0..3 {
+        let why = edgar.turn().expect_err("no answer in time").why;
+        assert!(why.contains("longer than"), "{why}");
+    }
     let why = edgar.turn().expect_err("too many calls");
     assert_eq!(why.retry_after, Some(Duration::from_secs(9)));
     edgar
