@@ -14,7 +14,7 @@ use rag::{Draft, Field, Fields};
 
 use super::feed::bounded;
 use super::poll::Turn;
-use super::{Conditions, Failure, Fetched, Fetcher, Intake, Manner, html};
+use super::{Conditions, Failure, Fetched, Fetcher, Intake, Manner, Took, html};
 use current::Filing;
 use submission::Part;
 
@@ -157,15 +157,22 @@ impl Edgar {
             items: items(filing, &page.text),
             folder: self.folder(filing, &filing.accession.replace('-', "")),
         };
-        let exhibits = parts.iter().filter(|part| part.kind.starts_with(EXHIBITS));
+        let exhibits = parts
+            .iter()
+            .filter(|part| part.kind.starts_with(EXHIBITS) && !part.is_pdf());
         let mut drafts: Vec<Draft> = exhibits
             .map(|part| about.draft(part, shown(part).text, false))
             .collect();
         drafts.push(about.draft(form, page.text, true));
+        let mut last = Took::Duplicate;
         for draft in drafts {
             let place = draft.id.clone();
             let took = self.intake.take(&place, draft, FILING);
-            took.map_err(|fault| Failure::new(fault.to_string()))?;
+            last = took.map_err(|fault| Failure::new(fault.to_string()))?;
+        }
+        // Nothing of it will be stored by which it would be known the next time.
+        if last == Took::Refused {
+            self.given_up.insert(filing.accession.clone());
         }
         Ok(())
     }

@@ -13,6 +13,14 @@ pub struct Part<'a> {
     pub body: &'a str,
 }
 
+impl Part<'_> {
+    /// Whether it is a PDF, which stands in a submission as uuencoded text.
+    #[must_use]
+    pub fn is_pdf(&self) -> bool {
+        self.file.to_lowercase().ends_with(".pdf") || self.body.trim_start().starts_with("<PDF>")
+    }
+}
+
 /// The documents of a submission.
 ///
 /// # Errors

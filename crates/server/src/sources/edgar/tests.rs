@@ -130,6 +130,30 @@ fn a_filing_is_stored_with_its_press_release_once() {
 }
 
 #[test]
+fn a_form_that_is_refused_is_fetched_once_and_a_pdf_is_no_text() {
+    let (dir, server) = (tempfile::tempdir().expect("dir"), StandIn::start());
+    let node = node(dir.path());
+    let entries = [entry("0000885245-24-000101", "BUCKLE INC", 885_245, "")];
+    server.at(LIST, vec![feed(&entries)]);
+    let text = submission(&[
+        ("8-K", "form.htm", "<p> </p>"),
+        ("EX-99.1", "release.htm", "<p>Net income fell.</p>"),
+        ("EX-99.2", "slides.PDF", "begin 644 slides.pdf"),
+        ("EX-99.3", "more", "<PDF>\nbegin 644 more.pdf\n</PDF>"),
+    ]);
+    server.at(
+        "/Archives/edgar/data/885245/0000885245-24-000101.txt",
+        vec![Answer::ok(text)],
+    );
+    let mut edgar = edgar(&server, &node);
+    edgar.turn().expect("works");
+    edgar.turn().expect("works");
+    let counts = edgar.intake().status().counts();
+    assert_eq!((counts.documents, counts.refused), (1, 1), "{counts:?}");
+    assert_eq!(server.requests().len(), 3, "two lists and one filing");
+}
+
+#[test]
 fn reference_data_gives_the_symbols() {
     let (dir, server) = (tempfile::tempdir().expect("dir"), StandIn::start());
     let node = node(dir.path());
