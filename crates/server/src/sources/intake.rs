@@ -155,12 +155,15 @@ impl Intake {
 /// Whether what is stored says the same. An instant that moves while the words stand is no other version.
 fn is_same(stored: &StoredDocument, draft: &Draft, manner: Manner) -> bool {
     let summary = &stored.summary;
+    let is_said = |name: &str| !(manner.is_news && name == FINGERPRINT);
+    let stored_fields = summary.fields.iter().filter(|(name, _)| is_said(name));
+    let draft_fields = draft.fields.iter().filter(|(name, _)| is_said(name));
     stored.text == draft.text
         && summary.title == draft.title
         && summary.source == draft.source
         && summary.url == draft.url
         && (manner.is_news || summary.symbols == draft.symbols)
-        && summary.fields == draft.fields
+        && stored_fields.eq(draft_fields)
 }
 
 /// Of the words, and of the instant where the source says one: `No news today.` comes every day.

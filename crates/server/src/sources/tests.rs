@@ -100,7 +100,10 @@ fn a_feed_is_stored_once_revised_and_remembered_across_restarts() {
     let mut feed = FeedSource::new(url, fetcher, intake(&node, "wire"));
     let copy = item("other", "Apple cuts forecast", "Sales fell.");
     let revised = item("1", "Apple cuts forecast", "Sales fell by a tenth.");
-    server.at("/feed", vec![rss(&[first, copy]), rss(&[revised])]);
+    server.at(
+        "/feed",
+        vec![rss(&[first, copy]), rss(std::slice::from_ref(&revised))],
+    );
     feed.turn().expect("works");
     assert_eq!(
         counted(feed.intake()),
@@ -109,6 +112,14 @@ fn a_feed_is_stored_once_revised_and_remembered_across_restarts() {
     );
     feed.turn().expect("works");
     assert_eq!(counted(feed.intake()), [0, 1, 2, 0]);
+    let moved = revised.replace("21:00:00", "22:00:00");
+    server.at("/feed", vec![rss(&[moved])]);
+    feed.turn().expect("works");
+    assert_eq!(
+        counted(feed.intake()),
+        [0, 1, 3, 0],
+        "a date that moves is no other version"
+    );
     let versions = node.documents().collection().history("wire:1#0");
     assert_eq!(versions.expect("answers").len(), 2);
     node.documents()
