@@ -1,5 +1,7 @@
 //! The bytes of a feed (RSS, Atom, JSON Feed) as drafts.
 
+use std::collections::{HashMap, HashSet};
+
 use feed_rs::model::{Content, Entry, Text};
 use feed_rs::parser;
 use rag::settings::{ID_BYTES_LIMIT, TITLE_BYTES_LIMIT};
@@ -17,10 +19,10 @@ pub const ENTRIES_LIMIT: usize = 1_000;
 pub struct Feed {
     /// What it calls itself.
     pub title: Option<String>,
-    /// Its entries, oldest first where they are dated; a revision that a feed lists with its first version comes after it.
+    /// Its entries, oldest first; of several with one id the latest.
     pub entries: Vec<Draft>,
-    /// Entries beyond the limit, or without any words.
-    pub passed_over: usize,
+    /// Entries that are no documents, and why.
+    pub passed_over: Vec<(String, String)>,
 }
 
 /// Reads a feed at `url`; its documents have the source `source`, and ids that begin with it.
@@ -30,34 +32,76 @@ pub struct Feed {
 pub fn read(bytes: &[u8], source: &str, url: &str) -> Result<Feed, String> {
     let parser = parser::Builder::new()
         .base_uri(Some(url))
-        .id_generator(|links, _title, _url| {
-            let link = links.first();
-            link.map(|link| link.href.clone()).unwrap_or_default()
-        })
+        .id_generator(|_links, _title, _url| String::new())
         .build();
     let read = parser.parse(bytes).map_err(|e| {
         let start = String::from_utf8_lossy(&bytes[..bytes.len().min(60)]);
         format!("is no feed: {e}; it begins with {start:?}")
     })?;
-    let count = read.entries.len();
-    let entries = read.entries.into_iter().take(ENTRIES_LIMIT);
-    let mut entries: Vec<Draft> = entries.filter_map(|entry| draft(entry, source)).collect();
-    entries.sort_by_key(|draft| draft.event_at);
+    let mut all = read.entries;
+    let mut passed_over = Vec::new();
+    if all.len() > ENTRIES_LIMIT {
+        let place = format!("{source}, entries behind the first {ENTRIES_LIMIT}");
+        passed_over.push((place, "a feed is read no further".to_owned()));
+        all.truncate(ENTRIES_LIMIT);
+    }
+    name_by_links(&mut all);
+    // Feeds show the newest first: of two with one date the upper one is the later.
+    let mut dated = Vec::with_capacity(all.len());
+    for (at, entry) in all.into_iter().enumerate().rev() {
+        let updated = entry.updated;
+        let place = match entry.id.as_str() {
+            "" => format!("{source}, entry {}", at + 1),
+            id => bounded_id(source, id),
+        };
+        match draft(entry, source) {
+            Ok(draft) => dated.push((draft, updated)),
+            Err(why) => passed_over.push((place, why)),
+        }
+    }
+    dated.sort_by_key(|(draft, updated)| (draft.event_at, *updated));
     Ok(Feed {
         title: read.title.map(|title| words(&title)),
-        passed_over: count - entries.len(),
-        entries,
+        entries: latest(dated.into_iter().map(|(draft, _)| draft)),
+        passed_over,
     })
 }
 
-fn draft(entry: Entry, source: &str) -> Option<Draft> {
+/// Names entries without an id by their first link, where no other such entry has it: a home page is nobody's name.
+fn name_by_links(entries: &mut [Entry]) {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for entry in entries.iter().filter(|entry| entry.id.is_empty()) {
+        if let Some(link) = entry.links.first() {
+            *counts.entry(link.href.clone()).or_default() += 1;
+        }
+    }
+    for entry in entries.iter_mut().filter(|entry| entry.id.is_empty()) {
+        let link = entry.links.first().map(|link| link.href.as_str());
+        if let Some(link) = link.filter(|&link| counts.get(link) == Some(&1)) {
+            entry.id = link.to_owned();
+        }
+    }
+}
+
+/// The last draft of each id, in order.
+fn latest(drafts: impl DoubleEndedIterator<Item = Draft>) -> Vec<Draft> {
+    let mut seen = HashSet::new();
+    let last = drafts.rev().filter(|draft| seen.insert(draft.id.clone()));
+    let mut drafts: Vec<Draft> = last.collect();
+    drafts.reverse();
+    drafts
+}
+
+fn draft(entry: Entry, source: &str) -> Result<Draft, String> {
     let title = entry.title.as_ref().map(words).filter(|t| !t.is_empty());
     let content = entry.content.as_ref().and_then(content);
     let summary = entry.summary.as_ref().map(plain);
     // Feeds put the whole story into either; the longer one is it.
     let longer = [content, summary].into_iter().flatten();
     let text = longer.max_by_key(String::len).filter(|t| !t.is_empty());
-    let text = text.or_else(|| title.clone())?;
+    let text = text
+        .or_else(|| title.clone())
+        .ok_or("the entry has no words")?;
     let link = entry.links.iter().find(|link| {
         let rel = link.rel.as_deref().unwrap_or("alternate");
         rel == "alternate"
@@ -78,7 +122,7 @@ fn draft(entry: Entry, source: &str) -> Option<Draft> {
     if !categories.is_empty() {
         fields.insert("categories".to_owned(), Field::List(categories));
     }
-    Some(Draft {
+    Ok(Draft {
         id: bounded_id(source, &id),
         title: title.map(|title| bounded(title, TITLE_BYTES_LIMIT)),
         text,
@@ -161,10 +205,12 @@ mod tests {
     #[test]
     fn rss_and_atom_become_drafts() {
         let feed = read(RSS.as_bytes(), "wire", "http://x/").expect("a feed");
-        assert_eq!(
-            (feed.title.as_deref(), feed.passed_over),
-            (Some("Wire & Co"), 1)
+        assert_eq!(feed.title.as_deref(), Some("Wire & Co"));
+        let why = (
+            "wire, entry 3".to_owned(),
+            "the entry has no words".to_owned(),
         );
+        assert_eq!(feed.passed_over, [why]);
         let [headline, apple] = &feed.entries[..] else {
             panic!("{feed:?}")
         };
@@ -184,6 +230,49 @@ mod tests {
         assert_eq!(entry.title.as_deref(), Some("Q&A"));
         assert_eq!(entry.url.as_deref(), Some("http://x/a"));
         assert_eq!(entry.event_at, Some(1_390_960_800_000_000_000));
+    }
+
+    #[test]
+    fn entries_with_one_id_are_one_document_and_with_one_link_several() {
+        let read = |items: &str| {
+            let feed =
+                format!("<rss version=\"2.0\"><channel><title>t</title>{items}</channel></rss>");
+            read(feed.as_bytes(), "w", "http://x/").expect("a feed")
+        };
+        let twice = "<item><guid>1</guid><title>new</title></item><item><guid>1</guid><title>old</title></item>";
+        let texts = |feed: &Feed| -> Vec<String> {
+            feed.entries
+                .iter()
+                .map(|entry| entry.text.clone())
+                .collect()
+        };
+        assert_eq!(texts(&read(twice)), ["new"]);
+        let home = "<item><title>new</title><link>http://x/</link></item><item><title>old</title><link>http://x/</link></item>";
+        let feed = read(home);
+        assert_eq!(texts(&feed), ["old", "new"]);
+        assert_ne!(feed.entries[0].id, feed.entries[1].id);
+        let many = read(&"<item><title>t</title></item>".repeat(ENTRIES_LIMIT + 1));
+        let place = &many.passed_over[0].0;
+        assert!(place.contains("behind the first 1000"), "{place}");
+    }
+
+    #[test]
+    fn an_update_is_later_than_what_it_updates() {
+        let entry = |text: &str, updated: &str| {
+            format!(
+                "<entry><id>1</id><title>{text}</title><published>2014-01-28T21:00:00Z</published><updated>{updated}</updated></entry>"
+            )
+        };
+        let old = entry("old", "2014-01-28T21:00:00Z");
+        let new = entry("new", "2014-01-29T21:00:00Z");
+        let feed = format!(
+            "<feed xmlns=\"http://www.w3.org/2005/Atom\"><title>A</title><id>f</id>{old}{new}</feed>"
+        );
+        let feed = read(feed.as_bytes(), "a", "http://x/").expect("a feed");
+        assert_eq!(
+            (feed.entries.len(), feed.entries[0].text.as_str()),
+            (1, "new")
+        );
     }
 
     #[test]

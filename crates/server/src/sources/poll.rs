@@ -102,6 +102,9 @@ impl Turn for FeedSource {
         let name = self.intake.status().name.clone();
         let read = feed::read(&body.bytes, &name, &self.url);
         let read = read.map_err(|why| Failure::new(format!("what came {why}")))?;
+        for (place, why) in &read.passed_over {
+            self.intake.refuse(place, why);
+        }
         for draft in read.entries {
             let place = draft.id.clone();
             let took = self.intake.take(&place, draft, NEWS);
