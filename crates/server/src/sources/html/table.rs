@@ -5,6 +5,8 @@ use super::squeezed;
 /// A cell counts for at most so many columns, and a row has at most so many: what a page says is not trusted.
 const SPAN_LIMIT: usize = 64;
 const COLUMNS_LIMIT: usize = 512;
+/// Cells of a table, those beyond a cell's own included; what stands behind them joins the last.
+const CELLS_LIMIT: usize = 1 << 18;
 /// Written in a cell of their own in front of a number.
 const BEFORE: [&str; 6] = ["$", "€", "£", "¥", "(", "$("];
 /// Written in a cell of their own behind a number.
@@ -20,6 +22,8 @@ pub fn spans(colspan: Option<&str>) -> usize {
 #[derive(Default)]
 pub struct Table {
     rows: Vec<Vec<String>>,
+    /// In all rows.
+    cells: usize,
     /// Columns that the open cell takes beyond its own.
     more: usize,
     is_open: bool,
@@ -41,7 +45,8 @@ impl Table {
     /// A row begins or ends.
     pub fn row(&mut self) {
         self.close();
-        if self.rows.last().is_none_or(|row| !row.is_empty()) {
+        let is_begun = self.rows.last().is_none_or(|row| !row.is_empty());
+        if is_begun && self.cells < CELLS_LIMIT {
             self.rows.push(Vec::new());
         }
     }
@@ -52,10 +57,17 @@ impl Table {
         if self.rows.is_empty() {
             self.rows.push(Vec::new());
         }
-        if let Some(row) = self.rows.last_mut().filter(|row| row.len() < COLUMNS_LIMIT) {
+        let Some(row) = self.rows.last_mut() else {
+            return;
+        };
+        self.is_open = true;
+        if self.cells < CELLS_LIMIT && row.len() < COLUMNS_LIMIT {
             row.push(String::new());
             self.more = columns - 1;
-            self.is_open = true;
+            self.cells += columns;
+        } else if let Some(last) = row.last_mut() {
+            last.push(' ');
+            self.more = 0;
         }
     }
 
@@ -128,22 +140,50 @@ fn starts_number(cell: &str) -> bool {
 /// that exist for signs.
 fn narrow(rows: &mut [Vec<String>]) {
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
-    for row in rows.iter_mut() {
-        row.resize(width, String::new());
-    }
     let mut kept = 0;
     for column in 1..width {
+        let is_used = |row: &Vec<String>, at: usize| row.get(at).is_some_and(|c| !c.is_empty());
         let clash = rows
             .iter()
-            .any(|row| !row[kept].is_empty() && !row[column].is_empty());
+            .any(|row| is_used(row, kept) && is_used(row, column));
         kept += usize::from(clash);
         if kept != column {
-            for row in rows.iter_mut().filter(|row| !row[column].is_empty()) {
+            // A row that has this column has those before it.
+            for row in rows.iter_mut().filter(|row| is_used(row, column)) {
                 row[kept] = std::mem::take(&mut row[column]);
             }
         }
     }
     for row in rows.iter_mut() {
         row.truncate(kept + 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wide_row_widens_no_other() {
+        let mut rows = vec![vec!["x".to_owned(); COLUMNS_LIMIT]; 8];
+        rows.extend(vec![vec!["y".to_owned()]; 10_000]);
+        let cells = |rows: &[Vec<String>]| rows.iter().map(Vec::capacity).sum::<usize>();
+        let before = cells(&rows);
+        narrow(&mut rows);
+        assert!(cells(&rows) <= before);
+    }
+
+    #[test]
+    fn cells_beyond_the_limit_join_the_last() {
+        let mut table = Table::default();
+        for _ in 0..CELLS_LIMIT / 32 {
+            table.row();
+            table.open(SPAN_LIMIT);
+            table.cell().push_str("cell");
+        }
+        let cells: usize = table.rows.iter().map(Vec::len).sum();
+        assert!(cells <= CELLS_LIMIT + SPAN_LIMIT, "{cells} cells");
+        assert!(table.caption.is_empty());
+        assert!(table.finish().ends_with("cell cell"));
     }
 }
