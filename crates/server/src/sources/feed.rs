@@ -61,7 +61,7 @@ pub fn read(bytes: &[u8], source: &str, url: &str) -> Result<Feed, String> {
     }
     dated.sort_by_key(|(draft, updated)| (draft.event_at, *updated));
     Ok(Feed {
-        title: read.title.map(|title| words(&title)),
+        title: read.title.and_then(|title| words(&title).ok()),
         entries: latest(dated.into_iter().map(|(draft, _)| draft)),
         passed_over,
     })
@@ -93,9 +93,10 @@ fn latest(drafts: impl DoubleEndedIterator<Item = Draft>) -> Vec<Draft> {
 }
 
 fn draft(entry: Entry, source: &str) -> Result<Draft, String> {
-    let title = entry.title.as_ref().map(words).filter(|t| !t.is_empty());
-    let content = entry.content.as_ref().and_then(content);
-    let summary = entry.summary.as_ref().map(plain);
+    let title = entry.title.as_ref().map(words).transpose()?;
+    let title = title.filter(|title| !title.is_empty());
+    let content = entry.content.as_ref().and_then(content).transpose()?;
+    let summary = entry.summary.as_ref().map(plain).transpose()?;
     // Feeds put the whole story into either; the longer one is it.
     let longer = [content, summary].into_iter().flatten();
     let text = longer.max_by_key(String::len).filter(|t| !t.is_empty());
@@ -153,13 +154,13 @@ pub(super) fn bounded(mut text: String, limit: usize) -> String {
     text
 }
 
-fn content(content: &Content) -> Option<String> {
+fn content(content: &Content) -> Option<Result<String, String>> {
     let body = content.body.as_deref()?;
     let kind = content.content_type.essence().to_string();
     is_text(&kind).then(|| shown(body, &kind))
 }
 
-fn plain(text: &Text) -> String {
+fn plain(text: &Text) -> Result<String, String> {
     shown(&text.content, &text.content_type.essence().to_string())
 }
 
@@ -168,20 +169,20 @@ fn is_text(kind: &str) -> bool {
 }
 
 /// Text of one line.
-fn words(text: &Text) -> String {
-    html::squeezed(&plain(text))
+fn words(text: &Text) -> Result<String, String> {
+    Ok(html::squeezed(&plain(text)?))
 }
 
 /// Feeds say `text/plain` of HTML too: what has tags or entities in it is HTML.
-fn shown(text: &str, kind: &str) -> String {
+fn shown(text: &str, kind: &str) -> Result<String, String> {
     let is_html = kind != "text/plain" || {
         let has = |mark: &str| text.contains(mark);
         has("</") || has("/>") || has("<p>") || has("<br>") || (has("&") && has(";"))
     };
     if is_html {
-        html::read(text).text
+        Ok(html::read(text)?.text)
     } else {
-        text.trim().to_owned()
+        Ok(text.trim().to_owned())
     }
 }
 

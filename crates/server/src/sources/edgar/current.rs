@@ -67,7 +67,9 @@ fn filing(entry: &Entry) -> Option<Filing> {
     let (company, cik) = registrant(rest)?;
     let form = entry.categories.first().map_or(form, |c| &c.term);
     let summary = entry.summary.as_ref();
-    let summary = summary.map_or(String::new(), |s| html::read(&s.content).text);
+    let summary = summary.map_or(String::new(), |s| {
+        html::read(&s.content).map_or(String::new(), |page| page.text)
+    });
     let at = entry.updated.or(entry.published);
     let at = at.and_then(|at| at.timestamp_nanos_opt());
     Some(Filing {

@@ -150,7 +150,15 @@ impl Edgar {
             let why = format!("{url} holds no document of type {}", filing.form);
             return Err(Failure::its_own(why));
         };
-        let page = shown(form);
+        let id = form_id(&filing.accession);
+        let page = match shown(form) {
+            Ok(page) => page,
+            Err(why) => {
+                self.intake.refuse(&id, &why);
+                self.given_up.insert(filing.accession.clone());
+                return Ok(());
+            }
+        };
         let about = About {
             filing,
             symbols: self.symbols(filing, &page),
@@ -160,9 +168,13 @@ impl Edgar {
         let exhibits = parts
             .iter()
             .filter(|part| part.kind.starts_with(EXHIBITS) && !part.is_pdf());
-        let mut drafts: Vec<Draft> = exhibits
-            .map(|part| about.draft(part, shown(part).text, false))
-            .collect();
+        let mut drafts = Vec::new();
+        for part in exhibits {
+            match shown(part) {
+                Ok(page) => drafts.push(about.draft(part, page.text, false)),
+                Err(why) => self.intake.refuse(&format!("{id}/{}", part.file), &why),
+            }
+        }
         drafts.push(about.draft(form, page.text, true));
         let mut last = Took::Duplicate;
         for draft in drafts {
@@ -334,12 +346,15 @@ fn whole_numbers(numbers: &[u64]) -> Field {
 }
 
 /// A part's text: HTML, or a text file as it is.
-fn shown(part: &Part<'_>) -> html::Page {
+///
+/// # Errors
+/// In words, when the HTML is none that is read.
+fn shown(part: &Part<'_>) -> Result<html::Page, String> {
     if part.file.to_lowercase().ends_with(".txt") && !part.body.contains("</") {
-        return html::Page {
+        return Ok(html::Page {
             text: part.body.trim().to_owned(),
             ..html::Page::default()
-        };
+        });
     }
     html::read(part.body)
 }

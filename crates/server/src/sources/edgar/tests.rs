@@ -246,7 +246,7 @@ fn real_filings_are_read() {
     ];
     for (name, (symbol, item)) in names.into_iter().zip(wanted) {
         let Some(html) = filing(name) else { return };
-        let page = html::read(&html);
+        let page = html::read(&html).expect("a page");
         let found = items(&Filing::default(), &page.text);
         assert!(
             found.iter().any(|(n, name)| n == item && !name.is_empty()),

@@ -52,7 +52,7 @@ pub fn draft(
 ) -> Result<Draft, String> {
     let (title, text) = match kind {
         Kind::Html => {
-            let page = html::read(&html::decode(bytes, None));
+            let page = html::read(&html::decode(bytes, None))?;
             (page.title, page.text)
         }
         Kind::Lines | Kind::Text | Kind::Markdown => {

@@ -5,6 +5,7 @@
 //! items `- ..`, a table one line a row with ` | ` between its cells, and a blank line stands between blocks:
 //! what the chunker reads as structure. A table that only places text becomes its text.
 
+mod attributes;
 mod table;
 mod writer;
 
@@ -13,14 +14,19 @@ use std::cell::{Cell, RefCell};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use html5ever::tokenizer::states::{Rawtext, Rcdata, ScriptData};
 use html5ever::tokenizer::{
-    BufferQueue, CharacterTokens, EndTag, StartTag, Tag, TagToken, Token, TokenSink,
+    BufferQueue, CharacterTokens, EndTag, ParseError, StartTag, Tag, TagToken, Token, TokenSink,
     TokenSinkResult, Tokenizer, TokenizerOpts,
 };
 
+use attributes::Attributes;
 use writer::Writer;
 
 /// Bytes in which a page's own word about its encoding must stand.
 const PRESCAN: usize = 1_024;
+/// A longer page is not read: a text may have a mebibyte.
+const BYTES_LIMIT: usize = 8 << 20;
+/// Bytes that are given to the tokenizer at once.
+const PIECE: usize = 4_096;
 
 /// What a page says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,18 +40,71 @@ pub struct Page {
 }
 
 /// Reads a page or a part of one.
-#[must_use]
-pub fn read(html: &str) -> Page {
-    let sink = Reader::default();
-    let input = BufferQueue::default();
-    input.push_back(html.into());
-    let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
-    // A script's end hands the word back; what follows it is read on.
-    while !input.is_empty() {
-        let _script = tokenizer.feed(&input);
+///
+/// # Errors
+/// In words, when it is too long, or a tag has too many attributes.
+pub fn read(html: &str) -> Result<Page, String> {
+    if html.len() > BYTES_LIMIT {
+        return Err("the page is longer than 8 MiB".to_owned());
     }
-    tokenizer.end();
-    tokenizer.sink.finish()
+    let mut feeder = Feeder {
+        tokenizer: Tokenizer::new(Reader::default(), TokenizerOpts::default()),
+        attributes: Attributes::default(),
+    };
+    let mut rest = html;
+    while !rest.is_empty() {
+        let next = rest.bytes().skip(1).position(|byte| byte == b'<');
+        let (stretch, behind) = rest.split_at(next.map_or(rest.len(), |at| at + 1));
+        feeder.stretch(stretch)?;
+        rest = behind;
+    }
+    feeder.tokenizer.end();
+    Ok(feeder.tokenizer.sink.finish())
+}
+
+/// Gives text to the tokenizer, and stops before a tag that would take it hours.
+struct Feeder {
+    tokenizer: Tokenizer<Reader>,
+    attributes: Attributes,
+}
+
+impl Feeder {
+    /// Text with no `<` but perhaps the first character, which is the only one that can begin a tag.
+    fn stretch(&mut self, text: &str) -> Result<(), String> {
+        let (begin, mut rest) = text.split_at(usize::from(text.starts_with('<')));
+        self.piece(begin)?;
+        let is_tag = rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+        if is_tag && !begin.is_empty() && !self.attributes.is_open() {
+            self.attributes.begin();
+        }
+        while !rest.is_empty() {
+            let (piece, behind) = rest.split_at(rest.floor_char_boundary(PIECE));
+            self.piece(piece)?;
+            rest = behind;
+        }
+        Ok(())
+    }
+
+    fn piece(&mut self, text: &str) -> Result<(), String> {
+        if !self.attributes.read(text) {
+            let limit = attributes::LIMIT;
+            return Err(format!(
+                "a tag of the page has more than {limit} attributes"
+            ));
+        }
+        let before = self.tokenizer.sink.tokens.get();
+        let input = BufferQueue::default();
+        input.push_back(text.into());
+        // A script's end hands the word back; what follows it is read on.
+        while !input.is_empty() {
+            let _script = self.tokenizer.feed(&input);
+        }
+        // Within a tag the tokenizer tells nothing: it has ended, or was none but a script's text or a comment's.
+        if self.tokenizer.sink.tokens.get() != before {
+            self.attributes.end();
+        }
+        Ok(())
+    }
 }
 
 /// Bytes as text: by a byte order mark, the `charset` of the answer's header or of the page, as UTF-8 where they are
@@ -71,6 +130,8 @@ fn charset(text: &str) -> Option<&'static Encoding> {
 /// Takes tokens, and says what the next characters are.
 #[derive(Default)]
 struct Reader {
+    /// Tokens so far; errors are none.
+    tokens: Cell<u64>,
     writer: RefCell<Writer>,
     /// The element whose content is not shown, and how many of its name are open.
     hidden: RefCell<Option<(String, usize)>>,
@@ -85,6 +146,8 @@ impl TokenSink for Reader {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let is_error = matches!(token, ParseError(_));
+        self.tokens.set(self.tokens.get() + u64::from(!is_error));
         match token {
             CharacterTokens(text) => self.text(&text),
             TagToken(tag) if tag.kind == StartTag => return self.start(&tag),

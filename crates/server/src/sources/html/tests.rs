@@ -1,7 +1,7 @@
 use super::*;
 
 fn text(html: &str) -> String {
-    read(html).text
+    read(html).expect("a page").text
 }
 
 #[test]
@@ -9,7 +9,7 @@ fn structure_becomes_lines() {
     let html = "<html><head><title> A\n page </title><style>p{}</style></head><body><h2>Results</h2>\
         <p>Sales   rose&nbsp;5&#37;.<br>Costs fell.<p>Next.<ul><li>one<li>two</ul><script>if (a<b) x()</script>\
         <div style=\"Display : none\">gone <div>too</div> gone</div>end";
-    let page = read(html);
+    let page = read(html).expect("a page");
     assert_eq!(page.title.as_deref(), Some("A page"));
     let want = "## Results\n\nSales rose 5%.\nCosts fell.\n\nNext.\n\n- one\n- two\n\nend";
     assert_eq!(page.text, want);
@@ -40,12 +40,37 @@ fn what_a_page_claims_costs_no_more_than_its_size() {
     assert_eq!(text("a<!-- never closed"), "a");
 }
 
+/// The tokenizer compares each attribute with all before it: a million would take hours.
+#[test]
+fn a_tag_with_too_many_attributes_and_a_page_too_long_are_refused() {
+    let many: String = (0..1_000_000).map(|n| format!(" a{n}")).collect();
+    for begin in [
+        "<p",
+        "x</p",
+        "a &am<p",
+        "<!-- <b c=\" --><p",
+        "<script>x<b c='</script><p",
+        "<textarea></t</textarea",
+        "<p title='<b'",
+    ] {
+        let why = read(&format!("{begin}{many}>text")).expect_err("refused");
+        assert!(why.contains("attributes"), "{begin}: {why}");
+    }
+    let few = "<p a b c d>text ".repeat(2_000);
+    assert!(read(&few).is_ok());
+    for harmless in ["<!--", "<script>a<b;", "<p title='"] {
+        assert!(read(&format!("{harmless}{many}")).is_ok(), "{harmless}");
+    }
+    let why = read(&"x".repeat(BYTES_LIMIT + 1)).expect_err("refused");
+    assert!(why.contains("8 MiB"), "{why}");
+}
+
 #[test]
 fn facts_of_inline_xbrl_are_found_where_nothing_is_shown() {
     let html = "<div style='display:none'><ix:header><ix:hidden><ix:nonNumeric name='dei:EntityCentralIndexKey'>\
         0000072333</ix:nonNumeric></ix:hidden></ix:header></div><p><ix:nonNumeric name=\"dei:TradingSymbol\"> JWN\n\
         </ix:nonNumeric></p>";
-    let page = read(html);
+    let page = read(html).expect("a page");
     let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let want = [
         fact("dei:EntityCentralIndexKey", "0000072333"),
