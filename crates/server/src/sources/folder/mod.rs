@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher};
 use rag::Field;
 use tokio::sync::{Notify, watch};
 
@@ -81,12 +81,18 @@ impl Folder {
     /// Looks through the folder and reads what has settled; whether something has still to settle.
     ///
     /// # Errors
-    /// When the folder or a file cannot be read, or memory cannot take a document now.
+    /// When the folder cannot be read, or memory cannot take a document now. A file or a folder in it that cannot be read
+    /// is set aside, and tried again at the next look.
     pub fn look(&mut self) -> Result<bool, Failure> {
-        let mut found = Vec::new();
-        files(&self.settings.dir, "", DEPTH_LIMIT, &mut found)?;
+        let (mut listing, dir) = (Listing::default(), &self.settings.dir);
+        let listed = files(dir, "", DEPTH_LIMIT, &mut listing);
+        listed.map_err(|e| Failure::new(format!("{}: {e}", dir.display())))?;
+        let Listing { mut found, unread } = listing;
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        self.remove(&found)?;
+        for (path, why) in &unread {
+            self.intake.refuse(path, why);
+        }
+        self.remove(&found, &unread)?;
         let mut waits = false;
         let now = Instant::now();
         for (path, kind, stamp) in found {
@@ -106,7 +112,10 @@ impl Folder {
                 waits = true;
                 continue;
             }
-            self.read(&path, kind, stamp)?;
+            match self.read(&path, kind, stamp) {
+                Err(failure) if failure.is_its_own => self.intake.refuse(&path, &failure.why),
+                other => other?,
+            }
         }
         self.has_looked = true;
         Ok(waits)
@@ -128,7 +137,7 @@ impl Folder {
             self.intake.refuse(path, &why);
         } else {
             let bytes = std::fs::read(&full);
-            let bytes = bytes.map_err(|e| Failure::new(format!("{path}: {e}")))?;
+            let bytes = bytes.map_err(|e| Failure::its_own(e.to_string()))?;
             let name = &self.intake.status().name;
             match file::draft(kind, &bytes, (name, path), stamp.at_ns()) {
                 Ok(draft) => {
@@ -142,15 +151,23 @@ impl Folder {
         Ok(())
     }
 
-    /// Forgets files that are gone and, if asked, deletes their documents. A folder that is empty all at once is taken for one
+    /// Forgets files that are gone and, if asked, deletes their documents. What is below a folder in `unread` is not known to
+    /// be gone. A folder that is empty all at once is taken for one
     /// that was not mounted.
-    fn remove(&mut self, found: &[(String, Kind, Stamp)]) -> Result<(), Failure> {
+    fn remove(
+        &mut self,
+        found: &[(String, Kind, Stamp)],
+        unread: &[(String, String)],
+    ) -> Result<(), Failure> {
         let here: HashSet<&str> = found.iter().map(|(path, ..)| path.as_str()).collect();
         let mut gone: Vec<String> = self.seen.keys().cloned().collect();
         if self.settings.deletes && !self.has_looked {
             gone.extend(self.stored()?);
         }
-        gone.retain(|path| !here.contains(path.as_str()));
+        gone.retain(|path| {
+            let is_unread = unread.iter().any(|(folder, _)| path.starts_with(folder));
+            !is_unread && !here.contains(path.as_str())
+        });
         if self.settings.deletes && here.is_empty() && gone.len() > 1 {
             let why = "the folder is empty, and had several files: no document is deleted; is it mounted?";
             return Err(Failure::new(why));
@@ -191,16 +208,19 @@ impl Stamp {
     }
 }
 
-/// Files of ours below `dir`, by their path in it. Hidden ones, and folders behind links, are passed over.
-fn files(
-    dir: &Path,
-    within: &str,
-    depth: usize,
-    found: &mut Vec<(String, Kind, Stamp)>,
-) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::new(format!("{}: {e}", dir.display()));
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
+/// What is below a folder.
+#[derive(Default)]
+struct Listing {
+    /// Files of ours, by their path in it.
+    found: Vec<(String, Kind, Stamp)>,
+    /// Folders that cannot be read, with the reason.
+    unread: Vec<(String, String)>,
+}
+
+/// Lists what is below `dir`. Hidden files, and folders behind links, are passed over.
+fn files(dir: &Path, within: &str, depth: usize, listing: &mut Listing) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
         let name = entry.file_name();
         // A name that is no text cannot be part of an id.
         let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
@@ -209,7 +229,11 @@ fn files(
         let path = format!("{within}{name}");
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             if depth > 0 {
-                files(&entry.path(), &format!("{path}/"), depth - 1, found)?;
+                let path = format!("{path}/");
+                let listed = files(&entry.path(), &path, depth - 1, listing);
+                listing
+                    .unread
+                    .extend(listed.err().map(|e| (path, e.to_string())));
             }
             continue;
         }
@@ -225,7 +249,7 @@ fn files(
                 bytes: about.len(),
                 changed: about.modified().ok(),
             };
-            found.push((path, kind, stamp));
+            listing.found.push((path, kind, stamp));
         }
     }
     Ok(())
@@ -235,7 +259,10 @@ fn files(
 pub async fn follow(mut folder: Folder, mut stop: watch::Receiver<bool>) {
     let status = Arc::clone(folder.intake.status());
     let changed = Arc::new(Notify::new());
-    let watcher = told(&folder.settings.dir, Arc::clone(&changed));
+    let (dir, tell) = (folder.settings.dir.clone(), Arc::clone(&changed));
+    // It walks through the folder.
+    let watcher = tokio::task::spawn_blocking(move || told(&dir, tell)).await;
+    let watcher = watcher.ok().flatten();
     let settle = folder.settings.settle.max(Duration::from_millis(10));
     let calm = if watcher.is_some() { LOOK } else { LOOK_BLIND };
     let mut pace = Pace::new(settle, folder.intake.now());
@@ -293,7 +320,8 @@ fn told(dir: &Path, changed: Arc<Notify>) -> Option<RecommendedWatcher> {
         }
     };
     // No error: a folder that the system does not watch is looked at by the clock.
-    let mut watcher = notify::recommended_watcher(tell).ok()?;
+    let config = Config::default().with_follow_symlinks(false);
+    let mut watcher = RecommendedWatcher::new(tell, config).ok()?;
     watcher.watch(dir, RecursiveMode::Recursive).ok()?;
     Some(watcher)
 }

@@ -166,6 +166,77 @@ fn lines_are_read_on_and_a_broken_one_is_named() {
     );
 }
 
+#[test]
+fn a_line_too_long_stops_nothing_behind_it() {
+    let (data, dir) = (
+        tempfile::tempdir().expect("dir"),
+        tempfile::tempdir().expect("dir"),
+    );
+    let node = node(data.path());
+    let intake = intake(&node, "notes");
+    let path = dir.path().join("news.jsonl");
+    let long = "x".repeat(9 << 20);
+    let begun = format!("{}\n{long}", line("a", "one"));
+    fs::write(&path, &begun).expect("writes");
+    let mut folder = folder(dir.path(), &intake, false);
+    folder.look().expect("works");
+    let whole = format!("{begun}{long}\n{}\n", line("b", "two"));
+    fs::write(&path, &whole).expect("writes");
+    folder.look().expect("works");
+    assert_eq!(counted(&intake), [2, 0, 0, 1, 0]);
+    fs::write(&path, format!("{whole}{}\n", line("c", "three"))).expect("writes");
+    folder.look().expect("works");
+    assert_eq!(counted(&intake), [3, 0, 0, 1, 0], "read on");
+    fs::write(&path, whole.replace("one", "six")).expect("writes");
+    folder.look().expect("works");
+    assert_eq!(
+        counted(&intake),
+        [3, 1, 1, 1, 0],
+        "not longer than what was read: from the start"
+    );
+}
+
+/// Not by a test that runs as root, whom no mode stops.
+#[cfg(unix)]
+#[test]
+fn what_cannot_be_read_stops_nothing_and_deletes_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let (data, dir) = (
+        tempfile::tempdir().expect("dir"),
+        tempfile::tempdir().expect("dir"),
+    );
+    let node = node(data.path());
+    let intake = intake(&node, "notes");
+    let path = |name: &str| dir.path().join(name);
+    let mode = |name: &str, mode: u32| {
+        fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).expect("sets");
+    };
+    fs::create_dir(path("lost")).expect("makes");
+    fs::write(path("lost/a.txt"), "Some text.").expect("writes");
+    fs::write(path("z.txt"), "Some text.").expect("writes");
+    let mut folder = folder(dir.path(), &intake, true);
+    folder.look().expect("works");
+    mode("lost", 0);
+    if fs::read_dir(path("lost")).is_ok() {
+        println!("skipped: no mode stops this user");
+        return;
+    }
+    for name in ["b.txt", "b.jsonl"] {
+        fs::write(path(name), "Some text.").expect("writes");
+        mode(name, 0);
+    }
+    fs::write(path("z.txt"), "Some other text.").expect("writes");
+    folder.look().expect("works");
+    mode("lost", 0o700);
+    assert_eq!(counted(&intake), [2, 1, 0, 3, 0]);
+    let refusals = intake.status().counts().refusals;
+    let places: Vec<&str> = refusals.iter().map(|r| r.place.as_str()).collect();
+    assert_eq!(places, ["lost/", "b.jsonl", "b.txt"]);
+    mode("b.txt", 0o600);
+    folder.look().expect("works");
+    assert_eq!(counted(&intake), [3, 1, 0, 3, 0], "tried again");
+}
+
 /// Looking through a folder opens it and its files; the system tells of that too, and a follower that listened would
 /// look for ever.
 #[test]
