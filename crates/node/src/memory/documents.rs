@@ -312,6 +312,16 @@ impl Documents {
         Ok(versions.last().is_some_and(|last| last.point.is_none()))
     }
 
+    /// When each version of a document became known, ns UTC, earliest first; trimmed ones and deletions are none.
+    ///
+    /// # Errors
+    /// When the collection cannot answer.
+    pub fn versions(&self, id: &str) -> Result<Vec<u64>, Fault> {
+        let versions = self.collection.history(&chunk_id(id, 0)).map_err(fault)?;
+        let stored = versions.iter().filter(|version| version.point.is_some());
+        Ok(stored.map(|version| version.known_at).collect())
+    }
+
     /// The id of a stored document of `source` whose text field `field` is `value`.
     ///
     /// # Errors

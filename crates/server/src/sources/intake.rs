@@ -24,6 +24,8 @@ pub struct Intake {
 pub struct Manner {
     /// What somebody deleted stays deleted when the source still shows it.
     pub stays_deleted: bool,
+    /// The source tells all again, old versions too: what equals any stored version is a duplicate.
+    pub is_replay: bool,
     /// The same words at the same instant under another id are the same document, and companies that a headline names
     /// become its symbols.
     pub is_news: bool,
@@ -108,6 +110,9 @@ impl Intake {
         {
             return Ok(Took::Duplicate);
         }
+        if manner.is_replay && self.was_stored(&draft, manner)? {
+            return Ok(Took::Duplicate);
+        }
         if stored.is_none() {
             if manner.stays_deleted && documents.is_deleted(&draft.id)? {
                 return Ok(Took::Duplicate);
@@ -129,6 +134,17 @@ impl Intake {
             Some(_) => Took::Revision,
             None => Took::New,
         })
+    }
+
+    fn was_stored(&self, draft: &Draft, manner: Manner) -> Result<bool, Fault> {
+        let documents = self.node.documents();
+        for known_at in documents.versions(&draft.id)? {
+            let then = documents.get(&draft.id, Some(known_at))?;
+            if then.is_some_and(|then| is_same(&then, draft, manner)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn is_copy(&self, draft: &Draft) -> Result<bool, Fault> {

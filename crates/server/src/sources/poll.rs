@@ -73,6 +73,7 @@ pub struct FeedSource {
 /// News: a feed shows what somebody deleted again and again.
 const NEWS: Manner = Manner {
     stays_deleted: true,
+    is_replay: false,
     is_news: true,
     trusts_known_at: false,
 };

@@ -33,6 +33,7 @@ const EXHIBITS: &str = "EX-99";
 /// What somebody deleted stays deleted.
 const FILING: Manner = Manner {
     stays_deleted: true,
+    is_replay: false,
     is_news: false,
     trusts_known_at: false,
 };

@@ -61,6 +61,8 @@ struct Stamp {
 struct Seen {
     stamp: Stamp,
     since: Instant,
+    /// It was there when the folder was first looked through.
+    was_there: bool,
     /// As it was when it was read.
     read: Option<Stamp>,
     progress: Progress,
@@ -99,6 +101,7 @@ impl Folder {
             let seen = self.seen.entry(path.clone()).or_insert_with(|| Seen {
                 stamp,
                 since: now,
+                was_there: !self.has_looked,
                 read: None,
                 progress: Progress::default(),
             });
@@ -123,12 +126,16 @@ impl Folder {
 
     fn read(&mut self, path: &str, kind: Kind, stamp: Stamp) -> Result<(), Failure> {
         let full = self.settings.dir.join(path);
-        let manner = Manner {
-            trusts_known_at: self.settings.trusts_known_at,
-            ..Manner::default()
-        };
         let Some(seen) = self.seen.get_mut(path) else {
             return Ok(());
+        };
+        // The first time after a start: what is in it may have been stored and deleted before.
+        let is_again = seen.was_there && seen.read.is_none();
+        let manner = Manner {
+            stays_deleted: is_again,
+            is_replay: is_again && kind == Kind::Lines,
+            trusts_known_at: self.settings.trusts_known_at,
+            is_news: false,
         };
         if kind == Kind::Lines {
             lines::take(&full, path, (&self.intake, manner), &mut seen.progress)?;

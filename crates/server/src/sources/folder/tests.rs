@@ -167,6 +167,38 @@ fn lines_are_read_on_and_a_broken_one_is_named() {
 }
 
 #[test]
+fn a_restart_stores_no_earlier_version_and_nothing_deleted() {
+    let (data, dir) = (
+        tempfile::tempdir().expect("dir"),
+        tempfile::tempdir().expect("dir"),
+    );
+    let path = |name: &str| dir.path().join(name);
+    let log = [line("a", "one"), line("a", "two"), line("b", "gone")].join("\n");
+    fs::write(path("news.jsonl"), format!("{log}\n")).expect("writes");
+    fs::write(path("c.txt"), "Gone, too.").expect("writes");
+    {
+        let node = node(data.path());
+        let intake = intake(&node, "notes");
+        folder(dir.path(), &intake, false).look().expect("works");
+        assert_eq!(counted(&intake), [3, 1, 0, 0, 0]);
+        for id in ["b", "notes:c.txt"] {
+            let deleted = node.documents().delete(id, intake.now());
+            assert!(deleted.expect("deletes").is_some());
+        }
+    }
+    let node = node(data.path());
+    let intake = intake(&node, "notes");
+    let mut folder = folder(dir.path(), &intake, false);
+    folder.look().expect("works");
+    assert_eq!(counted(&intake), [0, 0, 4, 0, 0]);
+    let log = format!("{log}\n{}\n", line("a", "one"));
+    fs::write(path("news.jsonl"), log).expect("writes");
+    fs::write(path("c.txt"), "Here again.").expect("writes");
+    folder.look().expect("works");
+    assert_eq!(counted(&intake), [1, 1, 4, 0, 0], "told anew");
+}
+
+#[test]
 fn a_line_too_long_stops_nothing_behind_it() {
     let (data, dir) = (
         tempfile::tempdir().expect("dir"),
