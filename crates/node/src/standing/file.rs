@@ -143,7 +143,9 @@ impl QuestionFile {
 
 /// Writes a file beside and renames it, so that there is the old one or the new one, whole.
 pub(super) fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
+    // All of its name: files that differ in their ending alone are written by different threads.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
     let mut file = private()
         .create(true)
         .truncate(true)

@@ -126,6 +126,17 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_is_written_beside_under_a_name_of_its_own() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let beside = dir.path().join("standing.mark.new");
+        std::fs::create_dir(beside).expect("a folder in its way");
+        Mark::default().write(dir.path()).expect_err("in the way");
+        let questions = dir.path().join(super::super::QUESTIONS_FILE);
+        write_beside(&questions, b"whole").expect("not in its way");
+        assert_eq!(std::fs::read(questions).expect("reads"), b"whole");
+    }
+
+    #[test]
     fn the_oldest_alert_on_its_way_holds_the_mark() {
         let ledger = Arc::new(Ledger::default());
         assert_eq!(ledger.settled(9), 9);
