@@ -76,6 +76,8 @@ pub struct StandingCounts {
     /// Entries that went unmatched because the log no longer had them, and documents stored ahead of their time that were too many
     /// to wait for.
     pub missed: u64,
+    /// Times the file of the questions could not be written anew without what is of no use.
+    pub untidied: u64,
     /// Market states matched.
     pub states: u64,
     /// What it took to match a document.
@@ -90,6 +92,7 @@ pub(super) struct Tally {
     pub arrivals: AtomicU64,
     pub ahead: AtomicU64,
     pub missed: AtomicU64,
+    pub untidied: AtomicU64,
     pub states: AtomicU64,
     pub match_ns: Mutex<Histogram>,
 }
@@ -174,7 +177,9 @@ impl StandingQuestions {
         for new in by_id.into_values() {
             matcher.put(standing(new.question, head, new.definition));
         }
-        self.tidy(file, &matcher)
+        drop(matcher);
+        self.tidy(file);
+        Ok(())
     }
 
     /// Forgets a question, durably; whether there was one. Its alerts on their way still arrive.
@@ -188,23 +193,27 @@ impl StandingQuestions {
             return Ok(false);
         }
         file.remove(id)?;
-        let mut matcher = self.matcher_mut();
-        matcher.remove(id);
-        self.tidy(file, &matcher)?;
+        self.matcher_mut().remove(id);
+        self.tidy(file);
         Ok(true)
     }
 
-    fn tidy(&self, file: &mut QuestionFile, matcher: &Matcher) -> Result<(), StandingError> {
-        if file.is_wasteful() {
-            let kept = matcher.iter_after("").map(|standing| Kept {
-                id: standing.question.id.clone(),
-                after_seq: standing.after_seq,
-                vector: vector(&standing.question),
-                definition: standing.definition.to_string(),
-            });
-            file.rewrite(&kept.collect::<Vec<_>>())?;
+    /// What was asked for is kept already: a file that cannot be written anew is left for the next change. Nothing is
+    /// matched slower meanwhile, and whoever has the file is the only one to change the questions.
+    fn tidy(&self, file: &mut QuestionFile) {
+        if !file.is_wasteful() {
+            return;
         }
-        Ok(())
+        let kept = |standing: &Arc<Standing>| Kept {
+            id: standing.question.id.clone(),
+            after_seq: standing.after_seq,
+            vector: vector(&standing.question),
+            definition: standing.definition.to_string(),
+        };
+        let kept: Vec<Kept> = self.matcher().iter_after("").map(kept).collect();
+        if file.rewrite(&kept).is_err() {
+            self.tally.untidied.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The question of that id.
@@ -245,6 +254,7 @@ impl StandingQuestions {
             alerts: self.alerts.last(),
             ahead: read(&tally.ahead),
             missed: read(&tally.missed),
+            untidied: read(&tally.untidied),
             states: read(&tally.states),
             match_ns: match_ns.unwrap_or_else(PoisonError::into_inner).clone(),
         }

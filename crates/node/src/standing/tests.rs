@@ -430,3 +430,29 @@ fn a_copy_has_the_questions() {
         assert_eq!(read(&copy.dir), read(world.dir.path()), "{name}");
     }
 }
+
+/// A rewrite that failed used to answer 500 for a question that was kept, or left later ones in a file without a name.
+#[test]
+fn questions_are_kept_where_the_file_cannot_be_written_anew() {
+    let world = World::new();
+    let node = world.node();
+    let beside = world.dir.path().join("standing.questions.new");
+    std::fs::create_dir(&beside).expect("a folder in its way");
+    let count = || node.standing().counts().untidied;
+    ask(&node, "first");
+    while count() == 0 {
+        ask(&node, "q");
+    }
+    ask(&node, "q");
+    assert_eq!(count(), 2, "left for the next one");
+    std::fs::remove_dir(&beside).expect("out of the way");
+    assert!(node.standing().remove("q").expect("forgets"));
+    ask(&node, "behind");
+    assert_eq!(count(), 2);
+    let path = world.dir.path().join(QUESTIONS_FILE);
+    assert!(std::fs::metadata(path).expect("a file").len() < 300);
+    drop(node);
+    let ids = world.node().standing().list("", 9);
+    let ids: Vec<&str> = ids.iter().map(|s| s.question.id.as_str()).collect();
+    assert_eq!(ids, ["behind", "first"]);
+}

@@ -54,6 +54,11 @@ pub(super) fn standing(app: &App, page: &mut Page) {
             "Entries and documents that went unmatched: the log no longer had them, or too many were ahead of their time.",
             counts.missed,
         ),
+        (
+            "ouzel_standing_untidied_total",
+            "Times the file of the questions could not be written anew and grew on; is the disk full?",
+            counts.untidied,
+        ),
     ] {
         page.family(name, "counter", what);
         page.sample(name, &[], value);
