@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -35,8 +35,32 @@ pub struct NatsAlerts {
 
 #[derive(Default)]
 struct Waiting {
-    alerts: Mutex<VecDeque<(Arc<Alert>, Option<Hold>)>>,
+    /// In the order of their coming, which two threads decide: not that of their numbers.
+    alerts: Mutex<VecDeque<Held>>,
     dropped: AtomicU64,
+}
+
+type Held = (Arc<Alert>, Option<Hold>);
+
+impl Waiting {
+    /// The alerts that have waited longest.
+    fn batch(&self) -> Vec<Arc<Alert>> {
+        let alerts = self.lock();
+        let first = alerts.iter().take(BATCH);
+        first.map(|(alert, _)| Arc::clone(alert)).collect()
+    }
+
+    /// Lets go a batch that was sent. Some of it may have been given up meanwhile.
+    fn settle(&self, batch: &[Arc<Alert>]) {
+        let mut alerts = self.lock();
+        for sent in batch {
+            alerts.pop_front_if(|(first, _)| Arc::ptr_eq(first, sent));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Held>> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl NatsAlerts {
@@ -73,10 +97,7 @@ impl NatsAlerts {
 impl Sink for NatsAlerts {
     fn take(&self, alert: &Arc<Alert>, hold: Option<Hold>) {
         let waiting = &self.waiting;
-        let mut alerts = waiting
-            .alerts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut alerts = waiting.lock();
         if alerts.len() == WAITING_LIMIT {
             alerts.pop_front();
             let dropped = waiting.dropped.fetch_add(1, Ordering::Relaxed);
@@ -112,17 +133,7 @@ async fn work(
         }
     };
     while !stop.load(Ordering::Acquire) {
-        let batch: Vec<Arc<Alert>> = {
-            let alerts = waiting
-                .alerts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            alerts
-                .iter()
-                .take(BATCH)
-                .map(|(alert, _)| Arc::clone(alert))
-                .collect()
-        };
+        let batch = waiting.batch();
         if batch.is_empty() || line.client.connection_state() != State::Connected {
             tokio::time::sleep(LOOK).await;
             continue;
@@ -131,15 +142,7 @@ async fn work(
         let sent = tokio::time::timeout(PATIENCE, line.send(&batch)).await;
         // An echo on another connection says nothing of what was sent on the one before.
         if matches!(sent, Ok(true)) && line.connects() == before {
-            let mut alerts = waiting
-                .alerts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            // Some of them may have been given up meanwhile.
-            let last = batch.last().map_or(0, |alert| alert.n);
-            while alerts.front().is_some_and(|(alert, _)| alert.n <= last) {
-                alerts.pop_front();
-            }
+            waiting.settle(&batch);
         }
     }
 }
@@ -203,5 +206,55 @@ impl<'a> Line<'a> {
             }
         }
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use node::standing::{Arrival, Question, Standing, StateArrival};
+
+    use super::*;
+
+    fn alert(n: u64) -> Arc<Alert> {
+        let standing = Standing {
+            question: Question::default(),
+            after_seq: 0,
+            definition: "{}".into(),
+        };
+        let state = StateArrival {
+            symbol: "ACM".to_owned(),
+            end_ns: n,
+            known_ns: n,
+            distance: 0.0,
+        };
+        Arc::new(Alert {
+            id: n.to_string(),
+            n,
+            standing: Arc::new(standing),
+            at: 0,
+            of: Arrival::State(state),
+        })
+    }
+
+    /// Documents and states are told by two threads, so number 6 may come before number 5.
+    #[test]
+    fn what_was_sent_goes_and_nothing_else_in_whatever_order_it_came() {
+        let waiting = Waiting::default();
+        let all: Vec<_> = [6, 5, 8, 7].map(alert).into();
+        let waits = |alerts: &[Arc<Alert>]| {
+            let held = alerts.iter().map(|alert| (Arc::clone(alert), None));
+            waiting.lock().extend(held);
+        };
+        let left = || -> Vec<u64> { waiting.batch().iter().map(|alert| alert.n).collect() };
+        waits(&all[..2]);
+        let batch = waiting.batch();
+        waits(&all[2..]);
+        waiting.settle(&batch);
+        assert_eq!(left(), [8, 7]);
+        let batch = waiting.batch();
+        waiting.lock().pop_front();
+        waits(&[alert(1)]);
+        waiting.settle(&batch);
+        assert_eq!(left(), [1], "the oldest was given up meanwhile");
     }
 }
