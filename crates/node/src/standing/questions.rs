@@ -78,10 +78,23 @@ pub struct StandingCounts {
     pub missed: u64,
     /// Times the file of the questions could not be written anew without what is of no use.
     pub untidied: u64,
+    /// Alerts given up because too many waited for the broker.
+    pub broker_dropped: u64,
+    /// Alerts given up because the broker does not take such.
+    pub broker_refused: u64,
     /// Market states matched.
     pub states: u64,
     /// What it took to match a document.
     pub match_ns: Histogram,
+}
+
+/// Alerts that a broker did not get, written by who sends them.
+#[derive(Debug, Default)]
+pub struct BrokerTally {
+    /// Too many waited.
+    pub dropped: AtomicU64,
+    /// It does not take such.
+    pub refused: AtomicU64,
 }
 
 /// Numbers that the watcher writes.
@@ -106,6 +119,7 @@ pub struct StandingQuestions {
     alerts: AlertLog,
     pub(super) ledger: Arc<Ledger>,
     pub(super) tally: Tally,
+    broker: Arc<BrokerTally>,
 }
 
 impl StandingQuestions {
@@ -119,6 +133,7 @@ impl StandingQuestions {
             alerts: AlertLog::default(),
             ledger: Arc::default(),
             tally: Tally::default(),
+            broker: Arc::default(),
         }
     }
 
@@ -238,6 +253,12 @@ impl StandingQuestions {
         &self.alerts
     }
 
+    /// Where a sender to a broker counts what it gives up.
+    #[must_use]
+    pub fn broker(&self) -> &Arc<BrokerTally> {
+        &self.broker
+    }
+
     /// What came of the questions so far.
     #[must_use]
     pub fn counts(&self) -> StandingCounts {
@@ -255,6 +276,8 @@ impl StandingQuestions {
             ahead: read(&tally.ahead),
             missed: read(&tally.missed),
             untidied: read(&tally.untidied),
+            broker_dropped: read(&self.broker.dropped),
+            broker_refused: read(&self.broker.refused),
             states: read(&tally.states),
             match_ns: match_ns.unwrap_or_else(PoisonError::into_inner).clone(),
         }

@@ -63,6 +63,11 @@ pub(super) fn standing(app: &App, page: &mut Page) {
         page.family(name, "counter", what);
         page.sample(name, &[], value);
     }
+    let name = "ouzel_standing_broker_lost_total";
+    let what = "Alerts that the broker did not get: too many waited, or it does not take such.";
+    page.family(name, "counter", what);
+    page.sample(name, &[("why", "dropped")], counts.broker_dropped);
+    page.sample(name, &[("why", "refused")], counts.broker_refused);
     let name = "ouzel_standing_match_seconds";
     page.family(
         name,
