@@ -17,7 +17,7 @@ const MAGIC: &[u8; 8] = b"OUZELSM1";
 pub(super) struct Mark {
     /// All up to this entry was matched and told.
     pub seq: u64,
-    /// Entries up to it of which a document has yet to become known.
+    /// Entries up to it of which a document has yet to become known, or became known and is still on its way.
     pub ahead: Vec<u64>,
 }
 
@@ -88,6 +88,11 @@ impl Ledger {
         first.map_or(matched, |before| before.min(matched))
     }
 
+    /// The entries held, in order.
+    pub fn held(&self) -> Vec<u64> {
+        self.lock().keys().copied().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -146,6 +151,7 @@ mod tests {
         assert_eq!(ledger.settled(9), 4);
         drop(again);
         assert_eq!(ledger.settled(9), 6);
+        assert_eq!(ledger.held(), [7]);
         drop(later);
         assert_eq!(ledger.settled(9), 9);
     }

@@ -456,3 +456,37 @@ fn questions_are_kept_where_the_file_cannot_be_written_anew() {
     let ids: Vec<&str> = ids.iter().map(|s| s.question.id.as_str()).collect();
     assert_eq!(ids, ["behind", "first"]);
 }
+
+/// The embargo of an old entry ends, and its alert is long on its way: only that entry is read again.
+#[test]
+fn a_document_known_late_does_not_hold_what_came_behind_it() {
+    let world = World::new();
+    let now = world.clock.now_ns();
+    {
+        let node = world.node();
+        ask(&node, "q");
+        world.store(&node, "slow", "halted", now + 1);
+        world.store(&node, "a", "halted", now);
+        assert_eq!(documents(&world.told(&node).0), ["a"]);
+        world.clock.set(now + 2);
+        let (told, _holds) = world.told(&node);
+        assert_eq!(documents(&told), ["slow"]);
+    }
+    let node = world.node();
+    let (told, holds) = world.told(&node);
+    assert_eq!(documents(&told), ["slow"], "told again, and alone");
+    drop(holds);
+}
+
+#[test]
+fn a_document_is_told_late_where_the_past_was_trimmed() {
+    let world = World::new();
+    let now = world.clock.now_ns();
+    let node = world.node();
+    ask(&node, "q");
+    world.store(&node, "ahead", "halted", now + 1);
+    assert!(world.told(&node).0.is_empty());
+    world.clock.set(now + 9);
+    node.trim(now + 5).expect("trims");
+    assert_eq!(documents(&world.told(&node).0), ["ahead"]);
+}
