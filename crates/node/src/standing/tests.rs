@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use rag::{Document, EmbeddedChunk};
 use stdx::{Clock, ManualClock};
 
+use super::mark::Mark;
 use super::*;
 use crate::{EmbeddingLimits, Node, Settings};
 
@@ -489,4 +490,33 @@ fn a_document_is_told_late_where_the_past_was_trimmed() {
     world.clock.set(now + 9);
     node.trim(now + 5).expect("trims");
     assert_eq!(documents(&world.told(&node).0), ["ahead"]);
+}
+
+/// Takes a second for each alert.
+struct Slow(Arc<ManualClock>);
+
+impl Sink for Slow {
+    fn take(&self, _: &Arc<Alert>, _: Option<Hold>) {
+        self.0.set(self.0.now_ns() + 1_000_000_000);
+    }
+}
+
+#[test]
+fn a_long_backlog_is_matched_in_turns_with_a_mark_behind_each() {
+    let world = World::new();
+    let now = world.clock.now_ns();
+    let node = world.node();
+    ask(&node, "q");
+    for id in ["a", "b", "c"] {
+        world.store(&node, id, "halted", now);
+    }
+    let slow: Arc<dyn Sink> = Arc::new(Slow(Arc::clone(&world.clock)));
+    let mut watcher = Watcher::new(Arc::clone(&node), vec![slow]).expect("starts");
+    for alerts in 1..=3 {
+        assert!(watcher.turn(Duration::ZERO).expect("reads"));
+        let counts = node.standing().counts();
+        assert_eq!(counts.alerts, alerts);
+        let mark = Mark::read(world.dir.path()).expect("reads").expect("one");
+        assert_eq!(mark.seq, counts.matched_seq);
+    }
 }

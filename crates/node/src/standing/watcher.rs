@@ -16,6 +16,8 @@ use crate::Node;
 
 /// Documents stored ahead of their time that are waited for; of more, the ones that come last are missed.
 const AHEAD_LIMIT: usize = 10_000;
+/// A turn with a long backlog ends after so long: marks are written and whoever wants to stop is heard.
+const TURN_NS: u64 = 250_000_000;
 /// Between two marks on disk.
 const MARK_NS: u64 = 1_000_000_000;
 
@@ -81,7 +83,7 @@ impl Watcher {
         Ok(this)
     }
 
-    /// Matches what is there, after waiting at most `timeout` for something; `false` at once where nobody asks anything.
+    /// Matches what is there, for a quarter of a second, after waiting at most `timeout` for something; `false` at once where nobody asks anything.
     ///
     /// # Errors
     /// When the log cannot be read; the next turn tries again.
@@ -89,8 +91,10 @@ impl Watcher {
         let node = Arc::clone(&self.node);
         self.match_due();
         let collection = node.documents().collection();
+        // Before it is known that nobody asks: who asks meanwhile waits for what comes behind.
+        let head = collection.head_seq();
         let Some(mut follower) = self.follower() else {
-            self.matched = collection.head_seq();
+            self.matched = head;
             self.tell();
             return Ok(false);
         };
@@ -100,9 +104,11 @@ impl Watcher {
             // An alert speaks of what survives.
             collection.sync()?;
         }
+        let mut begun = None;
         let read = follower.next(self.until_due(timeout), &mut |seq, ops| {
+            let begun = *begun.get_or_insert_with(|| node.clock().now_ns());
             self.entry(seq, ops);
-            true
+            node.clock().now_ns().saturating_sub(begun) < TURN_NS
         });
         match read {
             Ok(_) => self.follower = Some(follower),
