@@ -228,11 +228,11 @@ pub fn nats(node: &Arc<Node>, args: &NatsArgs, spill: &SpillArgs) -> Result<Opti
 }
 
 /// Who tells NATS of alerts, if it was asked for.
-pub fn alerts(args: &NatsArgs) -> Result<Option<Arc<dyn Sink>>> {
+pub fn alerts(node: &Node, args: &NatsArgs) -> Result<Option<Arc<dyn Sink>>> {
     #[cfg(not(feature = "nats"))]
     {
         // Used by the build that has the feature, which refuses nothing here: `nats` says what is missing.
-        let _ = args;
+        let _ = (node, args);
         Ok(None)
     }
     #[cfg(feature = "nats")]
@@ -241,6 +241,7 @@ pub fn alerts(args: &NatsArgs) -> Result<Option<Arc<dyn Sink>>> {
             return Ok(None);
         };
         let alerts = server::out::nats_alerts::NatsAlerts::start(
+            node,
             url,
             args.nats_creds.as_deref(),
             &args.nats_subject,

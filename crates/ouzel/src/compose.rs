@@ -140,7 +140,7 @@ pub fn watch(node: &Arc<Node>, args: WatchArgs, out: &OutArgs) -> Result<Watch> 
     let settings = server::standing::Settings {
         private_webhooks: args.webhook_private,
     };
-    let others = brokers::alerts(&out.nats)?;
+    let others = brokers::alerts(node, &out.nats)?;
     Ok(Watch::start(node, settings, others.into_iter().collect())?)
 }
 

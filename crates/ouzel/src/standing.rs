@@ -15,6 +15,8 @@ use crate::print;
 const PAGE: usize = 500;
 /// How long a look for alerts waits for the first.
 const WAIT_MS: u64 = 10_000;
+/// Between two looks at a server that is away.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// Does what was asked.
 pub fn run(args: &StandingArgs) -> Result<ExitCode> {
@@ -157,7 +159,7 @@ fn remove(client: &Client, ids: &[String], is_json: bool) -> Result<()> {
     Ok(())
 }
 
-/// Prints what comes from now on. A server that was started again numbers from 1.
+/// Prints what comes from now on. A server that goes away is looked for again; started again, it numbers from 1.
 fn watch(client: &Client, id: Option<&str>, limit: Option<Duration>, is_json: bool) -> Result<()> {
     let begun = Instant::now();
     let of = id.map_or_else(String::new, |id| format!("&question={}", path_segment(id)));
@@ -170,13 +172,26 @@ fn watch(client: &Client, id: Option<&str>, limit: Option<Duration>, is_json: bo
         first["last"].as_u64().unwrap_or(0),
         first["session"].clone(),
     );
+    let mut is_away = false;
     loop {
         let left = limit.map(|limit| limit.saturating_sub(begun.elapsed()));
         if left.is_some_and(|left| left.is_zero()) {
             return Ok(());
         }
         let wait = left.map_or(WAIT_MS, |left| WAIT_MS.min(left.as_millis() as u64));
-        let found = look(after, wait)?;
+        let found = match look(after, wait) {
+            Ok(found) => found,
+            Err(error) if is_for_good(&error) => return Err(error.into()),
+            Err(error) => {
+                if !is_away {
+                    print::warning(&format!("{error}; looking again each second"));
+                }
+                is_away = true;
+                std::thread::sleep(left.map_or(AWAY, |left| left.min(AWAY)));
+                continue;
+            }
+        };
+        is_away = false;
         if found["session"] != session {
             (session, after) = (found["session"].clone(), 0);
             continue;
@@ -197,12 +212,18 @@ fn watch(client: &Client, id: Option<&str>, limit: Option<Duration>, is_json: bo
     }
 }
 
+/// Whether asking the same again is of no use. A server that is being started again cuts calls, or refuses them by 503.
+const fn is_for_good(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { status, .. } if *status < 500)
+}
+
 fn told(alert: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (at, id) = (text(&alert["at"]), text(&alert["question_id"]));
     let (document, state) = (&alert["document"], &alert["state"]);
     if state.is_object() {
-        let (symbol, distance) = (text(&state["symbol"]), &state["distance"]);
+        let (symbol, distance) = (text(&state["symbol"]), state["distance"].as_f64());
+        let distance = distance.unwrap_or_default();
         return format!("{at} {id}: the state of {symbol} is {distance:.4} away");
     }
     let title = match document["title"].as_str() {
@@ -218,7 +239,41 @@ fn told(alert: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
     use super::*;
+
+    /// A server of one answer, which then cuts the next call and has another run answer the one behind it.
+    #[test]
+    fn a_watch_outlives_the_server_that_it_watches() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let client = Client::new(&listener.local_addr().expect("an address").to_string());
+        let refusal = r#"{"error": {"message": "enough", "hint": "end"}}"#;
+        let answers = [
+            ("200 OK", r#"{"last": 0, "session": "a", "alerts": []}"#),
+            ("", ""),
+            ("404 Not Found", refusal),
+        ];
+        let why = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for (status, body) in answers {
+                    let (mut stream, _) = listener.accept().expect("a call");
+                    let mut head = [0; 4_096];
+                    let _size = stream.read(&mut head).expect("reads");
+                    if !status.is_empty() {
+                        let size = body.len();
+                        let head = format!(
+                            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {size}\r\nconnection: close\r\n\r\n"
+                        );
+                        stream.write_all((head + body).as_bytes()).expect("answers");
+                    }
+                }
+            });
+            watch(&client, None, None, false).expect_err("refused in the end")
+        });
+        assert!(why.to_string().contains("enough"), "{why}");
+    }
 
     #[test]
     fn alerts_and_questions_are_shown_on_a_line() {
@@ -226,8 +281,8 @@ mod tests {
             "document_id": "d", "title": "Mill stops", "score": 0.75}});
         assert_eq!(told(&alert), "T q 0.750 d: Mill stops");
         let state =
-            json!({"at": "T", "question_id": "q", "state": {"symbol": "A", "distance": 0.01}});
-        assert!(told(&state).contains("the state of A is 0.01"));
+            json!({"at": "T", "question_id": "q", "state": {"symbol": "A", "distance": 0.012345}});
+        assert!(told(&state).ends_with("the state of A is 0.0123 away"));
         let question = json!({"id": "q", "text": {"q": "mill"}, "webhook": {"url": "http://a"}});
         let line = shown(&question);
         assert!(line.starts_with("q ") && line.contains("mill") && line.ends_with("-> http://a"));

@@ -37,6 +37,8 @@ pub(super) struct QuestionFile {
     path: PathBuf,
     file: File,
     size: u64,
+    /// It was renamed, and a crash could still bring back the one before.
+    is_new: bool,
     /// Changes that a reader needs, and that none does.
     live: usize,
     dead: usize,
@@ -68,18 +70,15 @@ impl QuestionFile {
             file.sync_all()?;
         }
         file.seek(SeekFrom::Start(size))?;
-        let mut this = Self {
+        let this = Self {
             path,
             file,
             size,
+            is_new: false,
             live: found.len(),
             dead: changes - found.len(),
         };
-        let kept: Vec<Kept> = found.into_values().collect();
-        if this.is_wasteful() {
-            this.rewrite(&kept)?;
-        }
-        Ok((this, kept))
+        Ok((this, found.into_values().collect()))
     }
 
     /// Keeps questions, durably, all or none. `replaced` of them stand in the place of others.
@@ -107,7 +106,8 @@ impl QuestionFile {
         self.dead > self.live + DEAD_FEW
     }
 
-    /// Writes the file anew with these alone: beside, then in its place.
+    /// Writes the file anew with these alone: beside, then in its place. Where that fails, the file stands as it was, or
+    /// the new one is synced to its folder by the next write, before anything is added.
     pub fn rewrite(&mut self, questions: &[Kept]) -> io::Result<()> {
         let mut bytes = MAGIC.to_vec();
         for kept in questions {
@@ -115,16 +115,23 @@ impl QuestionFile {
             write_put(kept, &mut body);
             write_record(&body, &mut bytes);
         }
-        write_beside(&self.path, &bytes)?;
-        self.file = open(&self.path)?;
-        self.size = bytes.len() as u64;
-        self.file.seek(SeekFrom::Start(self.size))?;
+        self.file = put_in_place(&self.path, &bytes)?;
+        (self.size, self.is_new) = (bytes.len() as u64, true);
         (self.live, self.dead) = (questions.len(), 0);
+        self.settle()
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        if self.is_new {
+            sync_folder(&self.path)?;
+            self.is_new = false;
+        }
         Ok(())
     }
 
     /// What cannot be written whole is cut off again, so that what comes next follows whole records.
     fn append(&mut self, body: &[u8]) -> io::Result<()> {
+        self.settle()?;
         let mut bytes = Vec::with_capacity(HEAD_SIZE + body.len());
         write_record(body, &mut bytes);
         let written = self
@@ -143,7 +150,15 @@ impl QuestionFile {
 
 /// Writes a file beside and renames it, so that there is the old one or the new one, whole.
 pub(super) fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
+    put_in_place(path, bytes)?;
+    sync_folder(path)
+}
+
+/// As [`write_beside`], and the file that now has the name, at its end; the folder is not synced yet.
+fn put_in_place(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    // All of its name: files that differ in their ending alone are written by different threads.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
     let mut file = private()
         .create(true)
         .truncate(true)
@@ -152,6 +167,10 @@ pub(super) fn write_beside(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
+    Ok(file)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(dir) => File::open(dir)?.sync_all(),
         None => Ok(()),

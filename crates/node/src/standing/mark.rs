@@ -17,7 +17,7 @@ const MAGIC: &[u8; 8] = b"OUZELSM1";
 pub(super) struct Mark {
     /// All up to this entry was matched and told.
     pub seq: u64,
-    /// Entries up to it of which a document has yet to become known.
+    /// Entries up to it of which a document has yet to become known, or became known and is still on its way.
     pub ahead: Vec<u64>,
 }
 
@@ -88,6 +88,11 @@ impl Ledger {
         first.map_or(matched, |before| before.min(matched))
     }
 
+    /// The entries held, in order.
+    pub fn held(&self) -> Vec<u64> {
+        self.lock().keys().copied().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,6 +131,17 @@ mod tests {
     }
 
     #[test]
+    fn a_mark_is_written_beside_under_a_name_of_its_own() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let beside = dir.path().join("standing.mark.new");
+        std::fs::create_dir(beside).expect("a folder in its way");
+        Mark::default().write(dir.path()).expect_err("in the way");
+        let questions = dir.path().join(super::super::QUESTIONS_FILE);
+        write_beside(&questions, b"whole").expect("not in its way");
+        assert_eq!(std::fs::read(questions).expect("reads"), b"whole");
+    }
+
+    #[test]
     fn the_oldest_alert_on_its_way_holds_the_mark() {
         let ledger = Arc::new(Ledger::default());
         assert_eq!(ledger.settled(9), 9);
@@ -135,6 +151,7 @@ mod tests {
         assert_eq!(ledger.settled(9), 4);
         drop(again);
         assert_eq!(ledger.settled(9), 6);
+        assert_eq!(ledger.held(), [7]);
         drop(later);
         assert_eq!(ledger.settled(9), 9);
     }

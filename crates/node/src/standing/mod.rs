@@ -22,7 +22,8 @@ pub use mark::{Hold, MARK_FILE};
 pub use matcher::{Answered, Matcher, Standing};
 pub use question::{Meaning, Passing, Question, StateWish, Words};
 pub use questions::{
-    NewQuestion, QUESTIONS_LIMIT, ReadQuestion, StandingCounts, StandingError, StandingQuestions,
+    BrokerTally, NewQuestion, QUESTIONS_LIMIT, ReadQuestion, StandingCounts, StandingError,
+    StandingQuestions,
 };
 pub use states::StateWatcher;
 pub use watcher::{Sink, Watcher};

@@ -76,10 +76,25 @@ pub struct StandingCounts {
     /// Entries that went unmatched because the log no longer had them, and documents stored ahead of their time that were too many
     /// to wait for.
     pub missed: u64,
+    /// Times the file of the questions could not be written anew without what is of no use.
+    pub untidied: u64,
+    /// Alerts given up because too many waited for the broker.
+    pub broker_dropped: u64,
+    /// Alerts given up because the broker does not take such.
+    pub broker_refused: u64,
     /// Market states matched.
     pub states: u64,
     /// What it took to match a document.
     pub match_ns: Histogram,
+}
+
+/// Alerts that a broker did not get, written by who sends them.
+#[derive(Debug, Default)]
+pub struct BrokerTally {
+    /// Too many waited.
+    pub dropped: AtomicU64,
+    /// It does not take such.
+    pub refused: AtomicU64,
 }
 
 /// Numbers that the watcher writes.
@@ -90,6 +105,7 @@ pub(super) struct Tally {
     pub arrivals: AtomicU64,
     pub ahead: AtomicU64,
     pub missed: AtomicU64,
+    pub untidied: AtomicU64,
     pub states: AtomicU64,
     pub match_ns: Mutex<Histogram>,
 }
@@ -103,6 +119,7 @@ pub struct StandingQuestions {
     alerts: AlertLog,
     pub(super) ledger: Arc<Ledger>,
     pub(super) tally: Tally,
+    broker: Arc<BrokerTally>,
 }
 
 impl StandingQuestions {
@@ -116,6 +133,7 @@ impl StandingQuestions {
             alerts: AlertLog::default(),
             ledger: Arc::default(),
             tally: Tally::default(),
+            broker: Arc::default(),
         }
     }
 
@@ -174,7 +192,9 @@ impl StandingQuestions {
         for new in by_id.into_values() {
             matcher.put(standing(new.question, head, new.definition));
         }
-        self.tidy(file, &matcher)
+        drop(matcher);
+        self.tidy(file);
+        Ok(())
     }
 
     /// Forgets a question, durably; whether there was one. Its alerts on their way still arrive.
@@ -188,23 +208,27 @@ impl StandingQuestions {
             return Ok(false);
         }
         file.remove(id)?;
-        let mut matcher = self.matcher_mut();
-        matcher.remove(id);
-        self.tidy(file, &matcher)?;
+        self.matcher_mut().remove(id);
+        self.tidy(file);
         Ok(true)
     }
 
-    fn tidy(&self, file: &mut QuestionFile, matcher: &Matcher) -> Result<(), StandingError> {
-        if file.is_wasteful() {
-            let kept = matcher.iter_after("").map(|standing| Kept {
-                id: standing.question.id.clone(),
-                after_seq: standing.after_seq,
-                vector: vector(&standing.question),
-                definition: standing.definition.to_string(),
-            });
-            file.rewrite(&kept.collect::<Vec<_>>())?;
+    /// What was asked for is kept already: a file that cannot be written anew is left for the next change. Nothing is
+    /// matched slower meanwhile, and whoever has the file is the only one to change the questions.
+    fn tidy(&self, file: &mut QuestionFile) {
+        if !file.is_wasteful() {
+            return;
         }
-        Ok(())
+        let kept = |standing: &Arc<Standing>| Kept {
+            id: standing.question.id.clone(),
+            after_seq: standing.after_seq,
+            vector: vector(&standing.question),
+            definition: standing.definition.to_string(),
+        };
+        let kept: Vec<Kept> = self.matcher().iter_after("").map(kept).collect();
+        if file.rewrite(&kept).is_err() {
+            self.tally.untidied.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// The question of that id.
@@ -229,6 +253,12 @@ impl StandingQuestions {
         &self.alerts
     }
 
+    /// Where a sender to a broker counts what it gives up.
+    #[must_use]
+    pub fn broker(&self) -> &Arc<BrokerTally> {
+        &self.broker
+    }
+
     /// What came of the questions so far.
     #[must_use]
     pub fn counts(&self) -> StandingCounts {
@@ -245,6 +275,9 @@ impl StandingQuestions {
             alerts: self.alerts.last(),
             ahead: read(&tally.ahead),
             missed: read(&tally.missed),
+            untidied: read(&tally.untidied),
+            broker_dropped: read(&self.broker.dropped),
+            broker_refused: read(&self.broker.refused),
             states: read(&tally.states),
             match_ns: match_ns.unwrap_or_else(PoisonError::into_inner).clone(),
         }

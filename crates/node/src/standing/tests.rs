@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use rag::{Document, EmbeddedChunk};
 use stdx::{Clock, ManualClock};
 
+use super::mark::Mark;
 use super::*;
 use crate::{EmbeddingLimits, Node, Settings};
 
@@ -428,5 +429,94 @@ fn a_copy_has_the_questions() {
     for name in [QUESTIONS_FILE, MARK_FILE] {
         let read = |dir: &std::path::Path| std::fs::read(dir.join(name)).expect("reads");
         assert_eq!(read(&copy.dir), read(world.dir.path()), "{name}");
+    }
+}
+
+/// A rewrite that failed used to answer 500 for a question that was kept, or left later ones in a file without a name.
+#[test]
+fn questions_are_kept_where_the_file_cannot_be_written_anew() {
+    let world = World::new();
+    let node = world.node();
+    let beside = world.dir.path().join("standing.questions.new");
+    std::fs::create_dir(&beside).expect("a folder in its way");
+    let count = || node.standing().counts().untidied;
+    ask(&node, "first");
+    while count() == 0 {
+        ask(&node, "q");
+    }
+    ask(&node, "q");
+    assert_eq!(count(), 2, "left for the next one");
+    std::fs::remove_dir(&beside).expect("out of the way");
+    assert!(node.standing().remove("q").expect("forgets"));
+    ask(&node, "behind");
+    assert_eq!(count(), 2);
+    let path = world.dir.path().join(QUESTIONS_FILE);
+    assert!(std::fs::metadata(path).expect("a file").len() < 300);
+    drop(node);
+    let ids = world.node().standing().list("", 9);
+    let ids: Vec<&str> = ids.iter().map(|s| s.question.id.as_str()).collect();
+    assert_eq!(ids, ["behind", "first"]);
+}
+
+/// The embargo of an old entry ends, and its alert is long on its way: only that entry is read again.
+#[test]
+fn a_document_known_late_does_not_hold_what_came_behind_it() {
+    let world = World::new();
+    let now = world.clock.now_ns();
+    {
+        let node = world.node();
+        ask(&node, "q");
+        world.store(&node, "slow", "halted", now + 1);
+        world.store(&node, "a", "halted", now);
+        assert_eq!(documents(&world.told(&node).0), ["a"]);
+        world.clock.set(now + 2);
+        let (told, _holds) = world.told(&node);
+        assert_eq!(documents(&told), ["slow"]);
+    }
+    let node = world.node();
+    let (told, holds) = world.told(&node);
+    assert_eq!(documents(&told), ["slow"], "told again, and alone");
+    drop(holds);
+}
+
+#[test]
+fn a_document_is_told_late_where_the_past_was_trimmed() {
+    let world = World::new();
+    let now = world.clock.now_ns();
+    let node = world.node();
+    ask(&node, "q");
+    world.store(&node, "ahead", "halted", now + 1);
+    assert!(world.told(&node).0.is_empty());
+    world.clock.set(now + 9);
+    node.trim(now + 5).expect("trims");
+    assert_eq!(documents(&world.told(&node).0), ["ahead"]);
+}
+
+/// Takes a second for each alert.
+struct Slow(Arc<ManualClock>);
+
+impl Sink for Slow {
+    fn take(&self, _: &Arc<Alert>, _: Option<Hold>) {
+        self.0.set(self.0.now_ns() + 1_000_000_000);
+    }
+}
+
+#[test]
+fn a_long_backlog_is_matched_in_turns_with_a_mark_behind_each() {
+    let world = World::new();
+    let now = world.clock.now_ns();
+    let node = world.node();
+    ask(&node, "q");
+    for id in ["a", "b", "c"] {
+        world.store(&node, id, "halted", now);
+    }
+    let slow: Arc<dyn Sink> = Arc::new(Slow(Arc::clone(&world.clock)));
+    let mut watcher = Watcher::new(Arc::clone(&node), vec![slow]).expect("starts");
+    for alerts in 1..=3 {
+        assert!(watcher.turn(Duration::ZERO).expect("reads"));
+        let counts = node.standing().counts();
+        assert_eq!(counts.alerts, alerts);
+        let mark = Mark::read(world.dir.path()).expect("reads").expect("one");
+        assert_eq!(mark.seq, counts.matched_seq);
     }
 }

@@ -1,6 +1,7 @@
 //! Matching as it goes: the log is read entry by entry as it becomes durable, and each document is held against the
 //! questions. Nobody who stores waits for it, and what it has yet to do lies in the log.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,12 +10,14 @@ use collection::text::Analyser;
 use collection::{AsOf, Error, Follower, Op, Payload, Point, SyncPolicy, Value};
 
 use super::alert::Alert;
-use super::mark::{Hold, Mark};
+use super::mark::{Hold, Ledger, Mark};
 use super::questions::StandingQuestions;
 use crate::Node;
 
 /// Documents stored ahead of their time that are waited for; of more, the ones that come last are missed.
 const AHEAD_LIMIT: usize = 10_000;
+/// A turn with a long backlog ends after so long: marks are written and whoever wants to stop is heard.
+const TURN_NS: u64 = 250_000_000;
 /// Between two marks on disk.
 const MARK_NS: u64 = 1_000_000_000;
 
@@ -35,6 +38,8 @@ pub struct Watcher {
     /// There was no question, so that nothing was read.
     is_idle: bool,
     ahead: Vec<Ahead>,
+    /// Documents that became known late and are on their way: the mark names their entries, which may lie far behind it.
+    due: Arc<Ledger>,
     marked: Mark,
     marked_at: u64,
 }
@@ -68,6 +73,7 @@ impl Watcher {
             matched: marked.seq.min(head),
             is_idle: false,
             ahead: Vec::new(),
+            due: Arc::default(),
             marked_at: node.clock().now_ns(),
             marked,
             node,
@@ -77,7 +83,7 @@ impl Watcher {
         Ok(this)
     }
 
-    /// Matches what is there, after waiting at most `timeout` for something; `false` at once where nobody asks anything.
+    /// Matches what is there, for a quarter of a second, after waiting at most `timeout` for something; `false` at once where nobody asks anything.
     ///
     /// # Errors
     /// When the log cannot be read; the next turn tries again.
@@ -85,8 +91,10 @@ impl Watcher {
         let node = Arc::clone(&self.node);
         self.match_due();
         let collection = node.documents().collection();
+        // Before it is known that nobody asks: who asks meanwhile waits for what comes behind.
+        let head = collection.head_seq();
         let Some(mut follower) = self.follower() else {
-            self.matched = collection.head_seq();
+            self.matched = head;
             self.tell();
             return Ok(false);
         };
@@ -96,9 +104,11 @@ impl Watcher {
             // An alert speaks of what survives.
             collection.sync()?;
         }
+        let mut begun = None;
         let read = follower.next(self.until_due(timeout), &mut |seq, ops| {
+            let begun = *begun.get_or_insert_with(|| node.clock().now_ns());
             self.entry(seq, ops);
-            true
+            node.clock().now_ns().saturating_sub(begun) < TURN_NS
         });
         match read {
             Ok(_) => self.follower = Some(follower),
@@ -150,7 +160,8 @@ impl Watcher {
         let now = self.node.clock().now_ns();
         for (known_at, passages) in documents(ops) {
             if known_at <= now {
-                self.document(&passages, seq);
+                let ledger = Arc::clone(&self.standing().ledger);
+                self.document(&passages, seq, &ledger);
             } else if self.ahead.len() < AHEAD_LIMIT {
                 self.ahead.push(Ahead {
                     known_at,
@@ -165,7 +176,7 @@ impl Watcher {
         self.tell();
     }
 
-    fn document(&mut self, passages: &[Point], seq: u64) {
+    fn document(&mut self, passages: &[Point], seq: u64, ledger: &Arc<Ledger>) {
         let node = Arc::clone(&self.node);
         let (standing, begun) = (node.standing(), node.clock().now_ns());
         let answered = standing.matcher().answered(passages, &self.analyser, seq);
@@ -179,7 +190,7 @@ impl Watcher {
             let alert = Alert::of_document(&answered, passages, seq, now);
             let alert = standing.alerts().push(alert);
             for sink in &self.sinks {
-                sink.take(&alert, Some(standing.ledger.hold(seq)));
+                sink.take(&alert, Some(ledger.hold(seq)));
             }
         }
     }
@@ -214,12 +225,20 @@ impl Watcher {
         {
             let node = Arc::clone(&self.node);
             let collection = node.documents().collection();
+            let mut is_missed = false;
             passages.retain(|point| {
-                let stands = collection.get(&point.id, &AsOf::Known(known_at));
+                let find = |at| collection.get(&point.id, &AsOf::Known(at));
+                // Where the past was trimmed meanwhile, it is asked whether the document stands now.
+                let stands = find(known_at).or_else(|_| find(now));
+                is_missed |= stands.is_err();
                 matches!(stands, Ok(Some(found)) if found.seq_from == seq)
             });
+            if is_missed {
+                self.standing().tally.missed.fetch_add(1, Ordering::Relaxed);
+            }
             if !passages.is_empty() {
-                self.document(&passages, seq);
+                let ledger = Arc::clone(&self.due);
+                self.document(&passages, seq, &ledger);
             }
         }
         self.tell();
@@ -263,11 +282,11 @@ impl Watcher {
         if now.saturating_sub(self.marked_at) < MARK_NS {
             return;
         }
-        let mut ahead: Vec<u64> = self.ahead.iter().map(|ahead| ahead.seq).collect();
-        ahead.dedup();
+        let mut ahead: BTreeSet<u64> = self.due.held().into_iter().collect();
+        ahead.extend(self.ahead.iter().map(|ahead| ahead.seq));
         let mark = Mark {
             seq: self.standing().ledger.settled(self.matched),
-            ahead,
+            ahead: ahead.into_iter().collect(),
         };
         let is_kept = !self.standing().matcher().is_empty();
         // A mark that cannot be written costs a later run some alerts told again.

@@ -54,10 +54,20 @@ pub(super) fn standing(app: &App, page: &mut Page) {
             "Entries and documents that went unmatched: the log no longer had them, or too many were ahead of their time.",
             counts.missed,
         ),
+        (
+            "ouzel_standing_untidied_total",
+            "Times the file of the questions could not be written anew and grew on; is the disk full?",
+            counts.untidied,
+        ),
     ] {
         page.family(name, "counter", what);
         page.sample(name, &[], value);
     }
+    let name = "ouzel_standing_broker_lost_total";
+    let what = "Alerts that the broker did not get: too many waited, or it does not take such.";
+    page.family(name, "counter", what);
+    page.sample(name, &[("why", "dropped")], counts.broker_dropped);
+    page.sample(name, &[("why", "refused")], counts.broker_refused);
     let name = "ouzel_standing_match_seconds";
     page.family(
         name,

@@ -193,7 +193,7 @@ impl Said {
         *last = Some((Instant::now(), complaint));
     }
 
-    fn recent(&self) -> Option<String> {
+    pub fn recent(&self) -> Option<String> {
         let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = last.as_ref().filter(|(at, _)| at.elapsed() < COMPLAINT);
         fresh.map(|(_, complaint)| complaint.clone())
@@ -214,11 +214,19 @@ struct Worker {
     health: Health,
 }
 
-/// The connection, and how a batch is known to have arrived.
-struct Line {
-    client: Client,
+/// The connection, and how a batch is known to have arrived: a message to ourselves behind it comes back.
+pub(super) struct Wire {
+    pub client: Client,
     inbox: Subject,
     echoes: Subscriber,
+}
+
+/// Subject, headers and body of a message.
+pub(super) type Outgoing = (Subject, HeaderMap, Vec<u8>);
+
+/// The wire, and how frames are called on it.
+struct Line {
+    wire: Wire,
     names: Names,
     subjects: HashMap<Arc<Address>, Subject>,
 }
@@ -246,7 +254,7 @@ impl Worker {
             }
         }
         let until = Instant::now() + FAREWELL;
-        while line.client.connection_state() == State::Connected && Instant::now() < until {
+        while line.wire.client.connection_state() == State::Connected && Instant::now() < until {
             if self.outlet.take(BATCH, &mut batch) == 0 {
                 break;
             }
@@ -262,7 +270,7 @@ impl Worker {
     }
 
     fn is_connected(&mut self, line: &Line) -> bool {
-        let is_connected = line.client.connection_state() == State::Connected;
+        let is_connected = line.wire.client.connection_state() == State::Connected;
         if !is_connected {
             let why = self.said.recent();
             self.fails(&why.unwrap_or_else(|| "no connection".to_owned()));
@@ -278,9 +286,9 @@ impl Worker {
     /// Takes a batch, sends it and learns what became of it.
     async fn turn(&mut self, line: &mut Line, batch: &mut Vec<Laned>) {
         self.outlet.take(BATCH, batch);
-        let before = connects(&line.client);
+        let before = line.wire.connects();
         let outcome = self.send(line, batch).await;
-        let after = connects(&line.client);
+        let after = line.wire.connects();
         self.far.connects = after;
         match outcome {
             Ok(sent) if before == after => self.confirmed(sent),
@@ -313,7 +321,7 @@ impl Worker {
         }
         let sent = messages.len() as u64;
         let number = self.batches.to_string();
-        let (begun, client) = (Instant::now(), line.client.clone());
+        let (begun, client) = (Instant::now(), line.wire.client.clone());
         let mut through = pin!(line.through(messages, &number));
         loop {
             let looked = tokio::time::timeout(LOOK, &mut through).await;
@@ -360,33 +368,44 @@ async fn open(
     options: ConnectOptions,
     names: Names,
 ) -> Result<Line, String> {
-    let client = options.connect(servers).await.map_err(|e| e.to_string())?;
-    let inbox = client.new_inbox();
-    let echoes = client.subscribe(inbox.clone()).await;
     Ok(Line {
-        inbox: inbox.into(),
-        echoes: echoes.map_err(|e| e.to_string())?,
-        client,
+        wire: Wire::open(servers, options).await?,
         names,
         subjects: HashMap::new(),
     })
 }
 
-fn connects(client: &Client) -> u64 {
-    client.statistics().connects.load(Ordering::Acquire)
-}
+impl Wire {
+    /// Connects, in its own time, and listens to itself.
+    pub async fn open(servers: Vec<ServerAddr>, options: ConnectOptions) -> Result<Self, String> {
+        let client = options.connect(servers).await.map_err(|e| e.to_string())?;
+        let inbox = client.new_inbox();
+        let echoes = client.subscribe(inbox.clone()).await;
+        Ok(Self {
+            inbox: inbox.into(),
+            echoes: echoes.map_err(|e| e.to_string())?,
+            client,
+        })
+    }
 
-impl Line {
-    /// Publishes the messages and waits until the batch's number comes back; how many were refused.
-    async fn through(&mut self, messages: Vec<Message>, number: &str) -> Result<u64, &'static str> {
+    /// Connections made so far: an echo on another one says nothing of what was sent on the one before.
+    pub fn connects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Acquire)
+    }
+
+    /// Publishes the messages and waits until the batch's number comes back; how many cannot be sent at all (too large,
+    /// say) and were passed over.
+    pub async fn through(
+        &mut self,
+        messages: Vec<Outgoing>,
+        number: &str,
+    ) -> Result<u64, &'static str> {
         let gone = "the client has ended";
         let mut refused = 0;
-        for message in messages {
-            let subject = self.subject(&message);
-            let headers = self.names.headers(&message);
-            let published =
-                self.client
-                    .publish_with_headers(subject, headers, message.payload.into());
+        for (subject, headers, body) in messages {
+            let published = self
+                .client
+                .publish_with_headers(subject, headers, body.into());
             match published.await {
                 Ok(()) => {}
                 Err(error) if error.kind() == PublishErrorKind::Send => return Err(gone),
@@ -404,6 +423,17 @@ impl Line {
                 return Ok(refused);
             }
         }
+    }
+}
+
+impl Line {
+    async fn through(&mut self, messages: Vec<Message>, number: &str) -> Result<u64, &'static str> {
+        let outgoing = messages.into_iter().map(|message| {
+            let headers = self.names.headers(&message);
+            (self.subject(&message), headers, message.payload)
+        });
+        let outgoing: Vec<Outgoing> = outgoing.collect();
+        self.wire.through(outgoing, number).await
     }
 
     fn subject(&mut self, message: &Message) -> Subject {

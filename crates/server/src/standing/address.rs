@@ -2,7 +2,7 @@
 //! could be made to reach what only this machine can. So each address that a name resolves to is looked at when the
 //! connection is made, and not the name when the question is put.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -30,17 +30,22 @@ impl Resolver for PublicResolver {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = self.0.0.resolve(uri, config, timeout)?;
-        match found.iter().find(|address| !is_public(address.ip())) {
+        let mut addresses = found.iter().map(|address| address.ip());
+        match addresses.find(|ip| !is_public(*ip) || is_own(*ip)) {
             None => Ok(found),
             Some(address) => Err(ureq::Error::Other(
                 format!(
-                    "{} is not an address of the open Internet; start the server with --webhook-private to allow it",
-                    address.ip()
+                    "{address} is this machine's or not an address of the open Internet; start the server with --webhook-private to allow it"
                 )
                 .into(),
             )),
         }
     }
+}
+
+/// Whether an address is this machine's: nobody can bind another's. A public one leads to what listens here all the same.
+fn is_own(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
 }
 
 /// Whether an address is one of the open Internet. Source: the IANA registries of special-purpose addresses.
@@ -124,5 +129,13 @@ mod tests {
         for text in special {
             assert!(!read(text), "{text}");
         }
+    }
+
+    #[test]
+    fn what_this_machine_can_bind_is_its_own() {
+        let own = |text: &str| is_own(text.parse().expect("an address"));
+        assert!(own("127.0.0.1"));
+        // Of TEST-NET-1: nobody has it.
+        assert!(!own("192.0.2.1"));
     }
 }

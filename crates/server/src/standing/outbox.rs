@@ -13,11 +13,15 @@ use crate::json::standing::{AlertRow, Definition};
 
 /// Webhooks that may wait; those of more alerts are dead letters at once.
 pub const WAITING_LIMIT: usize = 10_000;
+/// Of one endpoint, so that one that is dead leaves room for the others.
+const ENDPOINT_LIMIT: usize = 1_000;
 /// How often one is tried.
 pub const ATTEMPTS: u32 = 8;
 /// The wait behind the first attempt; each is four times the one before, up to [`WAIT_MOST`].
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 const WAIT_MOST: Duration = Duration::from_secs(600);
+/// The sum of all waits: one that is older is given up when its endpoint fails, tried or not.
+const AGE_MOST: Duration = Duration::from_secs(1 + 4 + 16 + 64 + 256 + 600 + 600);
 /// What an endpoint may ask for by `Retry-After`.
 const ASKED_MOST: Duration = Duration::from_secs(3_600);
 /// Calls of an endpoint at once.
@@ -38,6 +42,7 @@ pub struct Job {
     /// The alert as JSON.
     pub body: String,
     attempts: u32,
+    born: Instant,
     due: Instant,
     /// The alert's entry counts as delivered when this goes.
     _hold: Option<Hold>,
@@ -98,6 +103,8 @@ struct Inner {
 
 #[derive(Default)]
 struct Endpoint {
+    /// Webhooks on their way to it, those that it is just being called with among them.
+    jobs: usize,
     busy: usize,
     failures: u32,
     rests_until: Option<Instant>,
@@ -139,6 +146,7 @@ impl Sink for Outbox {
 impl Job {
     /// One that is due.
     pub(super) fn new(id: &str, url: &str, secret: Secret, body: &str) -> Self {
+        let now = Instant::now();
         Self {
             id: id.to_owned(),
             question_id: String::new(),
@@ -146,7 +154,8 @@ impl Job {
             secret,
             body: body.to_owned(),
             attempts: 0,
-            due: Instant::now(),
+            born: now,
+            due: now,
             _hold: None,
         }
     }
@@ -160,6 +169,13 @@ impl Outbox {
             inner.bury(job, why);
             return;
         }
+        let endpoint = inner.endpoints.entry(origin(&job.url)).or_default();
+        if endpoint.jobs >= ENDPOINT_LIMIT {
+            let why = format!("{ENDPOINT_LIMIT} webhooks of its endpoint were waiting already");
+            inner.bury(job, why);
+            return;
+        }
+        endpoint.jobs += 1;
         inner.waiting.push_back(job);
         drop(inner);
         self.changed.notify_one();
@@ -183,40 +199,8 @@ impl Outbox {
     }
 
     /// What came of an attempt.
-    pub fn done(&self, mut job: Job, outcome: Outcome) {
-        let mut inner = self.lock();
-        let now = Instant::now();
-        inner.in_flight -= 1;
-        job.attempts += 1;
-        let wait = inner.wait_behind(job.attempts);
-        let endpoint = inner.endpoints.entry(origin(&job.url)).or_default();
-        endpoint.busy = endpoint.busy.saturating_sub(1);
-        match outcome {
-            Outcome::Delivered => {
-                (endpoint.failures, endpoint.rests_until) = (0, None);
-                inner.counts.delivered += 1;
-            }
-            Outcome::Failed(why, asked) => {
-                let wait = asked.map_or(wait, |asked| asked.min(ASKED_MOST).max(wait));
-                endpoint.failures = endpoint.failures.saturating_add(1);
-                // One who fails again and again is tried by one webhook, not by all that wait.
-                endpoint.rests_until = Some(now + wait.min(Duration::from_secs(60)));
-                inner.counts.failed += 1;
-                if job.attempts >= ATTEMPTS {
-                    inner.bury(job, why);
-                } else {
-                    job.due = now + wait;
-                    inner.waiting.push_back(job);
-                }
-            }
-            Outcome::Gone(why) => {
-                inner.counts.failed += 1;
-                inner.bury(job, why);
-            }
-        }
-        let is_idle = |e: &Endpoint| e.busy == 0 && e.failures == 0;
-        inner.endpoints.retain(|_, endpoint| !is_idle(endpoint));
-        drop(inner);
+    pub fn done(&self, job: Job, outcome: Outcome) {
+        self.lock().done(job, outcome, Instant::now());
         self.changed.notify_one();
     }
 
@@ -248,6 +232,61 @@ impl Outbox {
 }
 
 impl Inner {
+    fn done(&mut self, mut job: Job, outcome: Outcome, now: Instant) {
+        self.in_flight -= 1;
+        job.attempts += 1;
+        let wait = self.wait_behind(job.attempts);
+        let origin = origin(&job.url);
+        let endpoint = self.endpoints.entry(origin.clone()).or_default();
+        endpoint.busy = endpoint.busy.saturating_sub(1);
+        endpoint.jobs = endpoint.jobs.saturating_sub(1);
+        match outcome {
+            Outcome::Delivered => {
+                (endpoint.failures, endpoint.rests_until) = (0, None);
+                self.counts.delivered += 1;
+            }
+            Outcome::Failed(why, asked) => {
+                let wait = asked.map_or(wait, |asked| asked.min(ASKED_MOST).max(wait));
+                endpoint.failures = endpoint.failures.saturating_add(1);
+                // One who fails again and again is tried by one webhook, not by all that wait.
+                endpoint.rests_until = Some(now + wait.min(Duration::from_secs(60)));
+                self.counts.failed += 1;
+                if job.attempts >= ATTEMPTS {
+                    self.bury(job, why);
+                } else {
+                    endpoint.jobs += 1;
+                    job.due = now + wait;
+                    self.waiting.push_back(job);
+                }
+                self.bury_late(&origin, now);
+            }
+            Outcome::Gone(why) => {
+                self.counts.failed += 1;
+                self.bury(job, why);
+            }
+        }
+        let rests = |e: &Endpoint| e.rests_until.is_some_and(|until| until > now);
+        self.endpoints.retain(|_, e| e.jobs > 0 || rests(e));
+    }
+
+    /// Gives up what waited too long for an endpoint that fails; not what waits for its next attempt.
+    fn bury_late(&mut self, origin_late: &str, now: Instant) {
+        let is_late = |job: &Job| {
+            let age = now.saturating_duration_since(job.born);
+            job.due <= now && age > AGE_MOST && origin(&job.url) == origin_late
+        };
+        let waiting = std::mem::take(&mut self.waiting).into_iter();
+        let (late, waiting): (VecDeque<Job>, VecDeque<Job>) = waiting.partition(is_late);
+        self.waiting = waiting;
+        if let Some(endpoint) = self.endpoints.get_mut(origin_late) {
+            endpoint.jobs = endpoint.jobs.saturating_sub(late.len());
+        }
+        for job in late {
+            let why = format!("its endpoint fails, and it waited {} s", AGE_MOST.as_secs());
+            self.bury(job, why);
+        }
+    }
+
     fn due(&mut self, now: Instant) -> Option<Job> {
         let endpoints = &self.endpoints;
         let is_free = |job: &Job| match endpoints.get(&origin(&job.url)) {
@@ -367,13 +406,39 @@ mod tests {
     #[test]
     fn at_its_bound_it_says_what_it_refuses() {
         let outbox = Outbox::default();
-        for _ in 0..=WAITING_LIMIT {
-            outbox.push(job("a", "http://a"));
+        for n in 0..=WAITING_LIMIT {
+            outbox.push(job("a", &format!("http://{}", n / ENDPOINT_LIMIT)));
         }
         let counts = outbox.counts();
         assert_eq!((counts.waiting, counts.dead), (WAITING_LIMIT as u64, 1));
         outbox.close();
         assert!(outbox.next().is_none());
+    }
+
+    #[test]
+    fn a_dead_endpoint_leaves_room_for_others_and_what_waits_for_it_is_given_up_in_time() {
+        let outbox = Outbox::default();
+        for _ in 0..=ENDPOINT_LIMIT {
+            outbox.push(job("a", "http://a/x"));
+        }
+        outbox.push(job("b", "http://b/y"));
+        let counts = outbox.counts();
+        assert_eq!(
+            (counts.waiting, counts.dead),
+            (ENDPOINT_LIMIT as u64 + 1, 1)
+        );
+        let mut inner = outbox.lock();
+        let later = Instant::now() + AGE_MOST + Duration::from_secs(1);
+        let tried = inner.due(later).expect("one");
+        inner.done(tried, failed(), later);
+        assert_eq!(inner.counts.dead, ENDPOINT_LIMIT as u64, "the rest of them");
+        assert_eq!(inner.endpoints["http://a"].jobs, 1, "its next attempt");
+        let other = inner.due(later).expect("one");
+        assert_eq!(other.id, "b");
+        inner.done(other, Outcome::Delivered, later);
+        let tried = inner.due(later + WAIT_MOST).expect("one");
+        inner.done(tried, Outcome::Gone("410".to_owned()), later + WAIT_MOST);
+        assert!(inner.endpoints.is_empty(), "nobody is remembered for ever");
     }
 
     #[test]
