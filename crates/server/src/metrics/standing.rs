@@ -1,5 +1,7 @@
 //! Standing questions: what was matched, what was told, and what became of webhooks.
 
+use node::standing::StandingCounts;
+
 use super::{BOUNDS_S, Page};
 use crate::app::App;
 use crate::standing::OutboxCounts;
@@ -63,21 +65,22 @@ pub(super) fn standing(app: &App, page: &mut Page) {
         page.family(name, "counter", what);
         page.sample(name, &[], value);
     }
+    broker(&counts, page);
+    let name = "ouzel_standing_match_seconds";
+    let what = "Time to match a document with all questions.";
+    page.family(name, "histogram", what);
+    page.histogram(name, &[], &counts.match_ns, &BOUNDS_S);
+    if let Some(outbox) = app.outbox() {
+        webhooks(outbox.counts(), page);
+    }
+}
+
+fn broker(counts: &StandingCounts, page: &mut Page) {
     let name = "ouzel_standing_broker_lost_total";
     let what = "Alerts that the broker did not get: too many waited, or it does not take such.";
     page.family(name, "counter", what);
     page.sample(name, &[("why", "dropped")], counts.broker_dropped);
     page.sample(name, &[("why", "refused")], counts.broker_refused);
-    let name = "ouzel_standing_match_seconds";
-    page.family(
-        name,
-        "histogram",
-        "Time to match a document with all questions.",
-    );
-    page.histogram(name, &[], &counts.match_ns, &BOUNDS_S);
-    if let Some(outbox) = app.outbox() {
-        webhooks(outbox.counts(), page);
-    }
 }
 
 fn webhooks(counts: OutboxCounts, page: &mut Page) {
