@@ -2,6 +2,7 @@
 
 use market::event::Price;
 use market::publish::{Integrity, MarketState, STATE_DIM};
+use vector::flat::Tiles;
 
 /// States a block.
 pub(super) const BLOCK_ROWS: usize = 8_192;
@@ -39,10 +40,10 @@ impl Row {
     }
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Block {
-    /// `[n, STATE_DIM]`.
-    pub codes: Vec<i8>,
+    /// Of [`STATE_DIM`] components.
+    pub codes: Tiles,
     pub symbols: Vec<SymbolIdx>,
     pub ends: Vec<u64>,
     pub knowns: Vec<u64>,
@@ -54,16 +55,32 @@ pub(super) struct Block {
     pub end_max: u64,
 }
 
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            codes: Tiles::with_capacity(STATE_DIM, 0),
+            symbols: Vec::new(),
+            ends: Vec::new(),
+            knowns: Vec::new(),
+            mids: Vec::new(),
+            volumes: Vec::new(),
+            flags: Vec::new(),
+            known_max: 0,
+            end_max: 0,
+        }
+    }
+}
+
 impl Block {
     pub fn len(&self) -> usize {
         self.symbols.len()
     }
 
     pub fn push(&mut self, row: &Row) {
-        if self.codes.capacity() == 0 {
+        if self.symbols.capacity() == 0 {
             self.reserve();
         }
-        self.codes.extend(row.codes);
+        self.codes.push(&row.codes);
         self.symbols.push(row.symbol);
         self.ends.push(row.end_ns);
         self.knowns.push(row.known_ns);
@@ -76,7 +93,9 @@ impl Block {
 
     pub fn row(&self, row: usize) -> Row {
         let mut codes = [0; STATE_DIM];
-        codes.copy_from_slice(&self.codes[row * STATE_DIM..(row + 1) * STATE_DIM]);
+        for (code, of) in codes.iter_mut().zip(self.codes.row(row)) {
+            *code = of;
+        }
         Row {
             symbol: self.symbols[row],
             end_ns: self.ends[row],
@@ -94,12 +113,11 @@ impl Block {
 
     /// The vector of a row, in steps of [`CODE_ONE`].
     pub fn query(&self, row: usize) -> Vec<f32> {
-        let codes = &self.codes[row * STATE_DIM..(row + 1) * STATE_DIM];
-        codes.iter().map(|code| f32::from(*code)).collect()
+        self.codes.row(row).map(f32::from).collect()
     }
 
     fn reserve(&mut self) {
-        self.codes.reserve_exact(BLOCK_ROWS * STATE_DIM);
+        self.codes = Tiles::with_capacity(STATE_DIM, BLOCK_ROWS);
         self.symbols.reserve_exact(BLOCK_ROWS);
         self.ends.reserve_exact(BLOCK_ROWS);
         self.knowns.reserve_exact(BLOCK_ROWS);

@@ -250,12 +250,12 @@ impl Search<'_> {
             match (is_past, self.only) {
                 (true, None) => {
                     compared += block.len() as u64;
-                    scan.rows(base, &block.codes, |_| true);
+                    scan.tiles(base, &block.codes, |_| true);
                 }
                 (true, Some(only)) => {
                     let symbols = &block.symbols;
                     compared += symbols.iter().filter(|of| **of == only).count() as u64;
-                    scan.rows(base, &block.codes, |slot| {
+                    scan.tiles(base, &block.codes, |slot| {
                         symbols[(slot - base) as usize] == only
                     });
                 }
@@ -266,7 +266,7 @@ impl Search<'_> {
                             && only.is_none_or(|only| block.symbols[row] == only)
                     };
                     compared += (0..block.len()).filter(|row| is_visible(*row)).count() as u64;
-                    scan.rows(base, &block.codes, |slot| {
+                    scan.tiles(base, &block.codes, |slot| {
                         is_visible((slot - base) as usize)
                     });
                 }

@@ -36,6 +36,7 @@ mod neon_codes;
 mod portable;
 mod scalar;
 mod shapes;
+mod tiles;
 
 use std::sync::OnceLock;
 
@@ -49,6 +50,7 @@ pub use lists::{ListKernels, SCAN_MOST, pack};
 pub use portable::{EdgeSums, Spread};
 pub(crate) use portable::{half, nearest};
 pub use shapes::{PIECES, ShapeKernels, ShapePieces, WindowSums};
+pub use tiles::{TILE, TILE_DIM_MAX, TileKernels};
 
 /// The kernels of one instruction set. All slices of a call must have one length.
 #[derive(Clone, Copy)]

@@ -7,15 +7,17 @@
 mod codes;
 mod lowest;
 mod sieve;
+mod tiles;
 
 use std::collections::BinaryHeap;
 
 use crate::Metric;
-use crate::arch::{Element, Kernels, prefetch_lines};
+use crate::arch::{Element, Kernels, TILE_DIM_MAX, TileKernels, prefetch_lines};
 
 pub use codes::{Bits, CodesScratch, FlatCodes};
 pub(crate) use lowest::Lowest;
 use sieve::Sieve;
+pub use tiles::Tiles;
 
 /// One neighbour.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -110,6 +112,30 @@ impl<'a> Scan<'a> {
     ) {
         // Rows that lie anywhere come one by one, the later the more of them were not asked for.
         self.compare_all(slots, row, AHEAD_MOST);
+    }
+
+    /// Offers the visible rows of tiles whose first row has slot `base`, by `L2`: each is found as if by [`Scan::rows`].
+    ///
+    /// # Panics
+    /// When the metric is another, the rows have another dimension than the query, or the query is not of whole numbers
+    /// of a byte.
+    pub fn tiles(&mut self, base: u32, tiles: &Tiles, visible: impl Fn(u32) -> bool) {
+        assert_eq!(self.metric, Metric::L2, "tiles are compared by L2");
+        let mut bytes = [0i8; TILE_DIM_MAX];
+        for (byte, value) in bytes.iter_mut().zip(self.query) {
+            *byte = *value as i8;
+            assert_eq!(f32::from(*byte), *value, "a query of bytes");
+        }
+        let (kernels, query) = (TileKernels::of(self.kernels), &bytes[..self.query.len()]);
+        // Sums that a float holds: no score is rounded.
+        let worst = |scan: &Self| scan.worst().map_or(u32::MAX, |worst| worst as u32);
+        tiles.compare(kernels, query, worst(self), |row, distance| {
+            let slot = base + row as u32;
+            if visible(slot) {
+                self.offer(slot, distance as f32);
+            }
+            worst(self)
+        });
     }
 
     /// Compares each row while one that comes `ahead` rows later is on its way.
@@ -311,6 +337,37 @@ mod tests {
                     prop_assert_eq!(&scan.finish(), &got);
                 }
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(cases(200))]
+
+        #[test]
+        fn tiles_give_what_rows_give(
+            (dim, rows) in (1usize..30, 0usize..most(300, 70)).prop_flat_map(|(dim, n)| (
+                Just(dim),
+                prop::collection::vec(prop_oneof![2 => any::<i8>(), 3 => -1i8..2], dim * n),
+            )),
+            query in prop::collection::vec(any::<i8>(), 30),
+            (first, hidden, k) in (1usize..200, 1u32..9, 0usize..80),
+        ) {
+            let query: Vec<f32> = query[..dim].iter().map(|byte| f32::from(*byte)).collect();
+            let visible = |slot: u32| !slot.is_multiple_of(hidden) || hidden == 1;
+            let (mut rowwise, mut tiled) = (Scratch::default(), Scratch::default());
+            let mut by_row = Scan::new(Metric::L2, &query, k, &mut rowwise);
+            let mut by_tile = Scan::new(Metric::L2, &query, k, &mut tiled);
+            for (n, piece) in rows.chunks(first * dim).enumerate() {
+                let base = (n * first) as u32;
+                by_row.rows(base, piece, visible);
+                let mut tiles = Tiles::with_capacity(dim, first);
+                piece.chunks(dim).for_each(|row| tiles.push(row));
+                for (at, row) in piece.chunks(dim).enumerate() {
+                    prop_assert!(tiles.row(at).eq(row.iter().copied()));
+                }
+                by_tile.tiles(base, &tiles, visible);
+            }
+            prop_assert_eq!(by_tile.finish(), by_row.finish());
         }
     }
 
