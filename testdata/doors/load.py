@@ -12,13 +12,29 @@ import random
 import re
 import sys
 import time
+import urllib.request
 from urllib.parse import urlsplit
 
 STAGE = re.compile(r"(\w+);dur=([0-9.]+)")
-CALLS = {
-    "search": ("/v1/search", [{"q": "guidance cut", "k": 10}, {"q": "quarterly profit forecast", "k": 10}, {"q": "a fire stopped the plant", "k": 10}]),
-    "ask": ("/v1/ask", [{"q": "what is moving and why?"}, {"q": "who cut a forecast?"}]),
-}
+PATHS = {"search": "/v1/search", "ask": "/v1/ask", "similar": "/v1/similar"}
+# Of a hundred calls.
+SHARES = {"search": 65, "ask": 25, "similar": 10}
+DONE = ["cut", "raised", "confirmed", "withdrew", "missed", "beat", "won", "lost", "settled", "opened", "closed", "sold"]
+WHAT = ["its forecast", "a contract", "a lawsuit", "the dividend", "a plant", "a licence", "estimates", "a unit", "an order", "the outlook", "a trial", "shares"]
+WHO = ["a bank", "an airline", "a miner", "a chip maker", "a drug maker", "a retailer", "an insurer", "a utility", "a carmaker", "a shipper"]
+
+
+def body(kind, symbols, chance):
+    """A question that is seldom asked twice, about any symbol: kept lists answer few of them."""
+    symbol = chance.choice(symbols)
+    about = chance.choice([f"{chance.choice(WHO)} {chance.choice(DONE)} {chance.choice(WHAT)}", f"{symbol} {chance.choice(DONE)} {chance.choice(WHAT)}"])
+    if kind == "search":
+        return {"q": about, "k": 10}
+    if kind == "ask":
+        return {"q": chance.choice([f"why did {symbol} move?", f"who {chance.choice(DONE)} {chance.choice(WHAT)}?", f"which news is there of {symbol}, {about}?"])}
+    return {"symbol": symbol}
+
+
 # Longer than any deadline that a question has by itself.
 PATIENCE_S = 60
 
@@ -57,10 +73,9 @@ class Tally:
             yield {"call": kind, "stage": stage, "count": len(times), "p50_ms": round(at(0.5), 3), "p99_ms": round(at(0.99), 3), "max_ms": round(times[-1], 3)}
 
 
-async def ask(address, kind, due, chance, tally):
-    path, bodies = CALLS[kind]
+async def ask(address, kind, asked, due, tally):
     try:
-        status, headers = await asyncio.wait_for(call(address, path, chance.choice(bodies)), PATIENCE_S)
+        status, headers = await asyncio.wait_for(call(address, PATHS[kind], asked), PATIENCE_S)
     except (OSError, asyncio.TimeoutError, IndexError, ValueError) as error:
         return tally.status(kind, type(error).__name__)
     tally.status(kind, status)
@@ -70,14 +85,14 @@ async def ask(address, kind, due, chance, tally):
             tally.add(kind, stage, float(ms))
 
 
-async def user(address, end, every, seed, tally):
+async def user(address, symbols, end, every, seed, tally):
     chance = random.Random(seed)
     due = time.perf_counter() + chance.random() * every
     asked = []
     while due < end:
         await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        kind = "ask" if chance.random() < 0.25 else "search"
-        asked.append(asyncio.create_task(ask(address, kind, due, chance, tally)))
+        kind = chance.choices(list(SHARES), SHARES.values())[0]
+        asked.append(asyncio.create_task(ask(address, kind, body(kind, symbols, chance), due, tally)))
         due += chance.expovariate(1 / every)
     await asyncio.gather(*asked)
 
@@ -85,8 +100,10 @@ async def user(address, end, every, seed, tally):
 async def run(args, tally):
     url = urlsplit(args.url)
     address, started = (url.hostname, url.port or 80), time.perf_counter()
+    with urllib.request.urlopen(f"{args.url}/v1/symbols", timeout=PATIENCE_S) as answer:
+        symbols = sorted(row["symbol"] for row in json.load(answer)["symbols"])
     end = started + args.seconds
-    await asyncio.gather(*(user(address, end, args.every, seed, tally) for seed in range(args.users)))
+    await asyncio.gather(*(user(address, symbols or ["NONE"], end, args.every, seed, tally) for seed in range(args.users)))
     return time.perf_counter() - started
 
 
