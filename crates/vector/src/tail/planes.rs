@@ -76,19 +76,14 @@ pub(super) fn write_planes(codes: &mut [u8], at: usize, values: &[f32], squared:
         &mut second[..values.len() / 16],
     );
     let l1 = signs_of(values, first);
-    let (mut outer, mut outer_l1) = (0, 0.0);
-    for ((values, first), second) in values
-        .as_chunks::<16>()
-        .0
-        .iter()
-        .zip(&*first)
-        .zip(&mut *second)
-    {
+    let (mut outer, mut sums) = (0, [0.0f32; 16]);
+    let firsts = first.iter().zip(&mut *second);
+    for (values, (first, second)) in values.as_chunks::<16>().0.iter().zip(firsts) {
         let mut is_outer = 0;
-        for (i, value) in values.iter().enumerate() {
+        for (i, &value) in values.iter().enumerate() {
             let passes = value.abs() >= outer_from;
             is_outer |= u16::from(passes) << i;
-            outer_l1 += if passes { value.abs() } else { 0.0 };
+            sums[i] += if passes { value.abs() } else { 0.0 };
         }
         outer += is_outer.count_ones();
         // Outwards the second sign is the first, inwards the other one.
@@ -98,7 +93,61 @@ pub(super) fn write_planes(codes: &mut [u8], at: usize, values: &[f32], squared:
     write_signs(lines, at, first);
     write_signs(seconds, at, second);
     Levels {
-        product: l1 / 2.0 + outer_l1,
+        product: l1 / 2.0 + sums.iter().sum::<f32>(),
         squared: values.len() as f32 / 4.0 + 2.0 * outer as f32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::{BLOCK, Codes, Range};
+    use crate::code::{read_signs, to_half};
+    use stdx::Rng;
+
+    /// The level of each component, read back from both planes.
+    fn levels(codes: &[u8], at: usize) -> Vec<f32> {
+        let (first, second) = codes.split_at(codes.len() / PLANES);
+        let sign =
+            |signs: &[u16], i: usize| f32::from((signs[i / 16] >> (i % 16) & 1) as i8 * 2 - 1);
+        let (first, second) = (read_signs(first, at), read_signs(second, at));
+        let components = 0..first.len() * 16;
+        components
+            .map(|i| sign(&first, i) + sign(&second, i) / 2.0)
+            .collect()
+    }
+
+    #[test]
+    fn sums_over_both_planes_are_products_with_the_levels() {
+        let mut rng = Rng::new(9);
+        let mut normal =
+            |dim: usize| -> Vec<f32> { (0..dim).map(|_| rng.normal() as f32).collect() };
+        for dim in [64, 384, 2048, 2112, 4096] {
+            let (kernels, query, row) = (Kernels::get(), normal(dim), normal(dim));
+            let mut codes = vec![0; PLANES * dim * 4];
+            let squared = kernels.dot(&row, &row);
+            let said = write_planes(&mut codes, 7, &row, squared);
+            let levels = levels(&codes, 7);
+            assert!((kernels.dot(&levels, &row) - said.product).abs() < 1e-3 * said.product);
+            assert_eq!(kernels.dot(&levels, &levels), said.squared);
+            let mut planes = TwoPlanes::default();
+            planes.set(kernels, &query);
+            let range = Range {
+                base: 0.0,
+                bound: f32::INFINITY,
+                ahead: &[],
+            };
+            let one = [to_half(1.0); BLOCK];
+            let codes = Codes {
+                bytes: &codes,
+                add: &[0; BLOCK],
+                mul: &one,
+            };
+            let mut out = [0.0; BLOCK];
+            kernels.estimate(&codes, &planes.table(), &range, &mut out);
+            let want = -2.0 * kernels.dot(&query, &levels) / (dim as f32).sqrt();
+            // Each entry is rounded by half a step at most: by chance these add up to a few tenths.
+            assert!((out[7] - want).abs() < 0.7, "{dim}: {} {want}", out[7]);
+        }
     }
 }

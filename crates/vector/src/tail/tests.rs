@@ -3,6 +3,7 @@ use stdx::Rng;
 
 use super::*;
 use crate::cases::{cases, most};
+use crate::graph::Alone;
 use crate::{Metric, normalise, top_k};
 
 fn normal(rng: &mut Rng, dim: usize) -> Vec<f32> {
@@ -67,7 +68,7 @@ proptest! {
             let mut scratch = TailScratch::default();
             let row = |slot: u32| &rows[slot as usize * dim..(slot as usize + 1) * dim];
             let visible = |slot: u32| seen[slot as usize];
-            let got = tail.search(&query, k, visible, row, &mut scratch);
+            let got = tail.search((&query, k), visible, row, &Alone, &mut scratch);
             let want = top_k(metric, dim, &rows, &query, k, |slot| {
                 slot as usize >= gone && visible(slot)
             });
@@ -93,7 +94,7 @@ fn rows_far_outside_the_sample_are_found() {
     let row = |slot: u32| &rows[slot as usize * dim..(slot as usize + 1) * dim];
     let mut scratch = TailScratch::default();
     for slot in 0..8 {
-        let got = tail.search(row(slot), 5, |_| true, row, &mut scratch);
+        let got = tail.search((row(slot), 5), |_| true, row, &Alone, &mut scratch);
         assert_eq!(got, top_k(Metric::L2, dim, &rows, row(slot), 5, |_| true));
     }
 }
@@ -144,9 +145,13 @@ fn deviations(dim: usize, rows: &[f32], queries: &[f32], seed: u64) -> Vec<f64> 
         tail.frame.query(tail.kernels, query, prepared, frame);
         planes.set(tail.kernels, frame.values());
         let length = prepared.norm().sqrt();
-        tail.bounds(1, &|_| true, &mut scratch);
         let asked = Asked::new(&scratch.query, &scratch.planes, &tail.frame);
-        for (n, (row, bound)) in rows.chunks_exact(dim).zip(&scratch.bounds).enumerate() {
+        let mut share = Share::default();
+        let bounds = (0..tail.blocks().end.div_ceil(SHARE)).flat_map(|n| {
+            share.bounds((&tail, &asked), (n, 1), &Limit::new(), &|_| true);
+            share.bounds.concat()
+        });
+        for (n, (row, bound)) in rows.chunks_exact(dim).zip(bounds).enumerate() {
             let distance = tail.distance(tail.kernels.l2_squared(query, row), Stretch::default());
             let inside = tail.frame.bring(tail.kernels, row, &mut scratch.frame);
             let row_length = tail.kernels.dot(inside, inside).sqrt();
@@ -186,7 +191,7 @@ fn few_whole_rows_are_read() {
     let mut scratch = TailScratch::default();
     for n in 0..16 {
         let query = near(n);
-        let got = tail.search(&query, 10, |_| true, row, &mut scratch);
+        let got = tail.search((&query, 10), |_| true, row, &Alone, &mut scratch);
         assert_eq!(got, top_k(Metric::L2, dim, &rows, &query, 10, |_| true));
         assert!(
             (10..=300).contains(&scratch.compared),
