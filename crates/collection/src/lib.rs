@@ -23,6 +23,7 @@
 //! # Ok::<(), collection::Error>(())
 //! ```
 
+mod beside;
 mod checkpoint;
 mod codec;
 mod collection;
@@ -46,6 +47,7 @@ pub mod text;
 #[cfg(all(test, loom))]
 mod models;
 
+pub use beside::at_once;
 pub use collection::{Collection, Found, Options, Recovery, Scored, Settings, Stats, Wanted};
 pub use commit::{Ack, SyncPolicy};
 pub use dense::{Effort, RecallEstimate};

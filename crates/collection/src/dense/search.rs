@@ -10,6 +10,7 @@ use vector::tail::TailScratch;
 use vector::{Hit, Scratch};
 
 use super::{Dense, Linked, NONE};
+use crate::beside::Together;
 use crate::payload::Rows;
 use crate::plan::{self, Explain, Part, Plan, PlanScratch, Slots, Step};
 use crate::state::{Seen, State};
@@ -96,7 +97,8 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> (Vec<
     let walk =
         walk.filter(|(linked, beam)| ask.filter.is_some() || walk_pays(linked.count, *beam, share));
     let Some((linked, beam)) = walk else {
-        return exact(state, ask, k, mine);
+        let slots = ask.filter.map(|filter| state.matching(ask.as_of, filter));
+        return exact(state, ask, k, slots, mine);
     };
     let looked = Looked {
         state,
@@ -125,15 +127,20 @@ fn search(dense: &Dense, state: &State, ask: &Ask<'_>, mine: &mut Mine) -> (Vec<
     (hits, explain)
 }
 
-/// Compares all that pass.
-fn exact(state: &State, ask: &Ask<'_>, k: usize, mine: &mut Mine) -> (Vec<Hit>, Explain) {
+/// Compares the slots that pass; all that are visible where there is no filter.
+fn exact(
+    state: &State,
+    ask: &Ask<'_>,
+    k: usize,
+    slots: Option<Vec<u32>>,
+    mine: &mut Mine,
+) -> (Vec<Hit>, Explain) {
     let start = (ask.now)();
     let mut scan = Scan::new(state.metric(), ask.query, k, &mut mine.flat);
     let mut compared = 0;
     let row = |slot| state.row(slot);
-    match ask.filter {
-        Some(filter) => {
-            let slots = state.matching(ask.as_of, filter);
+    match slots {
+        Some(slots) => {
             compared = slots.len() as u64;
             scan.slots(slots.into_iter(), row);
         }
@@ -179,11 +186,10 @@ impl Looked<'_> {
         let selected = ask
             .filter
             .map(|filter| state.payload().select(filter, self.seen));
-        if selected
-            .as_ref()
-            .is_some_and(|set| set.len() * CODES_A_ROW <= rows)
-        {
-            return exact(state, ask, k, mine);
+        let few = selected.as_ref();
+        if let Some(few) = few.filter(|set| set.len() * CODES_A_ROW <= rows) {
+            let slots = few.iter().filter(|&slot| self.seen.is_visible(slot));
+            return exact(state, ask, k, Some(slots.collect()), mine);
         }
         let start = (ask.now)();
         let mut explain = Explain::new(Plan::Among, rows);
@@ -221,12 +227,12 @@ impl Looked<'_> {
     fn behind(
         &self,
         scan: &mut Scan<'_>,
-        passes: &dyn Fn(u32) -> bool,
+        passes: &(dyn Fn(u32) -> bool + Sync),
         scratch: &mut TailScratch,
     ) -> u64 {
         let row = |slot| self.state.row(slot);
         let tail = &self.linked.tail;
-        let hits = tail.search(self.ask.query, self.k, passes, row, scratch);
+        let hits = tail.search((self.ask.query, self.k), passes, row, &Together, scratch);
         scan.slots(hits.iter().map(|hit| hit.slot), row);
         let head = self.state.version_count() as u32;
         let rest = (self.linked.coded()..head).filter(|&slot| passes(slot));
@@ -361,7 +367,7 @@ impl Looked<'_> {
         if from == head {
             return;
         }
-        let mut look = |passes: &dyn Fn(u32) -> bool| self.behind(scan, passes, scratch);
+        let mut look = |passes: &(dyn Fn(u32) -> bool + Sync)| self.behind(scan, passes, scratch);
         let seen = self.seen;
         let compared = match self.ask.filter {
             None => look(&|slot| seen.is_visible(slot)),

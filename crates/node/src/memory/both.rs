@@ -1,7 +1,4 @@
-//! Both lists of one search, at once where each takes longer than it takes to start a thread.
-
-use std::panic::resume_unwind;
-use std::thread;
+//! Both lists of one search, at once where each takes longer than it takes to wake a thread.
 
 use rag::{List, Memory, Search};
 use stdx::Clock;
@@ -22,14 +19,6 @@ pub(crate) fn both(
     if passages < AT_ONCE_FROM {
         return [dense(), text()];
     }
-    thread::scope(|threads| {
-        let beside = thread::Builder::new().name("search-text".to_owned());
-        // Where the system has no thread left, one after the other is as good.
-        let Ok(beside) = beside.spawn_scoped(threads, text) else {
-            return [dense(), text()];
-        };
-        let dense = dense();
-        let text = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
-        [dense, text]
-    })
+    let (text, dense) = collection::at_once(text, dense);
+    [dense, text]
 }

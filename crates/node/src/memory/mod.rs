@@ -30,9 +30,9 @@ pub fn document_settings(dim: usize, sync: SyncPolicy) -> Settings {
     }
 }
 
-/// Passages up to which a search by meaning is exact, and the same when it is asked again as of then: as many as are compared in the
-/// few milliseconds that a search may take.
-pub const EXACT_PASSAGES: u64 = 250_000;
+/// Passages up to which a search by meaning is exact, and the same when it is asked again as of then: to compare
+/// as many takes two processors no longer than a walk that finds lists as long.
+pub const EXACT_PASSAGES: u64 = 1_000_000;
 
 /// Limits of the documents' collection where nobody sets others.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use anyhow::Result;
-use vector::graph::Frame;
+use vector::graph::{Alone, Frame};
 use vector::tail::{Tail, TailScratch};
 use vector::{Hit, Metric, top_k};
 
@@ -40,8 +40,15 @@ fn of_rows(set: &Set, count: usize, tag: &str) -> Figure {
     let queries: Vec<&[f32]> = set.queries.chunks_exact(set.dim).collect();
     let exact = |query: &[f32]| top_k(Metric::Cosine, set.dim, rows, query, K, |_| true);
     let mut scratch = TailScratch::default();
-    let mut ours =
-        |query: &[f32]| tail.search(query, K, |_| true, |slot| set.row(slot), &mut scratch);
+    let mut ours = |query: &[f32]| {
+        tail.search(
+            (query, K),
+            |_| true,
+            |slot| set.row(slot),
+            &Alone,
+            &mut scratch,
+        )
+    };
     let recall = recall(&queries, exact, &mut ours);
     let per_query = |search: &mut dyn FnMut(&[f32]) -> Vec<Hit>| {
         let all = || {

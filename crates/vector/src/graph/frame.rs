@@ -56,7 +56,7 @@ pub struct FrameScratch {
 
 impl FrameScratch {
     /// The vector that was brought in last.
-    pub(super) fn values(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         &self.values
     }
 }

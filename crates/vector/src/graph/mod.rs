@@ -40,7 +40,7 @@ use crate::flat::Scan;
 use crate::{Hit, Metric};
 
 use arena::Arena;
-pub(crate) use beam::{distance, found};
+pub(crate) use beam::{distance, found, key};
 pub use delete::delete;
 pub use frame::Frame;
 pub(crate) use frame::{FrameScratch, Stretch};

@@ -1,27 +1,30 @@
 //! Codes of rows, 32 to a block and blocks behind each other in one piece of memory, and what no row is
 //! nearer than.
 //!
-//! With `q` and `r` as the frame sees query and row, `s` the signs of `r`, `D` their number and
-//! `x = sum |r_i| / (|r| sqrt(D))`, `<q, r>` is estimated as `f <q, s>` (see `code`). The error is
-//! `f <q, w>` with `w = s - (sum |r_i| / |r|^2) r`, which is orthogonal to `r` and of length
-//! `sqrt(D (1 - x^2))`. A random rotation turns `w` anywhere, so `<q, w>` is spread like a component
-//! of a random vector: nearly normal, with a deviation of at most `|q| |w| / sqrt(D - 1)`. Source:
-//! Gao and Long, "RaBitQ" (SIGMOD 2024), theorem 3.2.
+//! With `q` and `r` as the frame sees query and row, `D` the number of their components, `o` the levels that
+//! two planes of signs give `r` (see `planes`) and `f = |r|^2 / <o, r>`, `<q, r>` is estimated as `f <q, o>`.
+//! The error is `f <q, w>` with `w = o - (<o, r> / |r|^2) r`, which is orthogonal to `r` and of length
+//! `sqrt(|o|^2 - <o, r>^2 / |r|^2)`. A random rotation turns `w` anywhere, so `<q, w>` is spread like a
+//! component of a random vector: nearly normal, with a deviation of at most `|q| |w| / sqrt(D - 1)`. Source:
+//! Gao and Long, "RaBitQ" (SIGMOD 2024), theorem 3.2, and Gao et al., "Practical and asymptotically optimal
+//! quantization" (SIGMOD 2025), for more than one bit.
 //!
 //! [`DEVIATIONS`] of them are taken off the estimate. The table of the query rounds each entry by at
 //! most half a step, which is one more independent error; what factors and floats round is taken off
-//! in full. `f sqrt(D)` is the factor that a row has anyway, and `sqrt(1 - x^2)` is so nearly the same
+//! in full. `f sqrt(D)` is the factor that a row has anyway, and `|w|` is so nearly the same
 //! for all rows that one for 32 costs next to nothing: the bound needs no third factor of each row,
 //! and the kernel for estimates gives bounds when it is handed another offset.
 
 use zerocopy::{FromBytes, IntoBytes};
 
 use crate::arch::{BLOCK, Codes, Kernels, Line, Range, Table, half, prefetch_lines};
-use crate::code::{NibbleScale, Query, encode_nibbles, signs_of, to_half, write_signs};
+use crate::code::{NibbleScale, Query, encode_nibbles, to_half};
 use crate::graph::Frame;
 
+use super::planes::{PLANES, TwoPlanes, write_planes};
+
 /// Standard deviations between an estimate and its bound: a normal error is greater once in twenty
-/// million, and there are two of them, of one bit and of four bits a component.
+/// million, and there are two of them, of two bits and of four bits a component.
 const DEVIATIONS: f32 = 5.35;
 /// Vectors of fewer components have no directions to be turned to at random: their errors are taken for
 /// the greatest there are.
@@ -32,7 +35,7 @@ const FACTOR_MAX: f32 = 60_000.0;
 /// Blocks in one piece of memory, read from one end to the other.
 pub(super) struct Piece {
     padded: usize,
-    /// Of each block the signs, then the factors: `|r|^2`, rounded down, and `f sqrt(D)`, as halves.
+    /// Of each block both planes of signs, then the factors: `|r|^2`, rounded down, and `f sqrt(D)`, as halves.
     codes: Vec<Line>,
     marks: Vec<Marks>,
     slots: Vec<u32>,
@@ -44,7 +47,7 @@ pub(super) struct Piece {
 /// What the rows of a block have in common.
 #[derive(Clone, Copy, Default)]
 struct Marks {
-    /// The greatest `sqrt(1 - x^2)`.
+    /// The greatest `|w| / sqrt(D)`.
     slant: f32,
     /// Not less than the greatest `|r|`.
     length: f32,
@@ -72,9 +75,9 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    /// A query that `frame` prepared.
-    pub fn new(query: &'a Query, frame: &Frame) -> Self {
-        let (table, dim) = (query.table(), frame.padded() as f32);
+    /// A query that `frame` prepared, and its sums over both planes.
+    pub fn new(query: &'a Query, planes: &'a TwoPlanes, frame: &Frame) -> Self {
+        let (table, dim) = (planes.table(), frame.padded() as f32);
         let deviations = DEVIATIONS * DEVIATIONS;
         // What is rotated from few components is not turned anywhere, but may lie as it likes.
         let is_spread = frame.dim() >= DIM_SPREAD;
@@ -90,8 +93,8 @@ impl<'a> Asked<'a> {
                 2.0
             },
             // Within half a step of the truth, so of at most this variance in effect (Hoeffding's
-            // lemma), in each of the groups of four.
-            rounded: deviations * table.slope * table.slope * dim / 16.0,
+            // lemma), in each of the groups of four of both planes.
+            rounded: deviations * table.slope * table.slope * dim / 8.0,
             left_out: query.left_out(),
             score: frame.distance_error(),
         }
@@ -145,17 +148,19 @@ impl Piece {
         if at == 0 {
             self.grow();
         }
-        let mut room = [0u16; crate::DIM_MAX / 16];
-        let signs = &mut room[..values.len() / 16];
-        let l1 = signs_of(values, signs);
         let lines = lines_of(self.padded);
         let bytes = self.codes[block * lines..(block + 1) * lines].as_mut_bytes();
         let (codes, factors) = bytes.split_at_mut(bytes.len() - FACTOR_LINES * 64);
-        write_signs(codes, at, signs);
+        let squared = kernels.dot(values, values);
+        let levels = write_planes(codes, at, values, squared);
         self.slots[place] = slot;
         let marks = &mut self.marks[block];
-        let (squared, dim) = (kernels.dot(values, values), values.len() as f32);
-        let f = if l1 > 0.0 { squared / l1 } else { 0.0 };
+        let dim = values.len() as f32;
+        let f = if levels.product > 0.0 {
+            squared / levels.product
+        } else {
+            0.0
+        };
         let mul = f * dim.sqrt();
         if !(squared <= FACTOR_MAX && mul <= FACTOR_MAX) {
             marks.unbounded |= 1 << at;
@@ -170,13 +175,14 @@ impl Piece {
         let bytes = values.len() / 2;
         let nibbles = &mut self.nibbles.as_mut_bytes()[place * bytes..(place + 1) * bytes];
         self.scales[place] = encode_nibbles(kernels, values, nibbles);
-        let share = if squared > 0.0 {
-            l1 * l1 / (squared * dim)
+        let along = if squared > 0.0 {
+            levels.product * levels.product / squared
         } else {
-            1.0
+            levels.squared
         };
         // A little more than it is, for what the sums rounded.
-        marks.slant = marks.slant.max((1.0 - share).max(0.0).sqrt() + 1e-3);
+        let slant = ((levels.squared - along) / dim).max(0.0).sqrt() + 1e-3;
+        marks.slant = marks.slant.max(slant);
         marks.length = marks.length.max(squared.sqrt() * 1.001);
     }
 
@@ -298,7 +304,7 @@ impl Marks {
 
 /// Lines of the codes of a block with their factors.
 const fn lines_of(padded: usize) -> usize {
-    padded / 16 + FACTOR_LINES
+    PLANES * padded / 16 + FACTOR_LINES
 }
 
 /// What is known of `<q, r>`.

@@ -1,38 +1,47 @@
-//! Rows that no index holds yet, all of them looked at by every search.
+//! Rows that no index holds yet, all of them looked at by every search, by as many threads as it is handed.
 //!
-//! A row is one bit a component, four bits a component and their factors; its whole form stays with the
+//! A row is two bits a component, four bits a component and their factors; its whole form stays with the
 //! owner and is read only where it may matter:
 //!
 //! ```text
-//! 1 bounds   of 32 rows at once, by one bit       nearer than its bound no row is, most likely
+//! 1 bounds   of 32 rows at once, by two bits      nearer than its bound no row is, most likely
 //! 2 seeds    the 4 k lowest, by four bits         k of them, compared whole, give a k-th distance
 //! 3 rest     bounds that do not pass it           .. by four bits, then whole, lowest first
 //! ```
+//!
+//! Two bits, read from one end to the other, leave a hundredth of the rows or less where one bit left a tenth to a
+//! third, each of them four lines somewhere in memory.
 //!
 //! A row is beyond its bound with a chance of 1e-7 (`block` says why), so that one of ten true
 //! answers is missed by fewer than one search in a million. Otherwise the answer is that of the exact
 //! scan, bit for bit.
 
 mod block;
+mod planes;
+mod share;
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::Hit;
 use crate::arch::{BLOCK, Kernels};
 use crate::code::Query;
-use crate::flat::{Lowest, Scan, Scratch};
-use crate::graph::{Frame, FrameScratch, Stretch};
+use crate::flat::{Scan, Scratch};
+use crate::graph::{Frame, FrameScratch, Stretch, Team};
 
 use block::{Asked, Piece};
+use planes::TwoPlanes;
+use share::{Limit, SHARE, SHARE_ROWS, Share};
 
 /// Seeds for each row asked for: of so many lowest bounds the nearest rows, by four bits, are nearly the
 /// nearest of all, and the first limit nearly the last.
 const SEEDS: usize = 4;
 /// Rows whose four bits are on their way while others are looked at.
 const ROWS_WAITING: usize = 16;
-/// Blocks of a piece. Rows give their memory back a piece at a time. Tests cross from one piece to the
-/// next.
-const PIECE: usize = if cfg!(test) { 2 } else { 128 };
+/// Blocks of a piece. Rows give their memory back a piece at a time, and it is long enough for huge pages: a million rows
+/// took a fifth less time on them. Tests cross from one piece to the next.
+const PIECE: usize = if cfg!(test) { 2 } else { 2048 };
 /// Blocks between the one that is read and what is asked for meanwhile.
 const AHEAD: usize = 1;
 /// Rows of a piece.
@@ -54,12 +63,12 @@ pub struct Tail {
 }
 
 /// Memory that a thread keeps between searches.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct TailScratch {
     frame: FrameScratch,
     query: Query,
-    /// The bound of each place of each block.
-    bounds: Vec<f32>,
+    planes: TwoPlanes,
+    shares: Vec<Mutex<Share>>,
     /// Bound and place as one number, see `found`.
     seeds: Vec<u64>,
     places: Vec<u32>,
@@ -135,64 +144,79 @@ impl Tail {
     }
 
     /// The `k` nearest visible rows, nearest first, ties to the smaller slot; the module says how sure
-    /// that is. `row` gives the whole row of a slot. Under `Cosine` the query has unit length.
+    /// that is. `row` gives the whole row of a slot. Under `Cosine` the query has unit length. `team` does what can be
+    /// done at once, and changes nothing about the answer.
     ///
     /// # Panics
     /// When the query or a row has not the frame's dimension.
     #[must_use]
     pub fn search<'r>(
         &self,
-        query: &[f32],
-        k: usize,
-        visible: impl Fn(u32) -> bool,
+        (query, k): (&[f32], usize),
+        visible: impl Fn(u32) -> bool + Sync,
         row: impl Fn(u32) -> &'r [f32],
+        team: &dyn Team,
         scratch: &mut TailScratch,
     ) -> Vec<Hit> {
         let TailScratch {
             frame,
             query: prepared,
-            ..
-        } = scratch;
-        let stretch = self.frame.query(self.kernels, query, prepared, frame);
-        if k == 0 || self.count == 0 {
-            return Vec::new();
-        }
-        self.bounds(k.min(self.count) * SEEDS, &visible, scratch);
-        let TailScratch {
-            query: prepared,
-            bounds,
+            planes,
+            shares,
             seeds,
             places,
             near,
-            ..
+            scan,
+            compared,
         } = scratch;
-        let asked = Asked::new(prepared, &self.frame);
+        let stretch = self.frame.query(self.kernels, query, prepared, frame);
+        planes.set(self.kernels, frame.values());
+        *compared = 0;
+        if k == 0 || self.count == 0 {
+            return Vec::new();
+        }
+        let asked = Asked::new(prepared, planes, &self.frame);
+        shares.resize_with(self.blocks().end.div_ceil(SHARE), Mutex::default);
+        let most = k.min(self.count) * SEEDS;
+        let limit = Limit::new();
+        team.run(shares.len(), &|n| {
+            lock(&shares[n]).bounds((self, &asked), (n, most), &limit, &visible);
+        });
+        lowest(shares, most, seeds);
         places.clear();
         places.extend(seeds.iter().map(|&seed| seed as u32));
         near.clear();
         self.look_closer(&asked, f32::MAX, places, near);
         near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let mut scan = Scan::new(self.frame.metric(), query, k, &mut scratch.scan);
+        let mut scan = Scan::new(self.frame.metric(), query, k, scan);
         let first = &near[..near.len().min(k)];
         scan.slots(first.iter().map(|&(_, place)| self.slot(place)), &row);
-        scratch.compared = first.len();
+        *compared = first.len();
         // Fewer visible rows than asked for were all seeds.
         let Some(worst) = scan.worst() else {
             return scan.finish();
         };
         for &(_, place) in first {
-            bounds[place as usize] = f32::INFINITY;
+            let place = place as usize;
+            let mut share = lock(&shares[place / SHARE_ROWS]);
+            share.bounds.as_flattened_mut()[place % SHARE_ROWS] = f32::INFINITY;
         }
         let limit = self.distance(worst, stretch);
-        let may_count = |place| visible(self.slot(place));
-        self.narrow((&asked, limit), bounds, may_count, (places, near));
+        team.run(shares.len(), &|n| {
+            lock(&shares[n]).narrow((self, &asked), (n, limit), &visible);
+        });
+        near.clear();
+        shares
+            .iter()
+            .for_each(|share| near.extend(&lock(share).near));
+        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         for near in near.chunks(ROWS_AT_ONCE) {
             let worst = scan
                 .worst()
                 .map_or(limit, |worst| self.distance(worst, stretch));
             let near = near.iter().filter(|&&(bound, _)| bound <= worst);
             let slots = near.map(|&(_, place)| self.slot(place));
-            scan.slots(slots.inspect(|_| scratch.compared += 1), &row);
+            scan.slots(slots.inspect(|_| *compared += 1), &row);
         }
         scan.finish()
     }
@@ -201,40 +225,6 @@ impl Tail {
     fn distance(&self, score: f32, stretch: Stretch) -> f32 {
         let distance = self.frame.distance(score, stretch, self.longest);
         distance.min(f32::MAX)
-    }
-
-    /// Collects the rows that count and may be as near as `limit`, the lowest bound first. Some blocks at a
-    /// time, so that what is asked for from memory has come and is still near when it is looked at.
-    fn narrow(
-        &self,
-        (asked, limit): (&Asked<'_>, f32),
-        bounds: &[f32],
-        may_count: impl Fn(u32) -> bool,
-        (places, near): (&mut Vec<u32>, &mut Vec<(f32, u32)>),
-    ) {
-        near.clear();
-        places.clear();
-        let mut waiting = 0;
-        for (n, bounds) in bounds.as_chunks().0.iter().enumerate() {
-            let mut bits = self.kernels.at_most(bounds, limit);
-            while bits != 0 {
-                let at = bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                let place = n * BLOCK + at;
-                if !may_count(place as u32) {
-                    continue;
-                }
-                self.pieces[place / PIECE_ROWS].prefetch(place % PIECE_ROWS);
-                places.push(place as u32);
-            }
-            if places.len() - waiting >= ROWS_WAITING {
-                self.look_closer(asked, limit, &places[..waiting], near);
-                places.drain(..waiting);
-                waiting = places.len();
-            }
-        }
-        self.look_closer(asked, limit, places, near);
-        near.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     }
 
     /// Collects the rows of `places` that may be as near as `limit` by four bits a component.
@@ -258,37 +248,9 @@ impl Tail {
         self.pieces[place as usize / PIECE_ROWS].slot(place as usize % PIECE_ROWS)
     }
 
-    /// Writes the bounds of all places, and those of the `k` lowest visible ones as seeds.
-    fn bounds(&self, k: usize, visible: &impl Fn(u32) -> bool, scratch: &mut TailScratch) {
-        let TailScratch {
-            query,
-            bounds,
-            seeds,
-            ..
-        } = scratch;
-        let asked = Asked::new(query, &self.frame);
-        let (first, end) = (
-            self.skipped / BLOCK,
-            (self.skipped + self.count).div_ceil(BLOCK),
-        );
-        bounds.resize(end * BLOCK, 0.0);
-        let outs = bounds.as_chunks_mut::<BLOCK>().0;
-        outs[..first].fill([f32::INFINITY; BLOCK]);
-        let mut lowest = Lowest::new(seeds, k);
-        for (n, out) in outs.iter_mut().enumerate().skip(first) {
-            let (piece, at) = (&self.pieces[n / PIECE], n % PIECE);
-            let block = (at, lowest.limit, piece.codes(at + AHEAD));
-            let mut below = piece.bounds(self.kernels, &asked, block, out);
-            below &= self.only_rows(n, out);
-            while below != 0 {
-                let row = below.trailing_zeros() as usize;
-                below &= below - 1;
-                if out[row] < lowest.limit && visible(piece.slot(at * BLOCK + row)) {
-                    lowest.push(out[row], (n * BLOCK + row) as u32);
-                }
-            }
-        }
-        lowest.finish();
+    /// Blocks that have rows.
+    fn blocks(&self) -> Range<usize> {
+        self.skipped / BLOCK..(self.skipped + self.count).div_ceil(BLOCK)
     }
 
     /// Writes infinity where block `n` has no row; the others' bits are set.
@@ -300,6 +262,22 @@ impl Tail {
         bounds[end..].fill(f32::INFINITY);
         (u32::MAX << start) & (u32::MAX >> (BLOCK - end))
     }
+}
+
+/// The `most` lowest seeds of all shares, in no order.
+fn lowest(shares: &[Mutex<Share>], most: usize, seeds: &mut Vec<u64>) {
+    seeds.clear();
+    shares
+        .iter()
+        .for_each(|share| seeds.extend(&lock(share).seeds));
+    if seeds.len() > most {
+        seeds.select_nth_unstable(most - 1);
+        seeds.truncate(most);
+    }
+}
+
+fn lock(share: &Mutex<Share>) -> MutexGuard<'_, Share> {
+    share.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use stdx::Rng;
 
 use super::*;
 use crate::cases::{cases, most};
+use crate::graph::Alone;
 use crate::{Metric, normalise, top_k};
 
 fn normal(rng: &mut Rng, dim: usize) -> Vec<f32> {
@@ -67,7 +68,7 @@ proptest! {
             let mut scratch = TailScratch::default();
             let row = |slot: u32| &rows[slot as usize * dim..(slot as usize + 1) * dim];
             let visible = |slot: u32| seen[slot as usize];
-            let got = tail.search(&query, k, visible, row, &mut scratch);
+            let got = tail.search((&query, k), visible, row, &Alone, &mut scratch);
             let want = top_k(metric, dim, &rows, &query, k, |slot| {
                 slot as usize >= gone && visible(slot)
             });
@@ -93,7 +94,7 @@ fn rows_far_outside_the_sample_are_found() {
     let row = |slot: u32| &rows[slot as usize * dim..(slot as usize + 1) * dim];
     let mut scratch = TailScratch::default();
     for slot in 0..8 {
-        let got = tail.search(row(slot), 5, |_| true, row, &mut scratch);
+        let got = tail.search((row(slot), 5), |_| true, row, &Alone, &mut scratch);
         assert_eq!(got, top_k(Metric::L2, dim, &rows, row(slot), 5, |_| true));
     }
 }
@@ -138,13 +139,19 @@ fn deviations(dim: usize, rows: &[f32], queries: &[f32], seed: u64) -> Vec<f64> 
         let TailScratch {
             frame,
             query: prepared,
+            planes,
             ..
         } = &mut scratch;
         tail.frame.query(tail.kernels, query, prepared, frame);
+        planes.set(tail.kernels, frame.values());
         let length = prepared.norm().sqrt();
-        tail.bounds(1, &|_| true, &mut scratch);
-        let asked = Asked::new(&scratch.query, &tail.frame);
-        for (n, (row, bound)) in rows.chunks_exact(dim).zip(&scratch.bounds).enumerate() {
+        let asked = Asked::new(&scratch.query, &scratch.planes, &tail.frame);
+        let mut share = Share::default();
+        let bounds = (0..tail.blocks().end.div_ceil(SHARE)).flat_map(|n| {
+            share.bounds((&tail, &asked), (n, 1), &Limit::new(), &|_| true);
+            share.bounds.concat()
+        });
+        for (n, (row, bound)) in rows.chunks_exact(dim).zip(bounds).enumerate() {
             let distance = tail.distance(tail.kernels.l2_squared(query, row), Stretch::default());
             let inside = tail.frame.bring(tail.kernels, row, &mut scratch.frame);
             let row_length = tail.kernels.dot(inside, inside).sqrt();
@@ -154,8 +161,8 @@ fn deviations(dim: usize, rows: &[f32], queries: &[f32], seed: u64) -> Vec<f64> 
                 closer.is_some_and(|bound| bound <= distance),
                 "{dim}: {closer:?} {distance}"
             );
-            // sqrt(pi / 2 - 1), as in the test of estimates.
-            let spread = 2.0 * 0.755 * length * row_length / (inside.len() as f32).sqrt();
+            // Four even levels lose 0.1188 of a normal component's square (Max): sqrt(1 / 0.8812 - 1).
+            let spread = 2.0 * 0.367 * length * row_length / (inside.len() as f32).sqrt();
             deviations.push(f64::from((distance - bound) / spread));
         }
     }
@@ -184,7 +191,7 @@ fn few_whole_rows_are_read() {
     let mut scratch = TailScratch::default();
     for n in 0..16 {
         let query = near(n);
-        let got = tail.search(&query, 10, |_| true, row, &mut scratch);
+        let got = tail.search((&query, 10), |_| true, row, &Alone, &mut scratch);
         assert_eq!(got, top_k(Metric::L2, dim, &rows, &query, 10, |_| true));
         assert!(
             (10..=300).contains(&scratch.compared),
