@@ -86,7 +86,7 @@ impl Asset {
         Ok(&self.bytes[range])
     }
 
-    /// Where the int8 tensor `name` lies in [`Asset::bytes`].
+    /// Where the int8 tensor `name` lies in [`Asset::into_bytes`].
     pub fn i8_range(&self, name: &str, rows: usize, columns: usize) -> Result<Range<usize>, Error> {
         self.find(name, Kind::I8, rows, columns)
     }
@@ -117,9 +117,9 @@ impl Asset {
         std::str::from_utf8(&self.bytes[entry.bytes.clone()]).map_err(|_| shape(name))
     }
 
-    /// The whole file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The whole file, in which the ranges lie.
+    pub fn into_bytes(self) -> Cow<'static, [u8]> {
+        self.bytes
     }
 
     fn find(

@@ -1,4 +1,4 @@
-//! What can go wrong: only the weights file and the settings, never a text.
+//! What can go wrong: only the weights and the settings, never a text.
 
 /// Why an embedder could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,5 +55,43 @@ pub enum Error {
         min: usize,
         /// Largest allowed: the model has no more positions.
         max: usize,
+    },
+    /// A user's model has sizes or habits that this build does not compute.
+    #[error("{what}")]
+    Unsupported {
+        /// Which, with what would do.
+        what: String,
+    },
+    /// A user's model lacks a tensor that BERT has.
+    #[error(
+        "the weights have no tensor `{name}`: they are cut short, or not those of a BERT encoder"
+    )]
+    Missing {
+        /// Its name, as `BertModel` calls it.
+        name: String,
+    },
+    /// A tensor of a user's model cannot be used.
+    #[error("tensor `{name}`: {why}")]
+    Tensor {
+        /// Its name, as `BertModel` calls it.
+        name: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A tokenizer that does not belong to the weights.
+    #[error(
+        "the tokenizer has {pieces} pieces and the weights have rows for {rows}: they belong to different models"
+    )]
+    Vocabulary {
+        /// Pieces of the tokenizer.
+        pieces: usize,
+        /// Rows of the table of words.
+        rows: usize,
+    },
+    /// A vocabulary that is none of BERT's.
+    #[error("the vocabulary {what}")]
+    Pieces {
+        /// What is wrong with it.
+        what: String,
     },
 }

@@ -1,4 +1,4 @@
-//! BERT's uncased WordPiece: text to the numbers of vocabulary pieces.
+//! BERT's WordPiece: text to the numbers of vocabulary pieces.
 //!
 //! Clean the text, put ideographs apart, decompose and drop accents, lower the case, split at white space and
 //! punctuation, then take the longest known piece again and again. It runs as one pass over the characters and stops at
@@ -20,6 +20,27 @@ const WORD_CHARS_MAX: usize = 100;
 #[derive(Debug)]
 pub struct Tokenizer {
     vocabulary: Vocabulary,
+    rules: WordRules,
+}
+
+/// What happens to characters before words are split, as BERT's tokenizers may differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WordRules {
+    /// Lower case only (`do_lower_case`).
+    pub lowercase: bool,
+    /// Without accents; decomposed, as the reference does it.
+    pub strip_accents: bool,
+    /// Each ideograph is a word (`tokenize_chinese_chars`).
+    pub ideographs: bool,
+}
+
+impl WordRules {
+    /// Those of the uncased models.
+    pub const UNCASED: Self = Self {
+        lowercase: true,
+        strip_accents: true,
+        ideographs: true,
+    };
 }
 
 impl Tokenizer {
@@ -27,11 +48,24 @@ impl Tokenizer {
     ///
     /// # Errors
     ///
-    /// [`Error::Shape`] when a mark (`[UNK]`, `[CLS]`, `[SEP]`) is missing or a piece is there twice.
+    /// [`Error::Pieces`] when a mark (`[UNK]`, `[CLS]`, `[SEP]`) is missing or a piece is there twice.
     pub fn from_vocabulary(text: &str) -> Result<Self, Error> {
         Ok(Self {
             vocabulary: Vocabulary::read(text)?,
+            rules: WordRules::UNCASED,
         })
+    }
+
+    /// The same vocabulary by other rules.
+    #[must_use]
+    pub fn with_rules(mut self, rules: WordRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Pieces of the vocabulary.
+    pub fn pieces(&self) -> usize {
+        self.vocabulary.len()
     }
 
     /// Appends `[CLS]`, the pieces of `text` and `[SEP]` to `tokens`, `limit` (at least 2) of them at most; what does
@@ -45,13 +79,11 @@ impl Tokenizer {
             spelled: String::new(),
         };
         pieces.tokens.push(self.vocabulary.first);
-        for character in normalised(text) {
-            if pieces.is_full() {
-                break;
-            }
-            pieces.take(character);
+        if self.rules == WordRules::UNCASED {
+            pieces.take_all(normalised(text));
+        } else {
+            pieces.take_all(normalised_by(self.rules, text));
         }
-        pieces.end_word();
         tokens.push(self.vocabulary.last);
     }
 
@@ -83,6 +115,16 @@ struct Pieces<'a> {
 impl Pieces<'_> {
     fn is_full(&self) -> bool {
         self.tokens.len() >= self.tokens_max
+    }
+
+    fn take_all(&mut self, characters: impl Iterator<Item = char>) {
+        for character in characters {
+            if self.is_full() {
+                break;
+            }
+            self.take(character);
+        }
+        self.end_word();
     }
 
     fn take(&mut self, character: char) {
@@ -149,13 +191,33 @@ impl Pieces<'_> {
     }
 }
 
-/// The text as the vocabulary was made from it: cleaned, without accents, lower case.
+/// The text as an uncased vocabulary was made from it: cleaned, without accents, lower case.
 fn normalised(text: &str) -> impl Iterator<Item = char> {
+    cleaned(text, true)
+        .nfd()
+        .filter(|character| character.is_ascii() || !character.is_mark_nonspacing())
+        .flat_map(char::to_lowercase)
+}
+
+/// As [`normalised`] for any rules, with a call a character.
+fn normalised_by(rules: WordRules, text: &str) -> Box<dyn Iterator<Item = char> + '_> {
+    let mut characters: Box<dyn Iterator<Item = char>> = Box::new(cleaned(text, rules.ideographs));
+    if rules.strip_accents {
+        let kept = |character: &char| character.is_ascii() || !character.is_mark_nonspacing();
+        characters = Box::new(characters.nfd().filter(kept));
+    }
+    if rules.lowercase {
+        characters = Box::new(characters.flat_map(char::to_lowercase));
+    }
+    characters
+}
+
+/// Without control characters, white space as spaces, and these around each ideograph that shall be a word.
+fn cleaned(text: &str, ideographs: bool) -> impl Iterator<Item = char> {
     text.chars()
         .filter(|character| !is_dropped(*character))
-        .flat_map(|character| {
-            // An ideograph is a word by itself.
-            let space = is_ideograph(character).then_some(' ');
+        .flat_map(move |character| {
+            let space = (ideographs && is_ideograph(character)).then_some(' ');
             let character = if character.is_whitespace() {
                 ' '
             } else {
@@ -163,9 +225,6 @@ fn normalised(text: &str) -> impl Iterator<Item = char> {
             };
             space.into_iter().chain([character]).chain(space)
         })
-        .nfd()
-        .filter(|character| character.is_ascii() || !character.is_mark_nonspacing())
-        .flat_map(char::to_lowercase)
 }
 
 /// Control and format characters, and the replacement character, carry no meaning.
@@ -222,6 +281,37 @@ mod tests {
         );
         check("th\u{200b}e\0 \u{fffd}", &["the"]);
         check("[SEP]", &["[", "sep", "]"]);
+    }
+
+    #[test]
+    fn rules_are_those_of_the_model() {
+        let cased = WordRules {
+            lowercase: false,
+            strip_accents: false,
+            ideographs: false,
+        };
+        let lines = "[UNK]\n[CLS]\n[SEP]\nThe\nthe\ncaf\u{e9}\ncafe\n\u{4e2d}\n##\u{4e2d}\nCafe";
+        let tokens = |rules, text: &str| {
+            let tokenizer = Tokenizer::from_vocabulary(lines).unwrap().with_rules(rules);
+            let mut tokens = Vec::new();
+            tokenizer.encode(text, 64, &mut tokens);
+            tokens[1..tokens.len() - 1].to_vec()
+        };
+        assert_eq!(
+            tokens(cased, "The the caf\u{e9} \u{4e2d}\u{4e2d}"),
+            [3, 4, 5, 7, 8]
+        );
+        let kept = WordRules {
+            strip_accents: false,
+            ..WordRules::UNCASED
+        };
+        assert_eq!(tokens(kept, "THE CAF\u{c9} \u{4e2d}\u{4e2d}"), [4, 5, 7, 7]);
+        let bare = WordRules {
+            lowercase: false,
+            ..WordRules::UNCASED
+        };
+        assert_eq!(tokens(bare, "The Caf\u{e9}"), [3, 9]);
+        assert_eq!(tokens(WordRules::UNCASED, "The Caf\u{e9}"), [4, 6]);
     }
 
     #[test]

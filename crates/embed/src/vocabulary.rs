@@ -2,7 +2,6 @@
 
 use std::hash::Hasher;
 
-use crate::asset::shape;
 use crate::error::Error;
 
 /// A piece is a line of the vocabulary; its number is the line's number, from 0.
@@ -33,7 +32,7 @@ impl Vocabulary {
             first: 0,
             last: 0,
         };
-        u32::try_from(text.len() + 1).map_err(|_| shape("vocabulary"))?;
+        u32::try_from(text.len() + 1).map_err(|_| fault("is over 4 GB long"))?;
         let mut start = 0;
         for (number, piece) in text.split('\n').enumerate() {
             found.starts.push(start);
@@ -42,7 +41,7 @@ impl Vocabulary {
             let at = found.slot(piece.as_bytes());
             // Two lines alike would leave one of the numbers without a meaning.
             if found.table[at] != 0 {
-                return Err(shape("vocabulary"));
+                return Err(fault(&format!("has the piece `{piece}` twice")));
             }
             found.table[at] = number as u32 + 1;
         }
@@ -50,10 +49,15 @@ impl Vocabulary {
         let mark = |piece: &str| {
             found
                 .number(piece.as_bytes())
-                .ok_or_else(|| shape("vocabulary"))
+                .ok_or_else(|| fault(&format!("has no `{piece}`, as BERT's have")))
         };
         (found.unknown, found.first, found.last) = (mark("[UNK]")?, mark("[CLS]")?, mark("[SEP]")?);
         Ok(found)
+    }
+
+    /// Number of pieces.
+    pub fn len(&self) -> usize {
+        self.starts.len() - 1
     }
 
     /// Number of `piece`, if it is in the vocabulary.
@@ -86,6 +90,12 @@ impl Vocabulary {
                 .unwrap_or(rest.len()),
         };
         &rest[..end]
+    }
+}
+
+fn fault(what: &str) -> Error {
+    Error::Pieces {
+        what: what.to_owned(),
     }
 }
 

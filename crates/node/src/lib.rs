@@ -22,7 +22,7 @@ pub mod standing;
 
 pub use backup::{Backup, BackupError};
 pub use embedding::{
-    Embedding, EmbeddingCounts, EmbeddingLimits, MODEL_FILE, MadeBy, QueueCounts, TextModel,
+    Embedding, EmbeddingCounts, EmbeddingLimits, MODEL_FILE, MadeBy, Maker, QueueCounts, TextModel,
 };
 pub use evidence::{Bundle, EvidenceCounts, EvidenceWorker};
 pub use lanes::{DepthLane, DigestCheck, Pump};

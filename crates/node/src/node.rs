@@ -17,7 +17,7 @@ use rag::{
 };
 use stdx::Clock;
 
-use crate::embedding::{Embedding, EmbeddingLimits, MadeBy, TextModel};
+use crate::embedding::{Embedding, EmbeddingLimits, MadeBy, Maker};
 use crate::evidence::{Bundles, EvidenceCounts, Trigger, Triggers};
 use crate::market::MarketView;
 use crate::memory::{Days, Documents, View, both, day_settings, document_settings};
@@ -141,10 +141,10 @@ impl Node {
         clock: Arc<dyn Clock>,
         rules: Option<&TextRules>,
     ) -> Result<Self, NodeError> {
-        Self::open_with(settings, clock, rules, None)
+        Self::open_with(settings, clock, rules, Maker::Packaged)
     }
 
-    /// As [`open_for`](Self::open_for), with vectors by `model` in place of the packaged one.
+    /// As [`open_for`](Self::open_for), with vectors by `model`.
     ///
     /// # Errors
     /// As `open_for`, and when the folder's vectors are another model's.
@@ -152,7 +152,7 @@ impl Node {
         settings: &Settings,
         clock: Arc<dyn Clock>,
         rules: Option<&TextRules>,
-        model: Option<Box<dyn TextModel>>,
+        model: Maker,
     ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
@@ -489,15 +489,19 @@ fn lock(dir: &Path) -> Result<File, NodeError> {
 fn embedding(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-    model: Option<Box<dyn TextModel>>,
+    model: Maker,
 ) -> Result<Embedding, NodeError> {
-    let here = Embedding::new(Embedder::packaged()?, settings.embedding, Arc::clone(clock));
-    let packaged = here.made_by();
+    let new = |embedder| Embedding::new(embedder, settings.embedding, Arc::clone(clock));
+    let packaged = new(Embedder::packaged()?);
+    let made_by_packaged = packaged.made_by();
     let embedding = match model {
-        Some(model) => here.elsewhere(model),
-        None => here,
+        Maker::Packaged => packaged,
+        Maker::Here(embedder) => new(*embedder),
+        Maker::Elsewhere(model) => packaged.elsewhere(model),
     };
-    embedding.made_by().claim(&settings.dir, &packaged)?;
+    embedding
+        .made_by()
+        .claim(&settings.dir, &made_by_packaged)?;
     Ok(embedding)
 }
 

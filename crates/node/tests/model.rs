@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use collection::{SyncPolicy, Until};
 use node::memory::document_limits;
-use node::{MadeBy, Node, NodeError, Settings, TextModel};
+use node::{MadeBy, Maker, Node, NodeError, Settings, TextModel};
 use rag::{Document, Fault, Mode, SearchRequest};
 use stdx::ManualClock;
 
@@ -42,7 +42,9 @@ fn open(dir: &Path, model: Option<&'static str>) -> Result<Node, NodeError> {
         limits: document_limits(),
         embedding: node::EmbeddingLimits::default(),
     };
-    let model = model.map(|name| -> Box<dyn TextModel> { Box::new(Letters(name)) });
+    let model = model.map_or(Maker::Packaged, |name| {
+        Maker::Elsewhere(Box::new(Letters(name)))
+    });
     Node::open_with(&settings, Arc::new(ManualClock::at(NOW)), None, model)
 }
 

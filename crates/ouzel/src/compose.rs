@@ -12,7 +12,7 @@ use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::memory::document_limits;
-use node::{EmbeddingLimits, EvidenceWorker, Node, Settings, TextModel};
+use node::{EmbeddingLimits, EvidenceWorker, Maker, Node, Settings};
 use rag::Model;
 use server::model::{ChatModel, ChatSettings, EmbeddingModel};
 use server::standing::Watch;
@@ -21,7 +21,7 @@ use stdx::SystemClock;
 use tokio::runtime::Runtime;
 
 use crate::args::{EmbedArgs, ModelArgs, OutArgs, SyncArg, WatchArgs};
-use crate::brokers;
+use crate::{brokers, models};
 
 const INTERVAL_MS: u32 = 100;
 /// Between two looks at whether the lane lives.
@@ -92,7 +92,7 @@ pub fn open_node_for(
         limits,
         embedding,
     };
-    let model = text_model(embed)?;
+    let model = maker(embed)?;
     Ok(Node::open_with(
         &settings,
         Arc::new(SystemClock),
@@ -101,10 +101,21 @@ pub fn open_node_for(
     )?)
 }
 
-/// The maker of vectors, where it is not the packaged one.
-fn text_model(args: &EmbedArgs) -> Result<Option<Box<dyn TextModel>>> {
+/// The maker of vectors.
+fn maker(args: &EmbedArgs) -> Result<Maker> {
+    if let Some(dir) = &args.embed_model {
+        let wish = models::Wish {
+            question: args.embed_query_prefix.clone(),
+            passage: args.embed_passage_prefix.clone(),
+        };
+        let loaded = models::load(dir, &wish)?;
+        for note in &loaded.notes {
+            crate::print::warning(&format!("{}: {note}", dir.display()));
+        }
+        return Ok(Maker::Here(Box::new(loaded.embedder)));
+    }
     let Some(url) = &args.embed_url else {
-        return Ok(None);
+        return Ok(Maker::Packaged);
     };
     let settings = ChatSettings {
         url: url.clone(),
@@ -113,7 +124,7 @@ fn text_model(args: &EmbedArgs) -> Result<Option<Box<dyn TextModel>>> {
     };
     let model = EmbeddingModel::connect(settings, Arc::new(SystemClock));
     let model = model.context("--embed-url: the endpoint gave no vector to begin with")?;
-    Ok(Some(Box::new(model)))
+    Ok(Maker::Elsewhere(Box::new(model)))
 }
 
 /// A secret that the environment holds.

@@ -22,6 +22,7 @@ mod ingest;
 mod keep;
 mod listen;
 mod mcp;
+mod models;
 mod outputs;
 mod print;
 mod profile;

@@ -1,19 +1,49 @@
 //! Softmax attention over one sequence, head by head, in f32.
 //!
 //! Keys are transposed once a head so that a vector holds one dimension of many keys; then a tile of queries by keys
-//! stays in registers over the 32 dimensions of a head. Values are copied together: a whole row apart, they would share
+//! stays in registers over the dimensions of a head. Values are copied together: a whole row apart, they would share
 //! a few sets of the L1 cache and drive each other out. Queries arrive already divided by the root of the head's size
-//! (folded into their weights). Sequences are never padded: no mask.
+//! (folded into their weights). Sequences are never padded: no mask. A head that is narrower than [`Head`]'s sizes has
+//! zeros behind its dimensions, which add nothing to a score and come out as zeros.
 
-use super::HEAD;
 use super::simd::{Simd, exp};
 
 /// Query rows that share one pass over the values.
 const ROWS: usize = 4;
 
+/// Dimensions that a head takes in a row of queries, keys or values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Head {
+    W32,
+    W64,
+    W128,
+}
+
+impl Head {
+    /// The narrowest that holds `width` dimensions.
+    pub fn fitting(width: usize) -> Option<Self> {
+        let all = [Self::W32, Self::W64, Self::W128];
+        all.into_iter().find(|head| width <= head.width())
+    }
+
+    pub fn width(self) -> usize {
+        match self {
+            Self::W32 => 32,
+            Self::W64 => 64,
+            Self::W128 => 128,
+        }
+    }
+}
+
 /// `SCORES` vectors of keys in one tile; `VALUES` rows of the value tile (divides 4), `PARTS` vectors in a head.
 #[inline(always)]
-pub(super) fn attention<S: Simd, const SCORES: usize, const VALUES: usize, const PARTS: usize>(
+pub(super) fn attention<
+    S: Simd,
+    const HEAD: usize,
+    const SCORES: usize,
+    const VALUES: usize,
+    const PARTS: usize,
+>(
     s: S,
     qkv: &[f32],
     width: usize,
@@ -30,7 +60,7 @@ pub(super) fn attention<S: Simd, const SCORES: usize, const VALUES: usize, const
     let (values, scores) = rest.split_at_mut(HEAD * padded);
     let values = &mut values[..HEAD * tokens];
     for head in (0..width).step_by(HEAD) {
-        let view = Head {
+        let view = One::<HEAD> {
             qkv,
             width,
             head,
@@ -66,7 +96,7 @@ pub(super) fn attention<S: Simd, const SCORES: usize, const VALUES: usize, const
 }
 
 /// One head of one sequence.
-struct Head<'a> {
+struct One<'a, const HEAD: usize> {
     /// Rows of queries, keys and values, `width` of each.
     qkv: &'a [f32],
     width: usize,
@@ -76,7 +106,7 @@ struct Head<'a> {
     padded: usize,
 }
 
-impl Head<'_> {
+impl<const HEAD: usize> One<'_, HEAD> {
     /// Part 0, 1 or 2 of a token: its query, key or value in this head.
     #[inline(always)]
     fn part(&self, token: usize, part: usize) -> &[f32; HEAD] {

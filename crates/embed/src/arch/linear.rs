@@ -10,7 +10,7 @@
 //! L3 cache for all tokens of a call, while the panel in use stays close.
 
 use super::rows::Quantised;
-use super::simd::{PANEL, Simd, gelu};
+use super::simd::{GELU, GELU_TANH, PANEL, Simd, gelu};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -22,8 +22,19 @@ pub(crate) enum Tail {
     Store,
     /// `out += y`: the residual.
     Add,
-    /// `out = gelu(y)`.
+    /// `out = f(y)`.
+    Through(Activation),
+}
+
+/// What stands between the two layers of a feed-forward step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// GELU by the Gaussian's distribution function.
     Gelu,
+    /// GELU by the hyperbolic tangent: `gelu_new`, `gelu_pytorch_tanh`.
+    GeluTanh,
+    /// What is above zero.
+    Relu,
 }
 
 /// The weights of one linear layer in the order in which the kernels read them.
@@ -179,7 +190,9 @@ impl Block<'_> {
             let y = match self.tail {
                 Tail::Store => y,
                 Tail::Add => s.add(y, s.load(&out[at..])),
-                Tail::Gelu => gelu(s, y),
+                Tail::Through(Activation::Gelu) => gelu(s, y, &GELU),
+                Tail::Through(Activation::GeluTanh) => gelu(s, y, &GELU_TANH),
+                Tail::Through(Activation::Relu) => s.max(y, s.splat(0.0)),
             };
             s.store(&mut out[at..], y);
         }

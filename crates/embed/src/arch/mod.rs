@@ -20,11 +20,11 @@ mod x86;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use attention::Head;
+pub use linear::Activation;
 pub(crate) use linear::{Packed, Tail};
-pub(crate) use rows::Quantised;
-
-/// Dimensions of one attention head of the model.
-pub(crate) const HEAD: usize = 32;
+pub(crate) use rows::{Norm, Quantised};
+pub(crate) use simd::PANEL;
 
 /// The instruction set that computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,17 +130,17 @@ dispatch! {
     fn linear(input: &Quantised, weights: &Packed, tail: Tail, out: &mut [f32]);
     /// Codes every row of `input` (`[rows, width]`) with its own offset and scale.
     fn quantise(input: &[f32], width: usize, out: &mut Quantised);
-    /// Layer normalisation of every row in place; a row is as long as `gain`.
-    fn layer_norm(rows: &mut [f32], gain: &[f32], bias: &[f32]);
+    /// Layer normalisation of every row in place; a row is as long as the norm's `gain`.
+    fn layer_norm(rows: &mut [f32], norm: &Norm);
     /// Softmax attention of every head of one sequence: `qkv` is `[tokens, 3 * width]`, `out` is `[tokens, width]`.
-    fn attention(qkv: &[f32], width: usize, scratch: &mut Vec<f32>, out: &mut [f32]);
+    fn attention(head: Head, qkv: &[f32], width: usize, scratch: &mut Vec<f32>, out: &mut [f32]);
 }
 
 mod entries {
     /// The same four entry functions for an instruction set: generic code, compiled with its features.
     macro_rules! entries {
-        ($token:ty, [$($feature:meta)?], rows = $rows:literal, scores = $scores:literal, values = $values:literal, parts = $parts:literal) => {
-            use crate::arch::{Packed, Quantised, Tail, attention as attend, linear as multiply, rows};
+        ($token:ty, [$($feature:meta)?], rows = $rows:literal, scores = $scores:literal, values = $values:expr, parts = $parts:literal) => {
+            use crate::arch::{Head, Norm, Packed, Quantised, Tail, attention as attend, linear as multiply, rows};
 
             $(#[$feature])?
             pub(in crate::arch) fn linear(token: $token, input: &Quantised, weights: &Packed, tail: Tail, out: &mut [f32]) {
@@ -153,13 +153,18 @@ mod entries {
             }
 
             $(#[$feature])?
-            pub(in crate::arch) fn layer_norm(token: $token, rows: &mut [f32], gain: &[f32], bias: &[f32]) {
-                rows::layer_norm(token, rows, gain, bias);
+            pub(in crate::arch) fn layer_norm(token: $token, rows: &mut [f32], norm: &Norm) {
+                rows::layer_norm(token, rows, norm);
             }
 
             $(#[$feature])?
-            pub(in crate::arch) fn attention(token: $token, qkv: &[f32], width: usize, scratch: &mut Vec<f32>, out: &mut [f32]) {
-                attend::attention::<$token, $scores, $values, $parts>(token, qkv, width, scratch, out);
+            pub(in crate::arch) fn attention(token: $token, head: Head, qkv: &[f32], width: usize, scratch: &mut Vec<f32>, out: &mut [f32]) {
+                // Wider heads take more registers a row of values, so fewer rows.
+                match head {
+                    Head::W32 => attend::attention::<$token, 32, $scores, { $values[0] }, { $parts }>(token, qkv, width, scratch, out),
+                    Head::W64 => attend::attention::<$token, 64, $scores, { $values[1] }, { 2 * $parts }>(token, qkv, width, scratch, out),
+                    Head::W128 => attend::attention::<$token, 128, $scores, { $values[2] }, { 4 * $parts }>(token, qkv, width, scratch, out),
+                }
             }
         };
     }

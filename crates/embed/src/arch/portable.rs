@@ -126,4 +126,11 @@ fn add_products(lanes: &mut [i32; 4 * PANEL], group: &[i8; 4 * PANEL], four: &[i
     }
 }
 
-super::entries!(Portable, [], rows = 4, scores = 2, values = 1, parts = 8);
+super::entries!(
+    Portable,
+    [],
+    rows = 4,
+    scores = 2,
+    values = [1, 1, 1],
+    parts = 8
+);

@@ -2,8 +2,18 @@
 
 use super::simd::Simd;
 
-/// BERT's `layer_norm_eps`.
-const EPSILON: f32 = 1e-12;
+/// A layer normalisation. Rows may be longer than what is normalised: they end in zeros and keep them, since gain and bias
+/// are zero there.
+#[derive(Debug)]
+pub(crate) struct Norm {
+    /// As long as a row, as is `bias`.
+    pub gain: Vec<f32>,
+    pub bias: Vec<f32>,
+    /// Numbers of a row that count.
+    pub width: usize,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
 
 /// Rows of activations as bytes: `value` is about `low[row] + scale[row] * code`.
 ///
@@ -55,21 +65,29 @@ pub(super) fn quantise<S: Simd>(s: S, input: &[f32], width: usize, out: &mut Qua
 }
 
 #[inline(always)]
-pub(super) fn layer_norm<S: Simd>(s: S, rows: &mut [f32], gain: &[f32], bias: &[f32]) {
-    let width = gain.len();
-    assert!(width.is_multiple_of(S::LANES) && width > 0 && bias.len() == width);
-    for row in rows.chunks_exact_mut(width) {
+pub(super) fn layer_norm<S: Simd>(s: S, rows: &mut [f32], norm: &Norm) {
+    let (gain, bias, row_len) = (&norm.gain, &norm.bias, norm.gain.len());
+    assert!(row_len.is_multiple_of(S::LANES) && bias.len() == row_len);
+    assert!((1..=row_len).contains(&norm.width));
+    let count = norm.width as f32;
+    for row in rows.chunks_exact_mut(row_len) {
+        // What no whole vector holds is added one by one: the zeros behind it are not numbers of the row.
+        let numbers = row[..norm.width].chunks_exact(S::LANES);
+        let (numbers, rest) = (numbers.clone(), numbers.remainder());
         let mut sum = s.splat(0.0);
-        for part in row.chunks_exact(S::LANES) {
+        for part in numbers.clone() {
             sum = s.add(sum, s.load(part));
         }
-        let mean = s.splat(s.sum(sum) / width as f32);
+        let centre = (s.sum(sum) + rest.iter().sum::<f32>()) / count;
+        let mean = s.splat(centre);
         let mut squares = s.splat(0.0);
-        for part in row.chunks_exact(S::LANES) {
+        for part in numbers {
             let off = s.sub(s.load(part), mean);
             squares = s.mul_add(off, off, squares);
         }
-        let factor = s.splat(1.0 / (s.sum(squares) / width as f32 + EPSILON).sqrt());
+        let rest: f32 = rest.iter().map(|x| (x - centre) * (x - centre)).sum();
+        let variance = (s.sum(squares) + rest) / count;
+        let factor = s.splat(1.0 / (variance + norm.epsilon).sqrt());
         let parts = row.chunks_exact_mut(S::LANES);
         let gains = gain.chunks_exact(S::LANES).zip(bias.chunks_exact(S::LANES));
         for (part, (gain, bias)) in parts.zip(gains) {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use stdx::Rng;
 
 use super::portable::Portable;
-use super::simd::{PANEL, Simd, exp, gelu};
+use super::simd::{GELU, GELU_TANH, PANEL, Simd, exp, gelu};
 use super::*;
 
 fn floats(rng: &mut Rng, count: usize, reach: f32) -> Vec<f32> {
@@ -87,13 +87,14 @@ proptest! {
     }
 
     #[test]
-    fn attention_equals_the_formula(tokens in 1_usize..70, seed: u64) {
-        let width = 2 * HEAD;
-        let qkv = floats(&mut Rng::new(seed), tokens * 3 * width, 1.5);
-        let wanted = naive_attention(&qkv, width);
+    fn attention_equals_the_formula(tokens in 1_usize..70, head in 0_usize..3, seed: u64) {
+        let head = [Head::W32, Head::W64, Head::W128][head];
+        let width = 2 * head.width();
+        let qkv = floats(&mut Rng::new(seed), tokens * 3 * width, 1.5 * (32.0 / head.width() as f32).sqrt());
+        let wanted = naive_attention(head.width(), &qkv, width);
         for kernel in Kernel::available() {
             let mut out = vec![f32::NAN; tokens * width];
-            kernel.attention(&qkv, width, &mut vec![f32::NAN; 77], &mut out);
+            kernel.attention(head, &qkv, width, &mut vec![f32::NAN; 77], &mut out);
             for (found, wanted) in out.iter().zip(&wanted) {
                 prop_assert!((f64::from(*found) - wanted).abs() < 2e-5, "{}: {found} {wanted}", kernel.name());
             }
@@ -102,20 +103,20 @@ proptest! {
 }
 
 /// Softmax of queries by keys, times values, in f64.
-fn naive_attention(qkv: &[f32], width: usize) -> Vec<f64> {
+fn naive_attention(size: usize, qkv: &[f32], width: usize) -> Vec<f64> {
     let tokens = qkv.len() / (3 * width);
     let at = |token: usize, part: usize, d: usize| f64::from(qkv[(3 * token + part) * width + d]);
     let mut out = vec![0.0; tokens * width];
-    for head in (0..width).step_by(HEAD) {
+    for head in (0..width).step_by(size) {
         for query in 0..tokens {
             let score = |key: usize| -> f64 {
-                (head..head + HEAD)
+                (head..head + size)
                     .map(|d| at(query, 0, d) * at(key, 1, d))
                     .sum()
             };
             let weights: Vec<f64> = (0..tokens).map(|key| score(key).exp()).collect();
             let total: f64 = weights.iter().sum();
-            for d in head..head + HEAD {
+            for d in head..head + size {
                 let sum: f64 = weights
                     .iter()
                     .enumerate()
@@ -159,7 +160,13 @@ fn a_linear_layer_equals_the_formula_with_every_tail() {
     for kernel in Kernel::available() {
         let mut coded = Quantised::default();
         kernel.quantise(&input, depth, &mut coded);
-        for tail in [Tail::Store, Tail::Add, Tail::Gelu] {
+        for tail in [
+            Tail::Store,
+            Tail::Add,
+            Tail::Through(Activation::Gelu),
+            Tail::Through(Activation::GeluTanh),
+            Tail::Through(Activation::Relu),
+        ] {
             let mut out = vec![0.25; rows * columns];
             kernel.linear(&coded, &packed, tail, &mut out);
             for (n, found) in out.iter().enumerate() {
@@ -176,7 +183,9 @@ fn a_linear_layer_equals_the_formula_with_every_tail() {
                 let wanted = match tail {
                     Tail::Store => y,
                     Tail::Add => y + 0.25,
-                    Tail::Gelu => f64::from(naive_gelu(y)),
+                    Tail::Through(Activation::Gelu) => f64::from(naive_gelu(y)),
+                    Tail::Through(Activation::GeluTanh) => naive_gelu_tanh(y),
+                    Tail::Through(Activation::Relu) => y.max(0.0),
                 };
                 assert!(
                     (f64::from(*found) - wanted).abs() < 2e-4,
@@ -187,28 +196,41 @@ fn a_linear_layer_equals_the_formula_with_every_tail() {
     }
 }
 
+/// Rows that end in zeros, as those of a width that no vector divides, keep them.
 #[test]
 fn layer_norm_has_mean_zero_and_length_one_before_gain() {
     let mut rng = Rng::new(4);
-    let (gain, bias) = (floats(&mut rng, 384, 2.0), floats(&mut rng, 384, 1.0));
-    let input = floats(&mut rng, 3 * 384, 5.0);
-    for kernel in Kernel::available() {
-        let mut rows = input.clone();
-        kernel.layer_norm(&mut rows, &gain, &bias);
-        for (row, input) in rows.chunks(384).zip(input.chunks(384)) {
-            let mean = input.iter().map(|x| f64::from(*x)).sum::<f64>() / 384.0;
-            let variance = input
-                .iter()
-                .map(|x| (f64::from(*x) - mean).powi(2))
-                .sum::<f64>()
-                / 384.0;
-            for (n, found) in row.iter().enumerate() {
-                let unit = (f64::from(input[n]) - mean) / (variance + 1e-12).sqrt();
-                let wanted = unit * f64::from(gain[n]) + f64::from(bias[n]);
-                assert!(
-                    (f64::from(*found) - wanted).abs() < 1e-5,
-                    "{found} {wanted}"
-                );
+    for (width, row_len, epsilon) in [(384, 384, 1e-12), (312, 320, 1e-5), (4, 64, 1e-3)] {
+        let zeros = vec![0.0; row_len - width];
+        let padded = |mut numbers: Vec<f32>| {
+            numbers.extend(&zeros);
+            numbers
+        };
+        let norm = Norm {
+            gain: padded(floats(&mut rng, width, 2.0)),
+            bias: padded(floats(&mut rng, width, 1.0)),
+            width,
+            epsilon,
+        };
+        let input: Vec<f32> = (0..3)
+            .flat_map(|_| padded(floats(&mut rng, width, 5.0)))
+            .collect();
+        for kernel in Kernel::available() {
+            let mut rows = input.clone();
+            kernel.layer_norm(&mut rows, &norm);
+            for (row, input) in rows.chunks(row_len).zip(input.chunks(row_len)) {
+                let values = || input[..width].iter().map(|x| f64::from(*x));
+                let mean = values().sum::<f64>() / width as f64;
+                let variance = values().map(|x| (x - mean).powi(2)).sum::<f64>() / width as f64;
+                for (n, found) in row.iter().enumerate() {
+                    let unit =
+                        (f64::from(input[n]) - mean) / (variance + f64::from(epsilon)).sqrt();
+                    let wanted = unit * f64::from(norm.gain[n]) + f64::from(norm.bias[n]);
+                    assert!(
+                        (f64::from(*found) - wanted).abs() < 1e-5,
+                        "{width}: {found} {wanted}"
+                    );
+                }
             }
         }
     }
@@ -229,14 +251,24 @@ fn naive_gelu(x: f64) -> f32 {
     (x * 0.5 * (1.0 + erf)) as f32
 }
 
+fn naive_gelu_tanh(x: f64) -> f64 {
+    let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+    0.5 * x * (1.0 + inner.tanh())
+}
+
 #[test]
 fn the_functions_fit_within_their_stated_error() {
     for step in -1000..=1000 {
         let x = step as f32 / 100.0;
-        let found = gelu(Portable, [x; 4])[0];
+        let found = gelu(Portable, [x; 4], &GELU)[0];
         assert!(
             (found - naive_gelu(f64::from(x))).abs() < 3e-5,
             "gelu({x}) = {found}"
+        );
+        let found = gelu(Portable, [x; 4], &GELU_TANH)[0];
+        assert!(
+            (f64::from(found) - naive_gelu_tanh(f64::from(x))).abs() < 2e-5,
+            "gelu_new({x}) = {found}"
         );
     }
     for step in 0..=8600 {

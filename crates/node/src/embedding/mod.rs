@@ -15,13 +15,13 @@ mod queue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use embed::Embedder;
+use embed::{Embedder, Role};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use rag::Fault;
 use stdx::Clock;
 
-pub use model::{MODEL_FILE, MadeBy, TextModel};
+pub use model::{MODEL_FILE, MadeBy, Maker, TextModel};
 pub use queue::QueueCounts;
 use queue::{Kind, Queue, Refused, Tokens};
 
@@ -88,7 +88,7 @@ impl Embedding {
         }
     }
 
-    /// By this model in place of the packaged one, which still counts tokens.
+    /// By this model in place of the embedder, which still counts tokens.
     #[must_use]
     pub fn elsewhere(mut self, model: Box<dyn TextModel>) -> Self {
         self.elsewhere = Some(model);
@@ -125,7 +125,7 @@ impl Embedding {
         is_here.then(|| self.embedder.max_tokens())
     }
 
-    /// The packaged model itself, past the queue. Its tokenizer counts tokens whoever embeds.
+    /// The model of this process itself, past the queue. Its tokenizer counts tokens whoever embeds.
     #[must_use]
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
@@ -160,7 +160,7 @@ impl Embedding {
     }
 
     fn vectors(&self, texts: &[&str], kind: Kind) -> Result<Vec<Vec<f32>>, Fault> {
-        let tokens: Vec<Tokens> = texts.iter().map(|text| self.tokens(text)).collect();
+        let tokens: Vec<Tokens> = texts.iter().map(|text| self.tokens(text, kind)).collect();
         let known: Vec<_> = tokens.iter().map(|tokens| self.kept.get(tokens)).collect();
         let unknown: Vec<Tokens> = tokens
             .iter()
@@ -183,9 +183,13 @@ impl Embedding {
         Ok(vectors.collect())
     }
 
-    fn tokens(&self, text: &str) -> Tokens {
+    fn tokens(&self, text: &str, kind: Kind) -> Tokens {
+        let role = match kind {
+            Kind::Question => Role::Question,
+            Kind::Document => Role::Passage,
+        };
         match &self.elsewhere {
-            None => self.embedder.tokens(text).into(),
+            None => self.embedder.tokens_as(role, text).into(),
             Some(_) => text.trim().chars().map(u32::from).collect(),
         }
     }

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use embed::Embedder;
 use rag::Fault;
 
 use crate::NodeError;
@@ -11,7 +12,19 @@ use crate::NodeError;
 /// The file that names the model, in the data folder: its name and the dimension, a line each.
 pub const MODEL_FILE: &str = "model";
 
-/// A model that is not the packaged one.
+/// Who makes the vectors.
+#[derive(Default)]
+pub enum Maker {
+    /// The packaged model.
+    #[default]
+    Packaged,
+    /// A user's model, in this process.
+    Here(Box<Embedder>),
+    /// A model behind an endpoint.
+    Elsewhere(Box<dyn TextModel>),
+}
+
+/// A model that is not in this process.
 pub trait TextModel: Send + Sync {
     /// Its name; vectors of one name are of one model.
     fn id(&self) -> &str;

@@ -1,10 +1,27 @@
-//! Whose vectors: the packaged model's, or an endpoint's.
+//! Whose vectors: the packaged model's, a folder's, or an endpoint's.
+
+use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser};
 
 /// The model that turns texts into vectors; a data folder has those of one model. Commands without these options read the variables.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct EmbedArgs {
+    /// A folder with a BERT-family model, in place of the packaged one: config.json, tokenizer.json or vocab.txt, and
+    /// model.safetensors or model.onnx (docs/embedding.md)
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "OUZEL_EMBED_MODEL",
+        conflicts_with = "embed_url"
+    )]
+    pub embed_model: Option<PathBuf>,
+    /// What such a model wants before what is looked for, in place of what its folder says
+    #[arg(long, value_name = "TEXT", env = "OUZEL_EMBED_QUERY_PREFIX")]
+    pub embed_query_prefix: Option<String>,
+    /// What such a model wants before what is stored, in place of what its folder says
+    #[arg(long, value_name = "TEXT", env = "OUZEL_EMBED_PASSAGE_PREFIX")]
+    pub embed_passage_prefix: Option<String>,
     /// An OpenAI-compatible endpoint that embeds texts, in place of the packaged model
     #[arg(long, value_name = "URL", env = "OUZEL_EMBED_URL")]
     pub embed_url: Option<String>,

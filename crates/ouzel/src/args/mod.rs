@@ -115,7 +115,8 @@ Examples:
   ouzel serve --edgar --edgar-contact 'Jo Miller jo@example.org' --reference us.csv --watch ./notes
   ouzel serve --nats-in news.> --nats-in-durable ouzel --kafka-in filings --kafka-in-brokers broker:9092
   ouzel serve --capture day.pcap --speed 10 --documents news.jsonl --days prices.csv
-  ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model")]
+  ouzel serve --model-url http://127.0.0.1:8080/v1 --model my-model
+  ouzel serve --embed-model models/bge-small-en-v1.5 --data ./other-data")]
     Serve(Box<ServeArgs>),
     /// Run a capture (pcap or pcapng of ITCH or IEX, ITCH file, Databento DBN, Binance lines, log of a WebSocket session, FAST datagrams; gzip and zstd too) through books and windows
     #[command(after_help = "\

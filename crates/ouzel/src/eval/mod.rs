@@ -16,9 +16,11 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Args as ClapArgs, Subcommand};
 use collection::SyncPolicy;
+use embed::Role;
 use rag::ingest::embedded_texts;
 use rag::{Asker, Facts, Mode, Mover, SearchRequest, StreamHead, SymbolFacts, SymbolName};
 
+use crate::args::EmbedArgs;
 use crate::words::WordArgs;
 use crate::{compose, print};
 use corpus::{Corpus, Query, Reading};
@@ -59,6 +61,7 @@ corpus are NAME_queries.jsonl and NAME_qrels.tsv.
 
 Examples:
   ouzel eval retrieval --corpus scifact
+  ouzel eval retrieval --corpus scifact --embed-model models/bge-small-en-v1.5
   ouzel eval retrieval --corpus wire --set headline --without-titles --cache vectors --json")]
     Retrieval(RetrievalArgs),
 }
@@ -78,6 +81,9 @@ pub struct RetrievalArgs {
     /// Where vectors are kept from one run to the next
     #[arg(long, value_name = "DIR")]
     pub cache: Option<PathBuf>,
+    /// Whose vectors
+    #[command(flatten)]
+    pub embed: EmbedArgs,
     /// How words are read and ranked
     #[command(flatten)]
     pub words: WordArgs,
@@ -110,7 +116,7 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
             node::EmbeddingLimits::default(),
         ),
         rules.as_ref(),
-        &crate::args::EmbedArgs::of_env(),
+        &args.embed,
     )?;
     let vectors = Vectors::open(&node, node.embedding().dim(), args.cache.as_deref())?;
     let facts = Listed {
@@ -136,11 +142,14 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
 /// Embeds on all cores, then stores as any document is stored.
 fn store(corpus: &Corpus, asker: &Asker<'_>, vectors: &Vectors<'_>) -> Result<()> {
     let texts = corpus.documents.iter().flat_map(embedded_texts);
-    let texts: Vec<String> = texts
-        .chain(corpus.queries.iter().map(|q| q.text.clone()))
-        .collect();
-    let progress = Progress::start("embedded");
-    vectors.learn(&texts, &|done, all| progress.tell(done, all))?;
+    let questions = corpus.queries.iter().map(|q| q.text.clone());
+    for (role, texts) in [
+        (Role::Passage, texts.collect::<Vec<_>>()),
+        (Role::Question, questions.collect()),
+    ] {
+        let progress = Progress::start("embedded");
+        vectors.learn(role, &texts, &|done, all| progress.tell(done, all))?;
+    }
     let progress = Progress::start("stored");
     for (idx, document) in corpus.documents.iter().enumerate() {
         let stored = asker.ingest(document);

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use anyhow::{Context, Result};
+use embed::Role;
 use rag::{Embed, Fault};
 use sha2::{Digest, Sha256};
 
@@ -68,10 +69,15 @@ impl<'a> Vectors<'a> {
     ///
     /// # Errors
     /// When the embedder or the file fails.
-    pub fn learn(&self, texts: &[String], told: &(dyn Fn(usize, usize) + Sync)) -> Result<()> {
+    pub fn learn(
+        &self,
+        role: Role,
+        texts: &[String],
+        told: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<()> {
         let mut missing: Vec<(Key, &str)> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            let keyed = texts.iter().map(|text| (key(text), text.as_str()));
+            let keyed = texts.iter().map(|text| (key(role, text), text.as_str()));
             keyed.filter(|(key, _)| !known.contains_key(key)).collect()
         };
         missing.sort_by_key(|(key, text)| (text.len(), *key));
@@ -84,7 +90,13 @@ impl<'a> Vectors<'a> {
                     return Ok(());
                 };
                 let found: Vec<&str> = batch.iter().map(|(_, text)| *text).collect();
-                let vectors = self.embed.embed_batch(&found)?;
+                let vectors = match role {
+                    Role::Passage => self.embed.embed_batch(&found)?,
+                    Role::Question => {
+                        let each = found.iter().map(|text| self.embed.embed(text));
+                        each.collect::<Result<_, _>>()?
+                    }
+                };
                 self.keep(batch.iter().map(|(key, _)| *key).zip(vectors))?;
                 let done = done.fetch_add(batch.len(), Ordering::Relaxed) + batch.len();
                 told(done, missing.len());
@@ -126,16 +138,24 @@ impl<'a> Vectors<'a> {
         file.flush().context("cannot write the cache")
     }
 
-    fn look_up(&self, text: &str) -> Option<Vec<f32>> {
+    fn look_up(&self, role: Role, text: &str) -> Option<Vec<f32>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.get(&key(text)).cloned()
+        known.get(&key(role, text)).cloned()
     }
 }
 
 impl Embed for Vectors<'_> {
     fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
-        self.look_up(text)
+        self.look_up(Role::Question, text)
             .map_or_else(|| self.embed.embed(text), Ok)
+    }
+
+    fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
+        let known = texts.iter().map(|text| self.look_up(Role::Passage, text));
+        match known.collect::<Option<Vec<_>>>() {
+            Some(vectors) => Ok(vectors),
+            None => self.embed.embed_batch(texts),
+        }
     }
 
     fn model_id(&self) -> &str {
@@ -143,9 +163,15 @@ impl Embed for Vectors<'_> {
     }
 }
 
-fn key(text: &str) -> Key {
+/// A model may want other words before a question than before a passage, so their vectors are not the same.
+fn key(role: Role, text: &str) -> Key {
+    let mut hash = Sha256::new();
+    if role == Role::Question {
+        hash.update(b"question\0");
+    }
+    hash.update(text.as_bytes());
     let mut key = [0; KEY];
-    key.copy_from_slice(&Sha256::digest(text.as_bytes())[..KEY]);
+    key.copy_from_slice(&hash.finalize()[..KEY]);
     key
 }
 
@@ -183,7 +209,9 @@ mod tests {
         for (run, asked) in [(0, 150), (1, 0)] {
             let lengths = Lengths::default();
             let vectors = Vectors::open(&lengths, 2, Some(dir.path())).expect("opens");
-            vectors.learn(&texts, &|_, _| {}).expect("learns");
+            vectors
+                .learn(Role::Question, &texts, &|_, _| {})
+                .expect("learns");
             assert_eq!(lengths.0.load(Ordering::Relaxed), asked, "run {run}");
             assert_eq!(vectors.embed("xxx"), Ok(vec![3.0, 1.0]));
         }
@@ -197,7 +225,9 @@ mod tests {
         let learn = |texts: &[&str]| {
             let texts: Vec<String> = texts.iter().map(|t| (*t).to_owned()).collect();
             let vectors = Vectors::open(&lengths, 2, Some(dir.path())).expect("opens");
-            vectors.learn(&texts, &|_, _| {}).expect("learns");
+            vectors
+                .learn(Role::Question, &texts, &|_, _| {})
+                .expect("learns");
             lengths.0.swap(0, Ordering::Relaxed)
         };
         assert_eq!(learn(&["a", "bb"]), 2);

@@ -363,7 +363,7 @@ impl MeaningBody {
                     .map_err(|fault| format!("meaning: {fault}"))?
             }
             Self::Vector { vector, .. } => {
-                let wanted = node.embedder().dim();
+                let wanted = node.embedding().dim();
                 if vector.len() != wanted {
                     let found = vector.len();
                     return Err(format!(

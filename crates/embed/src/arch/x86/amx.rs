@@ -13,7 +13,7 @@ use std::marker::PhantomData;
 use super::avx512::{self, Avx512};
 use crate::arch::linear;
 use crate::arch::simd::PANEL;
-use crate::arch::{Packed, Quantised, Tail};
+use crate::arch::{Head, Norm, Packed, Quantised, Tail};
 
 /// Proof that processor and system let this process use tiles of bytes, and of AVX-512: only [`Amx::detect`] makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,17 +196,18 @@ pub(in crate::arch) fn quantise(token: Amx, input: &[f32], width: usize, out: &m
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(in crate::arch) fn layer_norm(token: Amx, rows: &mut [f32], gain: &[f32], bias: &[f32]) {
-    avx512::layer_norm(token.0, rows, gain, bias);
+pub(in crate::arch) fn layer_norm(token: Amx, rows: &mut [f32], norm: &Norm) {
+    avx512::layer_norm(token.0, rows, norm);
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(in crate::arch) fn attention(
     token: Amx,
+    head: Head,
     qkv: &[f32],
     width: usize,
     scratch: &mut Vec<f32>,
     out: &mut [f32],
 ) {
-    avx512::attention(token.0, qkv, width, scratch, out);
+    avx512::attention(token.0, head, qkv, width, scratch, out);
 }

@@ -199,6 +199,6 @@ crate::arch::entries!(
     [target_feature(enable = "avx2,fma")],
     rows = 4,
     scores = 2,
-    values = 2,
+    values = [2, 1, 1],
     parts = 4
 );

@@ -159,6 +159,6 @@ crate::arch::entries!(
     )],
     rows = 6,
     scores = 4,
-    values = 4,
+    values = [4, 4, 2],
     parts = 2
 );

@@ -1,0 +1,100 @@
+//! `--embed-model`: a server with vectors of 64 dimensions by a (synthetic) model from a folder, from the first document to a
+//! receipt that is checked, and what a user is told who points at something else.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Running, arg, ouzel, ouzel_fails};
+use serde_json::json;
+
+fn model(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../testdata/models")
+        .join(name)
+}
+
+#[test]
+fn a_folder_of_another_dimension_goes_all_the_way() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (data, file, model) = (
+        dir.path().join("data"),
+        dir.path().join("answer.json"),
+        model("heads-32"),
+    );
+    let server = Running::start(&["serve", "--data", arg(&data), "--embed-model", arg(&model)]);
+    let standing = json!({"id": "same", "meaning": {"text": "margin fell", "min_cosine": -1.0}});
+    server.post("/v1/standing", &standing);
+    let text = "The copper margin fell to 42% in May.";
+    server.post("/v1/documents", &json!({"id": "margin", "text": text}));
+    server.post("/v1/documents", &json!({"id": "rose", "text": "The rose."}));
+    let alert = server.get("/v1/alerts?wait_ms=5000");
+    assert_eq!(alert["alerts"][0]["question"], "same", "{alert}");
+    let hits = server.post(
+        "/v1/search",
+        &json!({"q": "copper margin", "mode": "dense"}),
+    );
+    assert_eq!(hits["hits"].as_array().map(Vec::len), Some(2), "{hits}");
+    let found = server.post(
+        "/v1/embeddings",
+        &json!({"model": "x", "input": "the rose"}),
+    );
+    assert!(
+        found["error"].is_object()
+            || found["data"][0]["embedding"].as_array().map(Vec::len) == Some(64)
+    );
+    let told = server.post(
+        "/v1/ask",
+        &json!({"q": "What did the copper margin do in May?"}),
+    );
+    assert_eq!(told["citations"][0]["quote"], text, "{told}");
+    let made_by = told["receipt"]["models"]["embed"]
+        .as_str()
+        .expect("a model")
+        .to_owned();
+    assert!(made_by.starts_with("heads-32@"), "{made_by}");
+    std::fs::write(&file, told.to_string()).expect("writes");
+    drop(server);
+
+    let verified = Command::new(env!("CARGO_BIN_EXE_ouzel"))
+        .args(["verify", arg(&file), "--data", arg(&data)])
+        .env("OUZEL_EMBED_MODEL", &model)
+        .output()
+        .expect("runs");
+    assert!(verified.status.success(), "{verified:?}");
+    for other in [None, Some(self::model("heads-26"))] {
+        let mut args = vec!["serve", "--listen", "127.0.0.1:0", "--data", arg(&data)];
+        args.extend(other.iter().flat_map(|other| ["--embed-model", arg(other)]));
+        let why = ouzel_fails(&args);
+        assert!(why.contains(&format!("{made_by} (64 dimensions)")), "{why}");
+    }
+}
+
+#[test]
+fn what_is_no_model_is_refused_before_anything_is_stored() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    let weights = model("heads-26").join("model.safetensors");
+    for (path, told) in [
+        (
+            weights.as_path(),
+            "is a file; name the folder that it is in",
+        ),
+        (dir.path(), "has no config.json"),
+        (&dir.path().join("none"), "name the folder of a model"),
+    ] {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--data", arg(&data)];
+        let why = ouzel_fails(&[&serve[..], &["--embed-model", arg(path)]].concat());
+        assert!(why.contains(told), "{why}");
+        assert!(!data.exists());
+    }
+    let both = [
+        "--embed-model",
+        arg(dir.path()),
+        "--embed-url",
+        "http://127.0.0.1:1",
+    ];
+    let done = ouzel(&[&["serve"][..], &both].concat());
+    assert_eq!(done.status.code(), Some(2));
+}
