@@ -32,7 +32,7 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
         "explain": args.explain,
     });
     let found = match &args.target.data {
-        Some(dir) => search_here(dir, body)?,
+        Some(dir) => search_here(args, dir, body)?,
         None => Client::new(&args.target.url).post("/v1/search", &body.to_string())?,
     };
     if args.json {
@@ -46,10 +46,11 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn search_here(dir: &std::path::Path, body: Value) -> Result<Value> {
+fn search_here(args: &SearchArgs, dir: &std::path::Path, body: Value) -> Result<Value> {
     let node = compose::open_existing(dir)?;
     let body: SearchBody = serde_json::from_value(body).context("the request")?;
-    let found = search(&node, body)?;
+    let rerank = compose::rerank(&args.rerank)?;
+    let found = search(&node, body, rerank.as_deref())?;
     serde_json::to_value(found.row).context("the hits cannot be shown as JSON")
 }
 

@@ -92,6 +92,7 @@ async fn serve(
     let watch = compose::watch(node, args.watch, &args.out)?;
     let app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
     let mut app = app
+        .with_rerank(compose::rerank(&args.model.rerank)?)
         .with_sources(sources.statuses.clone())
         .with_standing(&watch);
     let fix = open_fix(args, node, stopped).await?;

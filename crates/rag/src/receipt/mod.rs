@@ -40,6 +40,8 @@ pub struct Receipt {
     pub answer_sha256: Option<String>,
     /// SHA-256 of the market sentences beside the answer, a line each; `None` for a search.
     pub facts_sha256: Option<String>,
+    /// What a cross-encoder said of the passages that it read, best first; empty where none was asked or it was skipped.
+    pub reranked: Vec<Reranked>,
     /// Where the time went, microseconds.
     pub stages_us: Stages,
     /// What was left out, and why: `model: deadline`, `dense: embedder is unavailable ...`.
@@ -128,6 +130,15 @@ impl From<&Citation> for SpanSeen {
     }
 }
 
+/// A passage and what a cross-encoder said of it: what another call would say is not known, so it stands here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reranked {
+    /// The memory's key of the chunk.
+    pub chunk_id: String,
+    /// In the model's own measure; larger is better.
+    pub score: f32,
+}
+
 /// SHA-256 in hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
@@ -164,6 +175,8 @@ impl Paths {
 pub struct ModelsUsed {
     /// The embedder; `None` when dense search was skipped.
     pub embed: Option<String>,
+    /// The cross-encoder; `None` where none was asked or it was skipped.
+    pub rerank: Option<String>,
     /// The writer; `None` for an extractive answer.
     pub answer: Option<String>,
 }
@@ -192,6 +205,8 @@ pub struct Stages {
     pub text: u64,
     /// Joining and ranking the lists.
     pub fuse: u64,
+    /// Waiting for a cross-encoder.
+    pub rerank: u64,
     /// Choosing passages and sentences.
     pub assemble: u64,
     /// Writing the answer, model included.

@@ -28,7 +28,7 @@ pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -
 }
 
 /// Where the time of a question went, as headers: `Server-Timing` with every stage, and, in plain
-/// milliseconds, `X-Embed-Latency` and `X-Search-Latency` (both lists and their joining).
+/// milliseconds, `X-Embed-Latency` and `X-Search-Latency` (both lists and their joining, without a cross-encoder's time).
 pub struct Timing {
     stages: String,
     embed: Duration,

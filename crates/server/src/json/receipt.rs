@@ -1,11 +1,12 @@
 //! Receipts at the border, and the seal by which a changed one is told.
 
 use node::Seal;
-use rag::{Candidates, Receipt, SpanSeen, Stages};
+use rag::{Candidates, Receipt, Reranked, SpanSeen, Stages};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Instant;
+use super::answer::score;
 
 /// The shape of receipts.
 pub const VERSION: u32 = 1;
@@ -30,6 +31,8 @@ pub struct ReceiptRow {
     question_sha256: String,
     answer_sha256: Option<String>,
     facts_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reranked: Vec<RerankedRow>,
     stages_us: StagesRow,
     skipped: Vec<String>,
     seal: String,
@@ -99,7 +102,15 @@ struct MemoryRow {
 #[derive(Clone, Debug, Serialize)]
 struct ModelsRow {
     embed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank: Option<String>,
     answer: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RerankedRow {
+    chunk_id: String,
+    score: f64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -116,6 +127,7 @@ struct StagesRow {
     dense: u64,
     text: u64,
     fuse: u64,
+    rerank: u64,
     assemble: u64,
     answer: u64,
     verify: u64,
@@ -196,6 +208,7 @@ impl From<Receipt> for ReceiptRow {
             flags: r.flags,
             models: ModelsRow {
                 embed: r.models.embed,
+                rerank: r.models.rerank,
                 answer: r.models.answer,
             },
             candidates: candidates(r.candidates),
@@ -209,6 +222,7 @@ impl From<Receipt> for ReceiptRow {
             question_sha256: r.question_sha256,
             answer_sha256: r.answer_sha256,
             facts_sha256: r.facts_sha256,
+            reranked: r.reranked.into_iter().map(reranked).collect(),
             stages_us: stages(r.stages_us),
             skipped: r.skipped,
             seal: String::new(),
@@ -219,6 +233,13 @@ impl From<Receipt> for ReceiptRow {
 /// Whole microseconds: as few digits as every reader of JSON reads back as they were.
 fn micros(ms: f64) -> f64 {
     (ms * 1e3).round() / 1e3
+}
+
+fn reranked(r: Reranked) -> RerankedRow {
+    RerankedRow {
+        chunk_id: r.chunk_id,
+        score: score(r.score),
+    }
 }
 
 fn candidates(c: Candidates) -> CandidatesRow {
@@ -236,6 +257,7 @@ fn stages(s: Stages) -> StagesRow {
         dense: s.dense,
         text: s.text,
         fuse: s.fuse,
+        rerank: s.rerank,
         assemble: s.assemble,
         answer: s.answer,
         verify: s.verify,

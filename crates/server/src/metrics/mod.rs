@@ -69,6 +69,7 @@ impl Metrics {
             ("dense", stages.dense),
             ("text", stages.text),
             ("fuse", stages.fuse),
+            ("rerank", stages.rerank),
             ("assemble", stages.assemble),
             ("answer", stages.answer),
             ("verify", stages.verify),
