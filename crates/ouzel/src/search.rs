@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use server::client::Client;
-use server::json::answer::{SearchBody, search};
+use server::json::answer::{Helpers, SearchBody, search};
 use server::json::parse_instant;
 
 use crate::args::{ModeArg, SearchArgs};
@@ -50,7 +50,11 @@ fn search_here(args: &SearchArgs, dir: &std::path::Path, body: Value) -> Result<
     let node = compose::open_existing(dir)?;
     let body: SearchBody = serde_json::from_value(body).context("the request")?;
     let rerank = compose::rerank(&args.rerank)?;
-    let found = search(&node, body, rerank.as_deref())?;
+    let helpers = Helpers {
+        rerank: rerank.as_deref(),
+        ..Helpers::default()
+    };
+    let found = search(&node, body, helpers)?;
     serde_json::to_value(found.row).context("the hits cannot be shown as JSON")
 }
 

@@ -27,6 +27,7 @@ pub mod context;
 pub mod fuse;
 pub mod rank;
 mod rerank;
+mod semantic;
 
 // The joins: answers in words, passages for a query, questions against market and memory.
 pub mod answer;
@@ -41,7 +42,9 @@ pub use fault::Fault;
 pub use memory::{List, Memory, MemoryHead, Passage, Search, Stamp};
 pub use model::{Embed, Model, Prompt, Rerank};
 pub use receipt::{
-    Candidates, MemorySeen, ModelsUsed, Paths, Receipt, Reranked, SpanSeen, Stages, StreamSeen,
+    Candidates, FromEarlier, MemorySeen, ModelsUsed, Paths, Receipt, Reranked, SpanSeen, Stages,
+    StreamSeen,
 };
 pub use search::{Copied, Mode, SearchAnswer, SearchHit, SearchRequest};
+pub use semantic::Semantic;
 pub use settings::Settings;

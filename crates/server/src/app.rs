@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use node::Node;
-use rag::{Model, Rerank};
+use rag::{Model, Rerank, Semantic};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::fix_door::FixDoor;
@@ -30,6 +30,8 @@ pub struct App {
     pub model: Option<Arc<dyn Model>>,
     /// The cross-encoder, if one is configured.
     pub rerank: Option<Arc<dyn Rerank>>,
+    /// Questions by their meaning, if those that mean the same share lists.
+    pub semantic: Option<Semantic>,
     /// Pre-trade checks.
     pub risk: Desk,
     /// Counters and histograms of the doors.
@@ -114,6 +116,7 @@ impl App {
             node,
             model,
             rerank: None,
+            semantic: None,
             risk: Desk::default(),
             metrics: Metrics::default(),
             probes,
@@ -130,6 +133,13 @@ impl App {
     #[must_use]
     pub fn with_rerank(mut self, rerank: Option<Arc<dyn Rerank>>) -> Self {
         self.rerank = rerank;
+        self
+    }
+
+    /// The same with one list for questions that mean the same, where that is wanted.
+    #[must_use]
+    pub fn with_semantic(mut self, semantic: Option<Semantic>) -> Self {
+        self.semantic = semantic;
         self
     }
 

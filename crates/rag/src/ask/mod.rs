@@ -18,6 +18,7 @@ use crate::memory::Memory;
 use crate::model::{Embed, Model, Rerank};
 use crate::query::rewrite;
 use crate::receipt::{Receipt, sha256};
+use crate::semantic::Semantic;
 use crate::settings::{QUESTION_BYTES_LIMIT, Settings, TURNS_LIMIT};
 
 /// What a person asked.
@@ -120,6 +121,9 @@ pub struct Asker<'a> {
     pub clock: &'a dyn stdx::Clock,
     /// Lists of earlier questions; `None`: every list is asked for.
     pub kept: Option<&'a Kept>,
+    /// Earlier questions by their meaning, whose lists in `kept` answer others that mean the same; `None`: each question is
+    /// searched by its own words.
+    pub semantic: Option<&'a Semantic>,
     /// Weights and windows.
     pub settings: Settings,
 }
@@ -142,6 +146,7 @@ impl<'a> Asker<'a> {
             rerank: None,
             clock,
             kept: None,
+            semantic: None,
             settings: Settings::default(),
         }
     }

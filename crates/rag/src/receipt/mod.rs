@@ -29,6 +29,8 @@ pub struct Receipt {
     pub paths: Paths,
     /// Searches whose lists were kept from an earlier question and are still true.
     pub kept: usize,
+    /// The earlier question whose lists these are, where this one means the same.
+    pub from_earlier: Option<FromEarlier>,
     /// The question as it was understood, where it stood on earlier ones.
     pub rewritten: Option<String>,
     /// What is shown, by place and hash: the citations of an answer, the hits of a search, in
@@ -128,6 +130,15 @@ impl From<&Citation> for SpanSeen {
             known_at: cited.known_at,
         }
     }
+}
+
+/// An earlier question that was searched in place of this one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FromEarlier {
+    /// In its own words.
+    pub q: String,
+    /// Of both questions' vectors.
+    pub cosine: f32,
 }
 
 /// A passage and what a cross-encoder said of it: what another call would say is not known, so it stands here.

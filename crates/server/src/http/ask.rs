@@ -20,9 +20,9 @@ use tokio::sync::mpsc;
 
 use super::error::{Refusal, refuse};
 use super::extract::Body;
-use super::timing::Timing;
+use super::timing::{Cached, Timing};
 use crate::app::{App, Place, Undone};
-use crate::json::answer::{AnswerRow, AskBody, SearchBody, search as searched};
+use crate::json::answer::{AnswerRow, AskBody, Helpers, SearchBody, search as searched};
 use crate::json::from_object;
 use crate::seal::seal;
 
@@ -52,7 +52,11 @@ pub async fn search(
             true => app.rerank.as_deref(),
             false => app.rerank.as_ref().map(|_| &NoPlace as &dyn Rerank),
         };
-        searched(&app.node, body.since(waited_ms), rerank)
+        let helpers = Helpers {
+            rerank,
+            semantic: app.semantic.as_ref(),
+        };
+        searched(&app.node, body.since(waited_ms), helpers)
     };
     let found = match place {
         Some(place) => app.work_at(place, move |app| job(app, true)).await,
@@ -61,7 +65,8 @@ pub async fn search(
     let answer = found?.map_err(refuse)?;
     app.metrics.answer("search", &answer.stages, false);
     let timing = Timing::of(&answer.stages);
-    Ok((timing, Json(answer.row)).into_response())
+    let cached = Cached::of(answer.row.receipt());
+    Ok((timing, cached, Json(answer.row)).into_response())
 }
 
 pub async fn ask(
@@ -79,7 +84,7 @@ pub async fn ask(
     let timing = Timing::of(&answer.receipt.stages_us);
     let seal = seal(&app.node).map_err(refuse)?;
     let row = AnswerRow::sealed(answer, seal);
-    Ok((timing, Json(row)).into_response())
+    Ok((timing, Cached::of(&row.receipt), Json(row)).into_response())
 }
 
 /// Answers within the deadline, which runs from the moment of asking: a question that waited too
@@ -107,6 +112,7 @@ pub(super) async fn answered(
         }
         let asker = Asker {
             rerank,
+            semantic: app.semantic.as_ref(),
             ..app.node.asker(model)
         };
         answer(app, &asker, &question, &mut on_text).map_err(refuse)

@@ -4,7 +4,7 @@ use collection::{Condition, Filter};
 use node::{Node, Seal};
 use rag::{
     Answer, Asker, Citation, Copied, Fact, Fault, Mode, Question, Rerank, SearchAnswer, SearchHit,
-    SearchRequest, Stages,
+    SearchRequest, Semantic, Stages,
 };
 use serde::{Deserialize, Serialize};
 
@@ -132,20 +132,20 @@ impl SearchBody {
     }
 }
 
-/// Searches what passes the body's filter, and tells how it was done where that is asked for. `rerank`: the cross-encoder,
-/// if one is configured.
+/// Searches what passes the body's filter, and tells how it was done where that is asked for.
 ///
 /// # Errors
 /// As [`rag::Asker::search`].
 pub fn search(
     node: &Node,
     body: SearchBody,
-    rerank: Option<&dyn Rerank>,
+    helpers: Helpers<'_>,
 ) -> Result<SearchAnswered, Fault> {
     let (request, filter, explain) = body.into_parts();
     let view = node.view(filter);
     let asker = Asker {
-        rerank,
+        rerank: helpers.rerank,
+        semantic: helpers.semantic.filter(|_| !explain),
         ..node.asker_over(&view, explain)
     };
     let answer = asker.search(&request)?;
@@ -153,6 +153,15 @@ pub fn search(
     let mut row = SearchRow::sealed(answer, seal(node)?);
     row.explain = explain.then(|| view.told().into());
     Ok(SearchAnswered { row, stages })
+}
+
+/// What a search may make use of, where it is configured.
+#[derive(Clone, Copy, Default)]
+pub struct Helpers<'a> {
+    /// The cross-encoder.
+    pub rerank: Option<&'a dyn Rerank>,
+    /// Questions by their meaning.
+    pub semantic: Option<&'a Semantic>,
 }
 
 /// A search's answer, ready to be sent.
@@ -352,6 +361,12 @@ struct RanksRow {
 }
 
 impl SearchRow {
+    /// What it was made from.
+    #[must_use]
+    pub fn receipt(&self) -> &ReceiptRow {
+        &self.receipt
+    }
+
     fn sealed(answer: SearchAnswer, seal: &Seal) -> Self {
         Self {
             hits: answer.hits.into_iter().map(HitRow::from).collect(),

@@ -1,7 +1,8 @@
 //! Receipts at the border, and the seal by which a changed one is told.
 
 use node::Seal;
-use rag::{Candidates, Receipt, Reranked, SpanSeen, Stages};
+use rag::receipt::sha256;
+use rag::{Candidates, FromEarlier, Receipt, Reranked, SpanSeen, Stages};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -26,6 +27,8 @@ pub struct ReceiptRow {
     candidates: CandidatesRow,
     paths: PathsRow,
     kept: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheRow>,
     rewritten: Option<String>,
     spans: Vec<SpanRow>,
     question_sha256: String,
@@ -107,6 +110,27 @@ struct ModelsRow {
     answer: Option<String>,
 }
 
+/// The earlier question whose lists these are.
+#[derive(Clone, Debug, Serialize)]
+pub struct CacheRow {
+    kind: &'static str,
+    question: String,
+    /// Of the earlier question's words.
+    pub question_sha256: String,
+    cosine: f64,
+}
+
+impl From<FromEarlier> for CacheRow {
+    fn from(earlier: FromEarlier) -> Self {
+        Self {
+            kind: "semantic",
+            question_sha256: sha256(earlier.q.as_bytes()),
+            question: earlier.q,
+            cosine: score(earlier.cosine),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Serialize)]
 struct RerankedRow {
     chunk_id: String,
@@ -135,6 +159,12 @@ struct StagesRow {
 }
 
 impl ReceiptRow {
+    /// The earlier question whose lists these are, where it is another's.
+    #[must_use]
+    pub fn cache(&self) -> Option<&CacheRow> {
+        self.cache.as_ref()
+    }
+
     /// With the seal of the data folder that answered.
     #[must_use]
     pub fn sealed(receipt: Receipt, seal: &Seal) -> Self {
@@ -217,6 +247,7 @@ impl From<Receipt> for ReceiptRow {
                 text: r.paths.text,
             },
             kept: r.kept,
+            cache: r.from_earlier.map(CacheRow::from),
             rewritten: r.rewritten,
             spans: r.spans.into_iter().map(SpanRow::from).collect(),
             question_sha256: r.question_sha256,
