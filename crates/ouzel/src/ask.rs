@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rag::Question;
+use rag::{Asker, Question};
 use serde_json::{Value, json};
 use server::client::Client;
 use server::json::answer::AnswerRow;
@@ -59,7 +59,12 @@ fn ask_here(args: &AskArgs, dir: &std::path::Path, as_of: Option<u64>) -> Result
         deadline_ms: args.deadline_ms,
         conversation: args.after.clone(),
     };
-    let answer = node.asker(model.as_deref()).ask(&question, &mut |_| true)?;
+    let rerank = compose::rerank(&args.model.rerank)?;
+    let asker = Asker {
+        rerank: rerank.as_deref(),
+        ..node.asker(model.as_deref())
+    };
+    let answer = asker.ask(&question, &mut |_| true)?;
     serde_json::to_value(AnswerRow::sealed(answer, server::seal::seal(&node)?))
         .context("the answer cannot be shown as JSON")
 }

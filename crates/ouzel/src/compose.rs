@@ -13,14 +13,16 @@ use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::memory::document_limits;
 use node::{EmbeddingLimits, EvidenceWorker, Maker, Node, Settings};
-use rag::Model;
-use server::model::{ChatModel, ChatSettings, EmbeddingModel};
+use rag::{Model, Rerank};
+use server::model::{
+    ChatModel, ChatSettings, EmbeddingModel, RerankBody, RerankModel, RerankSettings,
+};
 use server::standing::Watch;
 use server::{Check, Probe};
 use stdx::SystemClock;
 use tokio::runtime::Runtime;
 
-use crate::args::{EmbedArgs, ModelArgs, OutArgs, SyncArg, WatchArgs};
+use crate::args::{BodyArg, EmbedArgs, ModelArgs, OutArgs, RerankArgs, SyncArg, WatchArgs};
 use crate::{brokers, models};
 
 const INTERVAL_MS: u32 = 100;
@@ -141,6 +143,41 @@ pub fn chat_model(args: &ModelArgs) -> Option<Arc<dyn Model>> {
         key: key(&args.model_key_env),
     };
     Some(Arc::new(ChatModel::new(settings, Arc::new(SystemClock))))
+}
+
+/// The cross-encoder, if one is configured.
+///
+/// # Errors
+/// When the file with its key cannot be read.
+pub fn rerank(args: &RerankArgs) -> Result<Option<Arc<dyn Rerank>>> {
+    let Some(url) = args.rerank_url.clone() else {
+        return Ok(None);
+    };
+    let key = match &args.rerank_key_file {
+        Some(path) => Some(
+            read_text(path)
+                .context("--rerank-key-file")?
+                .trim()
+                .to_owned(),
+        ),
+        None => key("OUZEL_RERANK_KEY"),
+    };
+    let settings = RerankSettings {
+        endpoint: ChatSettings {
+            url,
+            model: args.rerank_name.clone(),
+            key,
+        },
+        body: match args.rerank_body {
+            BodyArg::Documents => RerankBody::Documents,
+            BodyArg::Texts => RerankBody::Texts,
+        },
+        limit: args.rerank_top,
+    };
+    Ok(Some(Arc::new(RerankModel::new(
+        settings,
+        Arc::new(SystemClock),
+    ))))
 }
 
 /// Begins to match what comes with the standing questions, and to tell who waits.

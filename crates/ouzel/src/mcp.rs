@@ -30,7 +30,8 @@ pub fn run(args: &McpArgs) -> Result<ExitCode> {
         Some(dir) => {
             let node = Arc::new(compose::open_existing(dir)?);
             let probes = vec![compose::memory_probe(&node)];
-            let app = App::new(node, compose::chat_model(&args.model), probes);
+            let app = App::new(node, compose::chat_model(&args.model), probes)
+                .with_rerank(compose::rerank(&args.model.rerank)?);
             let agent = Agent::new(server::http::inside(Arc::new(app)));
             runtime.block_on(agent.run_stdio())
         }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use server::client::Client;
-use server::json::answer::{SearchBody, search};
+use server::json::answer::{Helpers, SearchBody, search};
 use server::json::parse_instant;
 
 use crate::args::{ModeArg, SearchArgs};
@@ -32,7 +32,7 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
         "explain": args.explain,
     });
     let found = match &args.target.data {
-        Some(dir) => search_here(dir, body)?,
+        Some(dir) => search_here(args, dir, body)?,
         None => Client::new(&args.target.url).post("/v1/search", &body.to_string())?,
     };
     if args.json {
@@ -46,10 +46,15 @@ pub fn run(args: &SearchArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn search_here(dir: &std::path::Path, body: Value) -> Result<Value> {
+fn search_here(args: &SearchArgs, dir: &std::path::Path, body: Value) -> Result<Value> {
     let node = compose::open_existing(dir)?;
     let body: SearchBody = serde_json::from_value(body).context("the request")?;
-    let found = search(&node, body)?;
+    let rerank = compose::rerank(&args.rerank)?;
+    let helpers = Helpers {
+        rerank: rerank.as_deref(),
+        ..Helpers::default()
+    };
+    let found = search(&node, body, helpers)?;
     serde_json::to_value(found.row).context("the hits cannot be shown as JSON")
 }
 

@@ -185,6 +185,43 @@ fn searches_by_meaning_by_words_and_by_filters() {
 }
 
 #[test]
+fn questions_that_mean_the_same_share_lists_where_that_is_wanted() {
+    let dir = folder();
+    let ouzel = Running::start(&[
+        "serve",
+        "--data",
+        arg(dir.path()),
+        "--semantic-cache",
+        "0.8",
+    ]);
+    stock(&ouzel);
+    let asked = |q: &str| ouzel.post("/v1/search", &json!({"q": q}));
+    let first = "What is known about the profit guidance of Acme?";
+    assert!(asked(first)["receipt"]["cache"].is_null());
+    let found = asked("What do we know about the profit guidance of Acme?");
+    let cache = &found["receipt"]["cache"];
+    assert_eq!(
+        (&cache["kind"], &cache["question"]),
+        (&json!("semantic"), &json!(first))
+    );
+    assert!(
+        asked("What do we know about the profit guidance of Borg?")["receipt"]["cache"].is_null()
+    );
+    ouzel.post(
+        "/v1/documents",
+        &json!({"id": "new", "text": "Acme has new profit guidance."}),
+    );
+    let found = asked("What do we know on the profit guidance of Acme?");
+    assert!(
+        found["receipt"]["cache"].is_null(),
+        "a write makes it untrue"
+    );
+    let (_, metrics) = ouzel.call("GET", "/metrics", "");
+    let line = r#"ouzel_cache_lookups_total{cache="semantic",outcome="hit"} 1"#;
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[test]
 fn answers_come_whole_or_streamed_and_are_the_same() {
     let dir = folder();
     let ouzel = serve(&dir);

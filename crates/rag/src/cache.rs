@@ -93,6 +93,12 @@ impl Kept {
         found.filter(|lists| lists.stamp == stamp)
     }
 
+    /// Whether a list is there and true; nothing is counted.
+    pub(crate) fn has(&self, key: &Key, stamp: Stamp) -> bool {
+        let found = self.lists.peek(key);
+        found.is_some_and(|lists| lists.stamp == stamp)
+    }
+
     pub(crate) fn put(&self, key: Key, lists: Lists) {
         self.lists.insert(key, Arc::new(lists));
     }

@@ -1,4 +1,5 @@
-//! Question to cited answer, as pure logic over four seams: memory, facts, embedder, model.
+//! Question to cited answer, as pure logic over five seams: memory, facts, embedder, cross-encoder,
+//! model.
 //!
 //! What is absent: no JSON, no HTTP, no files, no clock of its own. The caller implements the
 //! traits and hands in the time; this crate decides what to search, what to believe and what to say.
@@ -25,6 +26,8 @@ pub mod cite;
 pub mod context;
 pub mod fuse;
 pub mod rank;
+mod rerank;
+mod semantic;
 
 // The joins: answers in words, passages for a query, questions against market and memory.
 pub mod answer;
@@ -37,9 +40,11 @@ pub use document::{Document, Draft, EmbeddedChunk, Field, Fields, Stored};
 pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};
 pub use fault::Fault;
 pub use memory::{List, Memory, MemoryHead, Passage, Search, Stamp};
-pub use model::{Embed, Model, Prompt};
+pub use model::{Embed, Model, Prompt, Rerank};
 pub use receipt::{
-    Candidates, MemorySeen, ModelsUsed, Paths, Receipt, SpanSeen, Stages, StreamSeen,
+    Candidates, FromEarlier, MemorySeen, ModelsUsed, Paths, Receipt, Reranked, SpanSeen, Stages,
+    StreamSeen,
 };
 pub use search::{Copied, Mode, SearchAnswer, SearchHit, SearchRequest};
+pub use semantic::Semantic;
 pub use settings::Settings;

@@ -45,6 +45,10 @@ pub struct Settings {
     pub model_reserve_ns: u64,
     /// Time that must be left before the deadline for search by meaning, ns.
     pub dense_reserve_ns: u64,
+    /// Time that must be left before the deadline for a re-rank, beside the model's where one writes, ns.
+    pub rerank_reserve_ns: u64,
+    /// How long a question waits for a re-rank at most, ns.
+    pub rerank_wait_ns: u64,
 }
 
 impl Default for Settings {
@@ -72,6 +76,8 @@ impl Default for Settings {
             answer_tokens_limit: 220,
             model_reserve_ns: 300_000_000,
             dense_reserve_ns: 15_000_000,
+            rerank_reserve_ns: 50_000_000,
+            rerank_wait_ns: 2_000_000_000,
         }
     }
 }
@@ -109,5 +115,7 @@ pub const SYMBOLS_LIMIT: usize = 64;
 pub const QUESTION_BYTES_LIMIT: usize = 4_096;
 /// Earlier questions that may be sent with one, at most.
 pub const TURNS_LIMIT: usize = 20;
+/// Passages of one question that a cross-encoder may be given, at most.
+pub const RERANK_LIMIT: usize = 200;
 /// Citations or hits that may be asked for, at most.
 pub const K_LIMIT: usize = 100;

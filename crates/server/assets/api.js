@@ -59,6 +59,7 @@ export const book = (symbol) => json(`/v1/book/${encodeURIComponent(symbol)}?dep
 export const bars = (symbol, span, limit) => json(`/v1/bars/${encodeURIComponent(symbol)}${query({ span, limit })}`);
 export const vwap = (symbol, limit) => json(`/v1/vwap${query({ symbol, limit })}`);
 export const signals = (limit) => json(`/v1/signals${query({ limit })}`);
+export const evidence = (limit) => json(`/v1/evidence${query({ limit })}`);
 export const rejected = () => json("/v1/rejected");
 export const search = (body, signal) => json("/v1/search", post(body, signal));
 

@@ -5,25 +5,27 @@ import { byId, choose } from "./dom.js";
 import { reloadChart, startChart, takeBar, takeVwap } from "./chart.js";
 import { askMarket, askWhy, setAsOf, startCommand } from "./command.js";
 import { startDrawer } from "./drawer.js";
+import { startEvidence } from "./evidence.js";
 import { startKeys } from "./keys.js";
 import { startLadder } from "./ladder.js";
 import { startLines } from "./lines.js";
 import { firstSymbol, seedHistories, startMovers } from "./movers.js";
 import { startTheme } from "./palette.js";
-import { changed, on, store, takeBook, takeFeed, takeSignals, takeSymbols } from "./store.js";
+import { changed, on, store, takeBook, takeBundles, takeFeed, takeSignals, takeSymbols } from "./store.js";
 import { Stream } from "./stream.js";
 import { startTape } from "./tape.js";
 import { startTopbar } from "./topbar.js";
-import { setTall, startWhy } from "./why.js";
+import { setTall, showBundle, startWhy } from "./why.js";
 
 const SIGNALS_HISTORY = 200;
+const BUNDLES_HISTORY = 50;
 const RELOAD_MS = 5_000;
 
 const stream = new Stream("/v1/stream", { onMessage: take, onPhase: enter });
 
 function topics() {
   const open = store.selected;
-  return ["movers", "signals", "feed", ...(open ? [`book:${open}`, `bars:${open}`, `vwap:${open}`] : [])];
+  return ["movers", "signals", "evidence", "feed", ...(open ? [`book:${open}`, `bars:${open}`, `vwap:${open}`] : [])];
 }
 
 function take(message) {
@@ -35,6 +37,7 @@ function take(message) {
     case "bar": takeBar(message); break;
     case "vwap": takeVwap(message); break;
     case "signal": takeSignals([message.signal ?? message]); break;
+    case "evidence": takeBundles([message]); break;
     case "feed": takeFeed(message.feed ?? message); break;
     case "error": console.warn(`stream: ${message.message} (${message.hint ?? ""})`); break;
     default: break;
@@ -62,12 +65,14 @@ function enter(phase, { retryAt = 0, reason = "" }) {
 /** After a disconnection: whatever the stream does not repeat is asked for again. */
 function catchUp() {
   load();
+  fetchSignals();
   reloadChart();
 }
 
 /** The stream brings signals from its start on; earlier ones come from here, so that none falls between. */
 function fetchSignals() {
   api.signals(SIGNALS_HISTORY).then(({ signals }) => takeSignals(signals)).catch(() => {});
+  api.evidence(BUNDLES_HISTORY).then(({ evidence }) => takeBundles(evidence)).catch(() => {});
 }
 
 async function load() {
@@ -112,6 +117,13 @@ function whySignal(signal) {
   askWhy(signal.symbol, signal.at);
 }
 
+/** The whole of a bundle, where answers are shown. */
+function openBundle(bundle) {
+  if (bundle.symbol !== store.selected) select(bundle.symbol);
+  showBundle(bundle);
+  reveal("why");
+}
+
 /** Brings a panel up where panels share a place: tabs on a phone, ladder and feed on a laptop. */
 function reveal(panel) {
   document.body.dataset.tab = panel;
@@ -120,6 +132,16 @@ function reveal(panel) {
     else tab.removeAttribute("aria-current");
   }
   if (panel === "ladder" || panel === "lines") showSide(panel);
+  if (panel === "tape" || panel === "evidence") showLow(panel);
+}
+
+/** Signals and evidence share the place below the chart. */
+function showLow(low) {
+  document.body.dataset.low = low;
+  for (const group of document.querySelectorAll(".low-tabs")) {
+    const buttons = [...group.querySelectorAll("[data-low]")];
+    choose(buttons, buttons.find((button) => button.dataset.low === low));
+  }
 }
 
 function showSide(side) {
@@ -152,6 +174,7 @@ function start() {
   startLadder();
   startLines();
   startTape({ open, whySignal });
+  startEvidence({ open, showBundle: openBundle });
   startWhy({ open, submit: askMarket });
   startDrawer();
   startCommand({ reveal: () => reveal("why") });
@@ -160,6 +183,7 @@ function start() {
   on("version", () => { byId("foot-version").textContent = store.version ? `Ouzel ${store.version}` : ""; });
   for (const tab of document.querySelectorAll(".tabs [data-tab]")) tab.addEventListener("click", () => reveal(tab.dataset.tab));
   for (const tab of document.querySelectorAll(".side-tabs [data-side]")) tab.addEventListener("click", () => showSide(tab.dataset.side));
+  for (const tab of document.querySelectorAll(".low-tabs [data-low]")) tab.addEventListener("click", () => showLow(tab.dataset.low));
   stream.want(topics());
   stream.connect();
   load();

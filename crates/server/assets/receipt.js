@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 import { age, integer, moment, nanos } from "./format.js";
 
-const STAGES = ["facts", "embed", "dense", "text", "fuse", "assemble", "answer", "verify"];
+const STAGES = ["facts", "embed", "dense", "text", "fuse", "rerank", "assemble", "answer", "verify"];
 
 /** A closed `details` element for this receipt. */
 export function receiptView(receipt, open = false) {

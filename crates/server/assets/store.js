@@ -14,6 +14,8 @@ export const store = {
   feed: null,
   /** Newest first. */
   signals: [],
+  /** Bundles of evidence, newest first. */
+  bundles: [],
   /** `phase`: "connecting", "open", "quiet" or "lost". Times are performance.now(). */
   connection: { phase: "connecting", retryAt: 0, lastFrameAt: 0, reason: "" },
   /** Newest event time seen, and when it last moved forward on our clock. */
@@ -24,6 +26,7 @@ export const store = {
 };
 
 const SIGNALS_LIMIT = 500;
+const BUNDLES_LIMIT = 200;
 /** Topics that the network or a clock moves: drawn at most once per this many milliseconds. */
 const LAZY = new Set(["symbols", "book", "feed", "clock", "bars"]);
 const LAZY_MS = 90;
@@ -115,6 +118,20 @@ export function takeSignals(signals) {
   store.signals.length = Math.min(store.signals.length, SIGNALS_LIMIT);
   changed("signals");
   return fresh;
+}
+
+/** Numbers begin anew with each run of the server. */
+export const bundleKey = (bundle) => `${bundle.number}:${bundle.symbol}:${bundle.at}`;
+
+/** Takes bundles of evidence in any order; keeps the newest, each once. */
+export function takeBundles(bundles) {
+  const known = new Set(store.bundles.map(bundleKey));
+  const fresh = (bundles ?? []).filter((b) => b && b.symbol && b.at && !known.has(bundleKey(b)));
+  if (fresh.length === 0) return;
+  store.bundles.push(...fresh);
+  store.bundles.sort((a, b) => (before(a.at, b.at) ? 1 : before(b.at, a.at) ? -1 : b.number - a.number));
+  store.bundles.length = Math.min(store.bundles.length, BUNDLES_LIMIT);
+  changed("bundles");
 }
 
 /** RFC 3339 instants in UTC compare as text once their `Z` is off: a shorter fraction is a prefix. */

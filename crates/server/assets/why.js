@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { byId, h, icon, show, skeleton } from "./dom.js";
 import { fetchDocument, locate } from "./documents.js";
 import { openDrawer } from "./drawer.js";
-import { moment, surroundings, timeOfDay } from "./format.js";
+import { moment, percent, surroundings, timeOfDay } from "./format.js";
 import { receiptView } from "./receipt.js";
 import { searchHits } from "./hits.js";
 
@@ -114,7 +114,31 @@ function documentsOf(answer, question) {
   return Promise.race([Promise.all(all), new Promise((resolve) => setTimeout(resolve, DOCUMENTS_MS))]);
 }
 
-function showAnswer(question, answer) {
+/** Shows a bundle of evidence: an answer like any, with its own news, and what followed moments like it. */
+export function showBundle(bundle) {
+  const question = { q: bundle.q, symbol: bundle.symbol, as_of: bundle.at };
+  begin("Evidence", question);
+  running = null;
+  busy(false);
+  showAnswer(question, bundle, [...newsCards("Its own news, which states no cause", bundle.news, bundle.at), ...newsCards("News of its sector", bundle.peers, bundle.at), likeIt(bundle)]);
+}
+
+function newsCards(name, news, asOf) {
+  if (!(news ?? []).length) return [];
+  return [h("p", { class: "sub" }, name), h("ol", { class: "citations", "aria-label": name }, ...news.map((one, i) => citationCard(one, i + 1, asOf)))];
+}
+
+/** Past moments like the shock, and how prices moved after them. */
+function likeIt(bundle) {
+  const { similar } = bundle;
+  if (!similar?.moments?.length) return h("p", { class: "sub" }, bundle.similar_missing ?? "No past moment like it is kept.");
+  const lines = similar.outcomes.map((o) =>
+    h("li", {}, h("span", { class: "sub" }, `${o.after} after`), h("span", { class: "num" }, o.known ? `median ${percent(o.median_bp)} · ${percent(o.min_bp)} to ${percent(o.max_bp)}` : "not known yet"), h("span", { class: "sub" }, o.known ? `${o.known} of ${o.known + o.unknown} moments` : "")),
+  );
+  return h("div", {}, h("p", { class: "sub" }, `${similar.moments.length} past moments like it, and what followed`), h("ul", { class: "facts", "aria-label": "What followed" }, ...lines));
+}
+
+function showAnswer(question, answer, beside = []) {
   const citations = answer.citations ?? [];
   const parts = [h("p", { class: "question" }, question.q)];
   if (answer.abstained) parts.push(noCause(answer));
@@ -124,6 +148,7 @@ function showAnswer(question, answer) {
     const cards = citations.map((citation, i) => citationCard(citation, i + 1, asOf));
     parts.push(h("ol", { class: "citations", "aria-label": "Citations" }, ...cards));
   }
+  parts.push(...beside);
   if ((answer.facts ?? []).length) parts.push(factStrip(answer.facts));
   if (answer.receipt) parts.push(receiptView(answer.receipt));
   body(...parts);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use node::Node;
-use rag::Model;
+use rag::{Model, Rerank, Semantic};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::fix_door::FixDoor;
@@ -15,7 +15,7 @@ use crate::stream::{CLIENTS_LIMIT, Doors, History};
 
 /// Searches, reads and writes that may run at once; more wait, and many more are refused.
 const WORKERS: usize = 8;
-/// Questions to a model that may run at once. They have places of their own: a model that hangs
+/// Questions to an outside model that may run at once. They have places of their own: a model that hangs
 /// must not stop anything else.
 const WRITERS: usize = 8;
 const WAITING_LIMIT: usize = 256;
@@ -28,6 +28,10 @@ pub struct App {
     pub node: Arc<Node>,
     /// The writer of answers, if one is configured.
     pub model: Option<Arc<dyn Model>>,
+    /// The cross-encoder, if one is configured.
+    pub rerank: Option<Arc<dyn Rerank>>,
+    /// Questions by their meaning, if those that mean the same share lists.
+    pub semantic: Option<Semantic>,
     /// Pre-trade checks.
     pub risk: Desk,
     /// Counters and histograms of the doors.
@@ -111,6 +115,8 @@ impl App {
             doors: Doors::new(CLIENTS_LIMIT),
             node,
             model,
+            rerank: None,
+            semantic: None,
             risk: Desk::default(),
             metrics: Metrics::default(),
             probes,
@@ -121,6 +127,25 @@ impl App {
             writers: Places::new(WRITERS),
             bulks: Places::new(BULKS),
         }
+    }
+
+    /// The same with a cross-encoder, where there is one.
+    #[must_use]
+    pub fn with_rerank(mut self, rerank: Option<Arc<dyn Rerank>>) -> Self {
+        self.rerank = rerank;
+        self
+    }
+
+    /// The same with one list for questions that mean the same, where that is wanted.
+    #[must_use]
+    pub fn with_semantic(mut self, semantic: Option<Semantic>) -> Self {
+        self.semantic = semantic;
+        self
+    }
+
+    /// Whether questions wait for something outside.
+    pub(crate) fn waits(&self) -> bool {
+        self.model.is_some() || self.rerank.is_some()
     }
 
     /// The same with the FIX door's health and numbers.

@@ -37,6 +37,16 @@ pub struct LimitArgs {
     #[arg(long, value_name = "MIB", default_value_t = EmbeddingLimits::default().kept_bytes >> 20,
         value_parser = clap::value_parser!(u64).range(..=1 << 20))]
     pub embed_cache: u64,
+    /// Answer a question from the lists of an earlier one that claims the same and whose vector is this near, 0.8 to 1; the answer
+    /// says so (docs/answers.md) [default: each question has lists of its own]
+    #[arg(long, value_name = "COSINE", value_parser = cosine)]
+    pub semantic_cache: Option<f32>,
+}
+
+fn cosine(text: &str) -> Result<f32, String> {
+    let read: Result<f32, _> = text.parse();
+    let within = read.ok().filter(|cosine| (0.8..=1.0).contains(cosine));
+    within.ok_or_else(|| "between 0.8 and 1".to_owned())
 }
 
 impl From<&LimitArgs> for EmbeddingLimits {

@@ -3,7 +3,9 @@
 mod embed;
 mod evidence;
 mod keep;
+mod model;
 mod outlets;
+mod rerank;
 mod similar;
 mod sources;
 mod standing;
@@ -25,7 +27,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 pub use embed::EmbedArgs;
 pub use evidence::EvidenceArgs;
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
+pub use model::ModelArgs;
 pub use outlets::{ListenArgs, OutArgs, RelayArgs};
+pub use rerank::{BodyArg, RerankArgs};
 pub use similar::{ShapeArg, SimilarArgs};
 pub use sources::{BrokerArgs, FeedArg, SourceArgs, WatchArg};
 pub use standing::{AddArgs, MatchArg, StandingArgs, StandingCommand, WatchArgs};
@@ -547,25 +551,6 @@ fn seconds(text: &str) -> Result<f64, String> {
     }
 }
 
-/// The writer of answers; without one, answers are put together from quotes.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct ModelArgs {
-    /// An OpenAI-compatible endpoint that writes answers
-    #[arg(long, value_name = "URL", env = "OUZEL_MODEL_URL")]
-    pub model_url: Option<String>,
-    /// The model's name there
-    #[arg(
-        long,
-        value_name = "NAME",
-        env = "OUZEL_MODEL",
-        default_value = "default"
-    )]
-    pub model: String,
-    /// Environment variable that holds the key, so that it is never in a process list
-    #[arg(long, value_name = "VARIABLE", default_value = "OUZEL_MODEL_KEY")]
-    pub model_key_env: String,
-}
-
 /// When writes reach the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SyncArg {
@@ -715,6 +700,9 @@ pub struct SearchArgs {
     /// Where to search
     #[command(flatten)]
     pub target: TargetArgs,
+    /// The cross-encoder, with --data
+    #[command(flatten)]
+    pub rerank: RerankArgs,
     /// Print one JSON object: hits, receipt
     #[arg(long)]
     pub json: bool,

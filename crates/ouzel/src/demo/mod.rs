@@ -166,7 +166,9 @@ async fn serve(
     let model = compose::chat_model(&args.model);
     let watch = compose::watch(node, args.watch, &args.out)?;
     let app = App::new(Arc::clone(node), model, compose::probes(node));
-    let mut app = app.with_standing(&watch);
+    let mut app = app
+        .with_rerank(compose::rerank(&args.model.rerank)?)
+        .with_standing(&watch);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let (mut fix_address, mut fix_task) = (None, None);
     if let Some(port) = args.fix {

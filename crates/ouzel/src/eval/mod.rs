@@ -18,18 +18,23 @@ use clap::{Args as ClapArgs, Subcommand};
 use collection::SyncPolicy;
 use embed::Role;
 use rag::ingest::embedded_texts;
-use rag::{Asker, Facts, Mode, Mover, SearchRequest, StreamHead, SymbolFacts, SymbolName};
+use rag::{
+    Asker, Facts, Mode, Mover, Receipt, Rerank, SearchRequest, StreamHead, SymbolFacts, SymbolName,
+};
 
-use crate::args::EmbedArgs;
+use crate::args::{EmbedArgs, RerankArgs};
 use crate::words::WordArgs;
 use crate::{compose, print};
 use corpus::{Corpus, Query, Reading};
 use measure::Measures;
-use report::{Filter, Lists, Report};
+use report::{Filter, Lists, Report, Reranked};
 use vectors::Vectors;
 
 /// Documents asked for: the deepest measure is recall at 100.
 const DEPTH: usize = 100;
+
+/// How long a query waits for a cross-encoder: it is measured by what it says, not by how soon.
+const RERANK_WAIT_NS: u64 = 60_000_000_000;
 
 /// Arguments of `eval`.
 #[derive(Debug, ClapArgs)]
@@ -87,7 +92,10 @@ pub struct RetrievalArgs {
     /// How words are read and ranked
     #[command(flatten)]
     pub words: WordArgs,
-    /// Print one JSON object: bm25, dense, hybrid, filters
+    /// The cross-encoder: hybrid lists are measured as it puts them, too
+    #[command(flatten)]
+    pub rerank: RerankArgs,
+    /// Print one JSON object: bm25, dense, hybrid, filters, and with a cross-encoder reranked
     #[arg(long)]
     pub json: bool,
 }
@@ -130,7 +138,10 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
     store(&corpus, &asker, &vectors)?;
     let chunks = node.documents().collection().stats().points;
     node.documents().collection().settle();
-    let report = measure(&corpus, &asker, chunks)?;
+    let mut report = measure(&corpus, &asker, chunks)?;
+    if let Some(model) = compose::rerank(&args.rerank)? {
+        report.reranked = Some(reranked(&corpus, &asker, model.as_ref())?);
+    }
     if args.json {
         print::json(&report.json());
     } else {
@@ -206,6 +217,34 @@ fn measure(corpus: &Corpus, asker: &Asker<'_>, chunks: u64) -> Result<Report> {
             ..none
         },
         filters,
+        reranked: None,
+    })
+}
+
+/// The hybrid lists as a cross-encoder puts them. A question that it did not answer counts as it was, and is counted.
+fn reranked(corpus: &Corpus, asker: &Asker<'_>, model: &dyn Rerank) -> Result<Reranked> {
+    let asker = Asker {
+        rerank: Some(model),
+        settings: rag::Settings {
+            rerank_wait_ns: RERANK_WAIT_NS,
+            ..asker.settings
+        },
+        ..*asker
+    };
+    let mut skipped = Vec::new();
+    let progress = Progress::start("re-ranked");
+    let measured = corpus.queries.iter().enumerate().map(|(idx, query)| {
+        let (measures, receipt) = asked(query, &asker, SearchRequest::default())?;
+        skipped.extend(receipt.skipped.into_iter().take(1));
+        progress.tell(idx + 1, corpus.queries.len());
+        Ok(measures)
+    });
+    let measures = Measures::mean(&measured.collect::<Result<Vec<_>>>()?);
+    Ok(Reranked {
+        model: model.id().to_owned(),
+        measures,
+        skipped: skipped.len(),
+        why: skipped.into_iter().next(),
     })
 }
 
@@ -242,23 +281,23 @@ fn mean(
     asker: &Asker<'_>,
     request: impl Fn(&Query) -> SearchRequest,
 ) -> Result<Measures> {
-    let measured = corpus.queries.iter().map(|query| {
-        let request = SearchRequest {
-            q: query.text.clone(),
-            k: DEPTH,
-            fold: true,
-            ..request(query)
-        };
-        let found = asker.search(&request);
-        let found = found.with_context(|| format!("query {:?} cannot be asked", query.id))?;
-        let ids: Vec<&str> = found
-            .hits
-            .iter()
-            .map(|h| h.passage.document_id.as_str())
-            .collect();
-        Ok(Measures::of(&ids, &query.relevant))
-    });
+    let measured = corpus.queries.iter();
+    let measured = measured.map(|query| Ok(asked(query, asker, request(query))?.0));
     Ok(Measures::mean(&measured.collect::<Result<Vec<_>>>()?))
+}
+
+fn asked(query: &Query, asker: &Asker<'_>, request: SearchRequest) -> Result<(Measures, Receipt)> {
+    let request = SearchRequest {
+        q: query.text.clone(),
+        k: DEPTH,
+        fold: true,
+        ..request
+    };
+    let found = asker.search(&request);
+    let found = found.with_context(|| format!("query {:?} cannot be asked", query.id))?;
+    let hits = found.hits.iter();
+    let ids: Vec<&str> = hits.map(|h| h.passage.document_id.as_str()).collect();
+    Ok((Measures::of(&ids, &query.relevant), found.receipt))
 }
 
 /// No market: only who is listed.

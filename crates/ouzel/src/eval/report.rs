@@ -20,6 +20,15 @@ pub struct Filter {
     pub lists: Lists,
 }
 
+/// The hybrid lists as a cross-encoder puts them.
+pub struct Reranked {
+    pub model: String,
+    pub measures: Measures,
+    /// Queries that it, or a list, did not answer.
+    pub skipped: usize,
+    pub why: Option<String>,
+}
+
 /// Everything that is printed.
 pub struct Report {
     pub documents: usize,
@@ -30,6 +39,7 @@ pub struct Report {
     /// Words and meaning unfiltered; both together as a search joins them.
     pub lists: Lists,
     pub filters: Vec<Filter>,
+    pub reranked: Option<Reranked>,
 }
 
 impl Report {
@@ -40,6 +50,11 @@ impl Report {
             row
         });
         let mut all = lists(&self.lists);
+        if let Some(reranked) = &self.reranked {
+            all["reranked"] = measures(&reranked.measures);
+            all["reranked"]["model"] = json!(reranked.model);
+            all["reranked"]["queries_skipped"] = json!(reranked.skipped);
+        }
         all["filters"] = filters.collect();
         all["documents"] = json!(self.documents);
         all["documents_without_text"] = json!(self.empty);
@@ -66,6 +81,16 @@ impl Report {
         }
         out.push_str("\n\n                nDCG@10  Recall@10  Recall@100  MRR@10\n");
         rows(&mut out, &self.lists);
+        if let Some(reranked) = &self.reranked {
+            row(&mut out, "reranked", reranked.measures);
+            if let Some(why) = &reranked.why {
+                let _ = writeln!(
+                    out,
+                    "{} queries were not re-ranked: {why}",
+                    reranked.skipped
+                );
+            }
+        }
         for filter in &self.filters {
             let _ = writeln!(out, "\nfiltered by {}", filter.by);
             rows(&mut out, &filter.lists);
@@ -80,12 +105,16 @@ fn rows(out: &mut String, lists: &Lists) {
         ("dense", lists.dense),
         ("hybrid", lists.hybrid),
     ] {
-        let _ = writeln!(
-            out,
-            "{name:<14} {:>8.4} {:>10.4} {:>11.4} {:>7.4}",
-            m.ndcg_10, m.recall_10, m.recall_100, m.mrr_10
-        );
+        row(out, name, m);
     }
+}
+
+fn row(out: &mut String, name: &str, m: Measures) {
+    let _ = writeln!(
+        out,
+        "{name:<14} {:>8.4} {:>10.4} {:>11.4} {:>7.4}",
+        m.ndcg_10, m.recall_10, m.recall_100, m.mrr_10
+    );
 }
 
 fn lists(lists: &Lists) -> Value {

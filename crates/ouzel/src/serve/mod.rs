@@ -22,6 +22,7 @@ use engine::glimpse::GlimpseClient;
 use engine::lane::Lane;
 use engine::tape::Recorder;
 use node::{DigestCheck, Node, Pump};
+use rag::Semantic;
 use serde_json::json;
 use server::fix_door::FixConfig;
 use server::{App, Probe};
@@ -92,6 +93,8 @@ async fn serve(
     let watch = compose::watch(node, args.watch, &args.out)?;
     let app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
     let mut app = app
+        .with_rerank(compose::rerank(&args.model.rerank)?)
+        .with_semantic(args.limits.semantic_cache.map(Semantic::new))
         .with_sources(sources.statuses.clone())
         .with_standing(&watch);
     let fix = open_fix(args, node, stopped).await?;

@@ -15,9 +15,10 @@ use crate::cache::Kept;
 use crate::facts::Facts;
 use crate::fault::Fault;
 use crate::memory::Memory;
-use crate::model::{Embed, Model};
+use crate::model::{Embed, Model, Rerank};
 use crate::query::rewrite;
 use crate::receipt::{Receipt, sha256};
+use crate::semantic::Semantic;
 use crate::settings::{QUESTION_BYTES_LIMIT, Settings, TURNS_LIMIT};
 
 /// What a person asked.
@@ -31,7 +32,7 @@ pub struct Question {
     pub as_of: Option<u64>,
     /// How many citations at most; 0: the default of the settings.
     pub k: usize,
-    /// Time allowed; parts are skipped, model first, to keep it.
+    /// Time allowed; parts are skipped, the re-rank first, to keep it.
     pub deadline_ms: Option<u64>,
     /// What was asked before, oldest first: "why did it fall?" is understood from there.
     pub conversation: Vec<String>,
@@ -114,10 +115,15 @@ pub struct Asker<'a> {
     pub embed: &'a dyn Embed,
     /// The writer; `None`: extractive answers.
     pub model: Option<&'a dyn Model>,
+    /// The cross-encoder; `None`: lists stay as they were joined.
+    pub rerank: Option<&'a dyn Rerank>,
     /// Time.
     pub clock: &'a dyn stdx::Clock,
     /// Lists of earlier questions; `None`: every list is asked for.
     pub kept: Option<&'a Kept>,
+    /// Earlier questions by their meaning, whose lists in `kept` answer others that mean the same; `None`: each question is
+    /// searched by its own words.
+    pub semantic: Option<&'a Semantic>,
     /// Weights and windows.
     pub settings: Settings,
 }
@@ -137,8 +143,10 @@ impl<'a> Asker<'a> {
             facts,
             embed,
             model,
+            rerank: None,
             clock,
             kept: None,
+            semantic: None,
             settings: Settings::default(),
         }
     }

@@ -69,8 +69,11 @@ impl Run<'_> {
             let found = content_stems(sentence);
             stems.intersection(&found).count() as f32 / (found.len() as f32).sqrt().max(1.0)
         };
-        let mut kept = distinct(answers(&found, suits, fit));
-        let best = kept.first().map_or(0.0, |e| e.score);
+        let supporting = answers(&found, suits, fit);
+        // Whether a passage supports an answer is decided; which of them is shown first is a cross-encoder's to say.
+        let reranked = self.reranked(supporting, |evidence| &evidence.passage);
+        let mut kept = distinct(reranked.into_iter().map(|(evidence, _)| evidence).collect());
+        let best = kept.iter().map(|e| e.score).fold(0.0, f32::max);
         kept.retain(|e| e.score >= best * SHARE_MIN);
         kept.truncate(self.citations_limit());
         let (evidence, citations) = self.proven(kept);

@@ -1,6 +1,7 @@
 //! Both lists for one search, checked against the instant asked about, joined.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use crate::ask::run::Run;
 use crate::cache::{Kept, Key, Lists};
@@ -9,8 +10,9 @@ use crate::fuse::{Candidate, Weights, fuse};
 use crate::memory::{List, Passage, Search, Stamp};
 use crate::query::Span;
 use crate::rank::Wish;
-use crate::receipt::{Paths, Receipt};
+use crate::receipt::{FromEarlier, Paths, Receipt};
 use crate::search::Mode;
+use crate::semantic::{Earlier, Frame, Look};
 
 /// Passages of a narrow search that make a wider one needless.
 const ENOUGH: usize = 20;
@@ -122,6 +124,11 @@ impl<'a> Run<'a> {
         search: &Search,
         mode: Mode,
     ) -> Result<(Vec<Passage>, Vec<Passage>), Fault> {
+        let earlier = self.earlier(vector, query, search, mode);
+        let (vector, query) = match &earlier {
+            Some(earlier) => (Some(earlier.vector.as_slice()), earlier.q.as_str()),
+            None => (vector, query),
+        };
         let Some((kept, key)) = self.key(vector.is_some(), query, search, mode) else {
             return self.searched(vector, query, search, mode);
         };
@@ -162,6 +169,58 @@ impl<'a> Run<'a> {
             );
         }
         Ok((dense, text))
+    }
+
+    /// The earlier question that this one is searched as, decided at the first search: one that means and claims the same,
+    /// and whose lists are kept and true.
+    fn earlier(
+        &mut self,
+        vector: Option<&[f32]>,
+        query: &str,
+        search: &Search,
+        mode: Mode,
+    ) -> Option<Arc<Earlier>> {
+        if let Some(decided) = &self.earlier {
+            return decided.clone();
+        }
+        self.earlier = Some(None);
+        let (semantic, vector) = (self.asker.semantic?, vector?);
+        if mode != Mode::Hybrid {
+            return None;
+        }
+        let (kept, key) = self.key(true, query, search, mode)?;
+        let stamp = self.stamp()?;
+        if kept.has(&key, stamp) {
+            return None;
+        }
+        let frame = Frame::of(&key, query);
+        let near = semantic.near(&frame, vector);
+        let is_true = |(_, earlier): &&(f32, Arc<Earlier>)| {
+            let query = earlier.q.clone();
+            kept.has(
+                &Key {
+                    query,
+                    ..key.clone()
+                },
+                stamp,
+            )
+        };
+        let Some((cosine, earlier)) = near.iter().find(is_true) else {
+            semantic.count(if near.is_empty() {
+                Look::Miss
+            } else {
+                Look::Stale
+            });
+            semantic.learn(frame, query, vector);
+            return None;
+        };
+        semantic.count(Look::Hit);
+        self.receipt.from_earlier = Some(FromEarlier {
+            q: earlier.q.clone(),
+            cosine: *cosine,
+        });
+        self.earlier = Some(Some(Arc::clone(earlier)));
+        Some(Arc::clone(earlier))
     }
 
     fn stamp(&self) -> Option<Stamp> {

@@ -10,6 +10,7 @@ use crate::query::{Class, Names, Query};
 use crate::rank::Evidence;
 use crate::receipt::watch::Watch;
 use crate::receipt::{MemorySeen, Receipt, SpanSeen, StreamSeen, sha256};
+use crate::semantic::Earlier;
 use crate::settings::{K_LIMIT, QUESTION_BYTES_LIMIT};
 
 /// The clock and a feed's time may differ this much and still be one day's business.
@@ -30,6 +31,8 @@ pub(crate) struct Run<'a> {
     pub(crate) watch: Watch<'a>,
     /// Sentences that stand before the answer, whoever writes it.
     pub(crate) notices: Vec<String>,
+    /// Whether an earlier question was looked for, and the one that is searched in place of this one.
+    pub(crate) earlier: Option<Option<Arc<Earlier>>>,
 }
 
 impl<'a> Run<'a> {
@@ -89,6 +92,7 @@ impl<'a> Run<'a> {
             receipt,
             watch,
             notices: Vec::new(),
+            earlier: None,
         })
     }
 

@@ -1,4 +1,4 @@
-//! The seams to the two models: text to vector, and passages to prose.
+//! The seams to the models: text to vector, question and passages to scores, passages to prose.
 
 use crate::fault::Fault;
 
@@ -20,6 +20,23 @@ pub trait Embed: Send + Sync {
 
     /// Name and version, for the receipt.
     fn model_id(&self) -> &str;
+}
+
+/// A cross-encoder: it reads a question and a passage together, and says how well one answers the other. Optional: without
+/// one, lists stay as they were joined.
+pub trait Rerank: Send + Sync {
+    /// Name, for the receipt.
+    fn id(&self) -> &str;
+
+    /// How many passages of one question it is to read, the first of the list; at most [`RERANK_LIMIT`](crate::settings::RERANK_LIMIT).
+    fn limit(&self) -> usize;
+
+    /// A finite score for each of `texts`, in their order; larger is better, and what a score means is the model's own.
+    /// `deadline_ns` is an instant (ns UTC) by which to give up with [`Fault::Deadline`].
+    ///
+    /// # Errors
+    /// When not every text got its score: the question then goes on with the list as it was.
+    fn scores(&self, question: &str, texts: &[&str], deadline_ns: u64) -> Result<Vec<f32>, Fault>;
 }
 
 /// A writer of prose. Optional: without one, answers are extractive.

@@ -3,7 +3,7 @@
 use crate::prose::{word::flat, words};
 
 /// What kind of answer a question wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// The cause of one symbol's move.
     WhyMoved,

@@ -5,7 +5,7 @@
 use crate::prose::words;
 
 /// How a search is put.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Style {
     /// Asks: a question mark, or a word that begins questions.
     Question,

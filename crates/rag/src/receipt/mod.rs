@@ -29,6 +29,8 @@ pub struct Receipt {
     pub paths: Paths,
     /// Searches whose lists were kept from an earlier question and are still true.
     pub kept: usize,
+    /// The earlier question whose lists these are, where this one means the same.
+    pub from_earlier: Option<FromEarlier>,
     /// The question as it was understood, where it stood on earlier ones.
     pub rewritten: Option<String>,
     /// What is shown, by place and hash: the citations of an answer, the hits of a search, in
@@ -40,6 +42,8 @@ pub struct Receipt {
     pub answer_sha256: Option<String>,
     /// SHA-256 of the market sentences beside the answer, a line each; `None` for a search.
     pub facts_sha256: Option<String>,
+    /// What a cross-encoder said of the passages that it read, best first; empty where none was asked or it was skipped.
+    pub reranked: Vec<Reranked>,
     /// Where the time went, microseconds.
     pub stages_us: Stages,
     /// What was left out, and why: `model: deadline`, `dense: embedder is unavailable ...`.
@@ -128,6 +132,24 @@ impl From<&Citation> for SpanSeen {
     }
 }
 
+/// An earlier question that was searched in place of this one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FromEarlier {
+    /// In its own words.
+    pub q: String,
+    /// Of both questions' vectors.
+    pub cosine: f32,
+}
+
+/// A passage and what a cross-encoder said of it: what another call would say is not known, so it stands here.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reranked {
+    /// The memory's key of the chunk.
+    pub chunk_id: String,
+    /// In the model's own measure; larger is better.
+    pub score: f32,
+}
+
 /// SHA-256 in hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
@@ -164,6 +186,8 @@ impl Paths {
 pub struct ModelsUsed {
     /// The embedder; `None` when dense search was skipped.
     pub embed: Option<String>,
+    /// The cross-encoder; `None` where none was asked or it was skipped.
+    pub rerank: Option<String>,
     /// The writer; `None` for an extractive answer.
     pub answer: Option<String>,
 }
@@ -192,6 +216,8 @@ pub struct Stages {
     pub text: u64,
     /// Joining and ranking the lists.
     pub fuse: u64,
+    /// Waiting for a cross-encoder.
+    pub rerank: u64,
     /// Choosing passages and sentences.
     pub assemble: u64,
     /// Writing the answer, model included.

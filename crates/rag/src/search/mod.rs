@@ -34,6 +34,8 @@ pub struct SearchRequest {
     /// One hit for one piece of news: copies of it are folded, the version that was known first is shown, and the others
     /// are listed with it.
     pub fold_copies: bool,
+    /// Time allowed; parts are skipped, the re-rank first, to keep it.
+    pub deadline_ms: Option<u64>,
     /// Nothing but words: companies and times are not read from them.
     pub literal: bool,
 }
@@ -41,7 +43,7 @@ pub struct SearchRequest {
 /// Which lists a search uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Both, joined by weighted scores and ordered by what the question names.
+    /// Both, joined by weighted scores and ordered by what the question names, then by a cross-encoder where there is one.
     #[default]
     Hybrid,
     /// Meaning alone.
@@ -68,6 +70,8 @@ pub struct SearchHit {
     pub rank_dense: Option<usize>,
     /// Rank in the list by words, from 1.
     pub rank_text: Option<usize>,
+    /// What a cross-encoder said of it; hits that have one come first, by it.
+    pub rerank: Option<f32>,
     /// The other documents that say the same in the same words, earliest known first.
     pub also: Vec<Copied>,
 }
@@ -99,6 +103,7 @@ impl Asker<'_> {
             q: request.q.clone(),
             as_of: request.as_of,
             k: request.k,
+            deadline_ms: request.deadline_ms,
             ..Question::default()
         };
         let mut run = Run::start(self, &question)?;
@@ -131,14 +136,19 @@ impl Asker<'_> {
         } else {
             run.retrieve(vector, q, &search, request.mode)?
         };
+        let found = match request.mode {
+            Mode::Hybrid => run.reranked(found, |candidate| &candidate.passage),
+            Mode::Dense | Mode::Text => found.into_iter().map(|c| (c, None)).collect(),
+        };
         let mut seen = HashSet::new();
         let folded = found
             .into_iter()
-            .filter(|c| !request.fold || seen.insert(c.passage.document_id.clone()));
-        let folded = folded.map(|candidate| SearchHit {
+            .filter(|(c, _)| !request.fold || seen.insert(c.passage.document_id.clone()));
+        let folded = folded.map(|(candidate, score)| SearchHit {
             passage: candidate.passage,
             rank_dense: candidate.rank_dense,
             rank_text: candidate.rank_text,
+            rerank: score,
             also: Vec::new(),
         });
         let hits = match request.fold_copies {

@@ -13,16 +13,16 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use futures_util::StreamExt;
-use rag::{Answer, Fault, Model, Prompt, Question};
+use rag::{Answer, Asker, Fault, Model, Prompt, Question, Rerank};
 use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::error::{Refusal, refuse};
 use super::extract::Body;
-use super::timing::Timing;
-use crate::app::{App, Undone};
-use crate::json::answer::{AnswerRow, AskBody, SearchBody, search as searched};
+use super::timing::{Cached, Timing};
+use crate::app::{App, Place, Undone};
+use crate::json::answer::{AnswerRow, AskBody, Helpers, SearchBody, search as searched};
 use crate::json::from_object;
 use crate::seal::seal;
 
@@ -33,17 +33,40 @@ pub(super) const PIECES_LIMIT: usize = 256;
 const BODY_LIMIT: usize = 256 << 10;
 /// Time for a model where the question names none: longer than a patient reader waits.
 const DEADLINE_MS: u64 = 30_000;
+/// Time in which a search finds a place at the cross-encoder where it names no deadline.
+const SEARCH_PATIENCE_MS: u64 = 2_000;
 
 pub async fn search(
     State(app): State<Arc<App>>,
     Body(body): Body<BODY_LIMIT>,
 ) -> Result<Response, Refusal> {
+    let asked = Instant::now();
     let body = parse::<SearchBody>(&body)?;
-    let found = app.work(move |app| searched(&app.node, body)).await;
+    let place = match app.rerank.is_some() {
+        true => place(&app, body.deadline_ms().unwrap_or(SEARCH_PATIENCE_MS)).await?,
+        false => None,
+    };
+    let waited_ms = elapsed_ms(asked);
+    let job = move |app: &App, is_placed: bool| {
+        let rerank: Option<&dyn Rerank> = match is_placed {
+            true => app.rerank.as_deref(),
+            false => app.rerank.as_ref().map(|_| &NoPlace as &dyn Rerank),
+        };
+        let helpers = Helpers {
+            rerank,
+            semantic: app.semantic.as_ref(),
+        };
+        searched(&app.node, body.since(waited_ms), helpers)
+    };
+    let found = match place {
+        Some(place) => app.work_at(place, move |app| job(app, true)).await,
+        None => app.work(move |app| job(app, false)).await,
+    };
     let answer = found?.map_err(refuse)?;
     app.metrics.answer("search", &answer.stages, false);
     let timing = Timing::of(&answer.stages);
-    Ok((timing, Json(answer.row)).into_response())
+    let cached = Cached::of(answer.row.receipt());
+    Ok((timing, cached, Json(answer.row)).into_response())
 }
 
 pub async fn ask(
@@ -61,7 +84,7 @@ pub async fn ask(
     let timing = Timing::of(&answer.receipt.stages_us);
     let seal = seal(&app.node).map_err(refuse)?;
     let row = AnswerRow::sealed(answer, seal);
-    Ok((timing, Json(row)).into_response())
+    Ok((timing, Cached::of(&row.receipt), Json(row)).into_response())
 }
 
 /// Answers within the deadline, which runs from the moment of asking: a question that waited too
@@ -72,34 +95,47 @@ pub(super) async fn answered(
     asked: Instant,
     mut on_text: impl FnMut(&str) -> bool + Send + 'static,
 ) -> Result<Result<Answer, Refusal>, Undone> {
-    let mut place = None;
-    if app.model.is_some() {
+    let mut found = None;
+    if app.waits() {
         let deadline_ms = *question.deadline_ms.get_or_insert(DEADLINE_MS);
-        // The last quarter is for answering without it.
-        let patience = Duration::from_millis(deadline_ms.saturating_mul(3) / 4);
-        place = match tokio::time::timeout(patience, app.writer()).await {
-            Ok(place) => Some(place?),
-            Err(_elapsed) => None,
-        };
+        found = place(app, deadline_ms).await?;
     }
-    let late = app.model.is_some() && place.is_none();
+    let late = app.waits() && found.is_none();
     let job = move |app: &App| {
-        let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let waited_ms = elapsed_ms(asked);
         let left = |ms: u64| ms.saturating_sub(waited_ms);
         question.deadline_ms = question.deadline_ms.map(left);
-        let model: Option<&dyn Model> = match late {
-            true => Some(&NoPlace),
-            false => app.model.as_deref(),
+        let (mut model, mut rerank) = (app.model.as_deref(), app.rerank.as_deref());
+        if late {
+            model = model.map(|_| &NoPlace as &dyn Model);
+            rerank = rerank.map(|_| &NoPlace as &dyn Rerank);
+        }
+        let asker = Asker {
+            rerank,
+            semantic: app.semantic.as_ref(),
+            ..app.node.asker(model)
         };
-        answer(app, model, &question, &mut on_text).map_err(refuse)
+        answer(app, &asker, &question, &mut on_text).map_err(refuse)
     };
-    match place {
+    match found {
         Some(place) => app.work_at(place, job).await,
         None => app.work(job).await,
     }
 }
 
-/// The model for a question that got no place at the real one in time.
+/// A place for waiting for outside models; `None`: there was none in three quarters of the time. The last quarter is for
+/// doing without them.
+async fn place(app: &App, deadline_ms: u64) -> Result<Option<Place>, Undone> {
+    let patience = Duration::from_millis(deadline_ms.saturating_mul(3) / 4);
+    let place = tokio::time::timeout(patience, app.writer()).await;
+    place.ok().transpose()
+}
+
+fn elapsed_ms(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The models for a question that got no place at the real ones in time.
 struct NoPlace;
 
 impl Model for NoPlace {
@@ -117,13 +153,27 @@ impl Model for NoPlace {
     }
 }
 
+impl Rerank for NoPlace {
+    fn id(&self) -> &str {
+        "none"
+    }
+
+    fn limit(&self) -> usize {
+        1
+    }
+
+    fn scores(&self, _: &str, _: &[&str], _: u64) -> Result<Vec<f32>, Fault> {
+        Err(Fault::Deadline { part: "rerank" })
+    }
+}
+
 fn answer(
     app: &App,
-    model: Option<&dyn Model>,
+    asker: &Asker<'_>,
     question: &Question,
     on_text: &mut dyn FnMut(&str) -> bool,
 ) -> Result<Answer, Fault> {
-    let answer = app.node.asker(model).ask(question, on_text)?;
+    let answer = asker.ask(question, on_text)?;
     app.metrics
         .answer("ask", &answer.receipt.stages_us, answer.abstained);
     Ok(answer)

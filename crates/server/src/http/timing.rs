@@ -12,6 +12,7 @@ use rag::Stages;
 
 use crate::app::App;
 use crate::json::answer::server_timing;
+use crate::json::receipt::ReceiptRow;
 
 pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
@@ -28,7 +29,7 @@ pub async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -
 }
 
 /// Where the time of a question went, as headers: `Server-Timing` with every stage, and, in plain
-/// milliseconds, `X-Embed-Latency` and `X-Search-Latency` (both lists and their joining).
+/// milliseconds, `X-Embed-Latency` and `X-Search-Latency` (both lists and their joining, without a cross-encoder's time).
 pub struct Timing {
     stages: String,
     embed: Duration,
@@ -76,6 +77,35 @@ impl IntoResponseParts for Timing {
                     .headers_mut()
                     .insert(HeaderName::from_static(name), value);
             }
+        }
+        Ok(parts)
+    }
+}
+
+/// Whether the lists are those of an earlier question that means the same: `X-Cache: semantic`, and in
+/// `X-Cache-Question` the SHA-256 of its words, which are in the receipt.
+pub struct Cached(Option<String>);
+
+impl Cached {
+    /// Of a search or an answer.
+    pub fn of(receipt: &ReceiptRow) -> Self {
+        Self(
+            receipt
+                .cache()
+                .map(|earlier| earlier.question_sha256.clone()),
+        )
+    }
+}
+
+impl IntoResponseParts for Cached {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        // Digits in hexadecimal are always a header's value.
+        if let Some(question) = self.0.and_then(|q| HeaderValue::from_str(&q).ok()) {
+            let headers = parts.headers_mut();
+            headers.insert("x-cache", HeaderValue::from_static("semantic"));
+            headers.insert("x-cache-question", question);
         }
         Ok(parts)
     }

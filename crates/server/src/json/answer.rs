@@ -3,8 +3,8 @@
 use collection::{Condition, Filter};
 use node::{Node, Seal};
 use rag::{
-    Answer, Citation, Copied, Fact, Fault, Mode, Question, SearchAnswer, SearchHit, SearchRequest,
-    Stages,
+    Answer, Asker, Citation, Copied, Fact, Fault, Mode, Question, Rerank, SearchAnswer, SearchHit,
+    SearchRequest, Semantic, Stages,
 };
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +75,8 @@ pub struct SearchBody {
     filter: Option<FilterBody>,
     #[serde(default)]
     explain: bool,
+    #[serde(default)]
+    deadline_ms: Option<u64>,
     /// One hit for one piece of news.
     #[serde(default = "yes")]
     fold_copies: bool,
@@ -98,6 +100,19 @@ impl TryFrom<serde_json::Value> for FilterBody {
 }
 
 impl SearchBody {
+    /// Time allowed, from the request on.
+    #[must_use]
+    pub fn deadline_ms(&self) -> Option<u64> {
+        self.deadline_ms
+    }
+
+    /// The same, after it waited.
+    #[must_use]
+    pub fn since(mut self, waited_ms: u64) -> Self {
+        self.deadline_ms = self.deadline_ms.map(|ms| ms.saturating_sub(waited_ms));
+        self
+    }
+
     /// What is asked, of which documents, and whether how it was done shall be told.
     #[must_use]
     pub fn into_parts(mut self) -> (SearchRequest, Option<Filter>, bool) {
@@ -121,14 +136,32 @@ impl SearchBody {
 ///
 /// # Errors
 /// As [`rag::Asker::search`].
-pub fn search(node: &Node, body: SearchBody) -> Result<SearchAnswered, Fault> {
+pub fn search(
+    node: &Node,
+    body: SearchBody,
+    helpers: Helpers<'_>,
+) -> Result<SearchAnswered, Fault> {
     let (request, filter, explain) = body.into_parts();
     let view = node.view(filter);
-    let answer = node.asker_over(&view, explain).search(&request)?;
+    let asker = Asker {
+        rerank: helpers.rerank,
+        semantic: helpers.semantic.filter(|_| !explain),
+        ..node.asker_over(&view, explain)
+    };
+    let answer = asker.search(&request)?;
     let stages = answer.receipt.stages_us;
     let mut row = SearchRow::sealed(answer, seal(node)?);
     row.explain = explain.then(|| view.told().into());
     Ok(SearchAnswered { row, stages })
+}
+
+/// What a search may make use of, where it is configured.
+#[derive(Clone, Copy, Default)]
+pub struct Helpers<'a> {
+    /// The cross-encoder.
+    pub rerank: Option<&'a dyn Rerank>,
+    /// Questions by their meaning.
+    pub semantic: Option<&'a Semantic>,
 }
 
 /// A search's answer, ready to be sent.
@@ -163,6 +196,7 @@ impl From<SearchBody> for SearchRequest {
                 ModeBody::Text => Mode::Text,
             },
             fold_copies: body.fold_copies,
+            deadline_ms: body.deadline_ms,
             ..Self::default()
         }
     }
@@ -230,7 +264,7 @@ impl From<Citation> for CitationRow {
 }
 
 /// Six digits: as many as an `f32` holds, and the same however the answer is sent.
-fn score(score: f32) -> f64 {
+pub(super) fn score(score: f32) -> f64 {
     (f64::from(score) * 1e6).round() / 1e6
 }
 
@@ -259,12 +293,13 @@ pub fn server_timing(s: &Stages) -> String {
     let ms = |us: u64| us as f64 / 1_000.0;
     format!(
         "facts;dur={:.3}, embed;dur={:.3}, dense;dur={:.3}, text;dur={:.3}, fuse;dur={:.3}, \
-         assemble;dur={:.3}, answer;dur={:.3}, verify;dur={:.3}, total;dur={:.3}",
+         rerank;dur={:.3}, assemble;dur={:.3}, answer;dur={:.3}, verify;dur={:.3}, total;dur={:.3}",
         ms(s.facts),
         ms(s.embed),
         ms(s.dense),
         ms(s.text),
         ms(s.fuse),
+        ms(s.rerank),
         ms(s.assemble),
         ms(s.answer),
         ms(s.verify),
@@ -295,6 +330,8 @@ struct HitRow {
     event_at: Instant,
     known_at: Instant,
     score: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank_score: Option<f64>,
     ranks: RanksRow,
     also: Vec<CopiedRow>,
 }
@@ -324,6 +361,12 @@ struct RanksRow {
 }
 
 impl SearchRow {
+    /// What it was made from.
+    #[must_use]
+    pub fn receipt(&self) -> &ReceiptRow {
+        &self.receipt
+    }
+
     fn sealed(answer: SearchAnswer, seal: &Seal) -> Self {
         Self {
             hits: answer.hits.into_iter().map(HitRow::from).collect(),
@@ -349,6 +392,7 @@ impl From<SearchHit> for HitRow {
             event_at: Instant(passage.event_at),
             known_at: Instant(passage.known_at),
             score: score(passage.score),
+            rerank_score: hit.rerank.map(score),
             ranks: RanksRow {
                 dense: hit.rank_dense,
                 text: hit.rank_text,

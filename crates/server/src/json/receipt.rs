@@ -1,11 +1,13 @@
 //! Receipts at the border, and the seal by which a changed one is told.
 
 use node::Seal;
-use rag::{Candidates, Receipt, SpanSeen, Stages};
+use rag::receipt::sha256;
+use rag::{Candidates, FromEarlier, Receipt, Reranked, SpanSeen, Stages};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Instant;
+use super::answer::score;
 
 /// The shape of receipts.
 pub const VERSION: u32 = 1;
@@ -25,11 +27,15 @@ pub struct ReceiptRow {
     candidates: CandidatesRow,
     paths: PathsRow,
     kept: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheRow>,
     rewritten: Option<String>,
     spans: Vec<SpanRow>,
     question_sha256: String,
     answer_sha256: Option<String>,
     facts_sha256: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reranked: Vec<RerankedRow>,
     stages_us: StagesRow,
     skipped: Vec<String>,
     seal: String,
@@ -99,7 +105,36 @@ struct MemoryRow {
 #[derive(Clone, Debug, Serialize)]
 struct ModelsRow {
     embed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rerank: Option<String>,
     answer: Option<String>,
+}
+
+/// The earlier question whose lists these are.
+#[derive(Clone, Debug, Serialize)]
+pub struct CacheRow {
+    kind: &'static str,
+    question: String,
+    /// Of the earlier question's words.
+    pub question_sha256: String,
+    cosine: f64,
+}
+
+impl From<FromEarlier> for CacheRow {
+    fn from(earlier: FromEarlier) -> Self {
+        Self {
+            kind: "semantic",
+            question_sha256: sha256(earlier.q.as_bytes()),
+            question: earlier.q,
+            cosine: score(earlier.cosine),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RerankedRow {
+    chunk_id: String,
+    score: f64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -116,6 +151,7 @@ struct StagesRow {
     dense: u64,
     text: u64,
     fuse: u64,
+    rerank: u64,
     assemble: u64,
     answer: u64,
     verify: u64,
@@ -123,6 +159,12 @@ struct StagesRow {
 }
 
 impl ReceiptRow {
+    /// The earlier question whose lists these are, where it is another's.
+    #[must_use]
+    pub fn cache(&self) -> Option<&CacheRow> {
+        self.cache.as_ref()
+    }
+
     /// With the seal of the data folder that answered.
     #[must_use]
     pub fn sealed(receipt: Receipt, seal: &Seal) -> Self {
@@ -196,6 +238,7 @@ impl From<Receipt> for ReceiptRow {
             flags: r.flags,
             models: ModelsRow {
                 embed: r.models.embed,
+                rerank: r.models.rerank,
                 answer: r.models.answer,
             },
             candidates: candidates(r.candidates),
@@ -204,11 +247,13 @@ impl From<Receipt> for ReceiptRow {
                 text: r.paths.text,
             },
             kept: r.kept,
+            cache: r.from_earlier.map(CacheRow::from),
             rewritten: r.rewritten,
             spans: r.spans.into_iter().map(SpanRow::from).collect(),
             question_sha256: r.question_sha256,
             answer_sha256: r.answer_sha256,
             facts_sha256: r.facts_sha256,
+            reranked: r.reranked.into_iter().map(reranked).collect(),
             stages_us: stages(r.stages_us),
             skipped: r.skipped,
             seal: String::new(),
@@ -219,6 +264,13 @@ impl From<Receipt> for ReceiptRow {
 /// Whole microseconds: as few digits as every reader of JSON reads back as they were.
 fn micros(ms: f64) -> f64 {
     (ms * 1e3).round() / 1e3
+}
+
+fn reranked(r: Reranked) -> RerankedRow {
+    RerankedRow {
+        chunk_id: r.chunk_id,
+        score: score(r.score),
+    }
 }
 
 fn candidates(c: Candidates) -> CandidatesRow {
@@ -236,6 +288,7 @@ fn stages(s: Stages) -> StagesRow {
         dense: s.dense,
         text: s.text,
         fuse: s.fuse,
+        rerank: s.rerank,
         assemble: s.assemble,
         answer: s.answer,
         verify: s.verify,

@@ -69,6 +69,7 @@ impl Metrics {
             ("dense", stages.dense),
             ("text", stages.text),
             ("fuse", stages.fuse),
+            ("rerank", stages.rerank),
             ("assemble", stages.assemble),
             ("answer", stages.answer),
             ("verify", stages.verify),
@@ -273,6 +274,9 @@ fn memory(app: &App, page: &mut Page) {
     recall(&app.node.documents().collection().recall(), page);
     let embedding = app.node.embedding().counts();
     kept(app.node.kept(), &embedding, page);
+    if let Some(semantic) = &app.semantic {
+        lookups("semantic", semantic.counts(), page);
+    }
     embedder(&embedding.queue, page);
 }
 
@@ -378,15 +382,20 @@ fn kept(counts: rag::KeptCounts, embedding: &node::EmbeddingCounts, page: &mut P
     let name = "ouzel_cache_lookups_total";
     let what = "Lookups in a cache, by outcome; the ratio of hits is hit over all.";
     page.family(name, "counter", what);
+    lookups("search", counts, page);
+    for (outcome, count) in [("hit", embedding.hits), ("miss", embedding.misses)] {
+        page.sample(name, &[("cache", "embedding"), ("outcome", outcome)], count);
+    }
+}
+
+fn lookups(cache: &str, counts: rag::KeptCounts, page: &mut Page) {
     for (outcome, count) in [
         ("hit", counts.hits),
         ("stale", counts.stale),
         ("miss", counts.misses),
     ] {
-        page.sample(name, &[("cache", "search"), ("outcome", outcome)], count);
-    }
-    for (outcome, count) in [("hit", embedding.hits), ("miss", embedding.misses)] {
-        page.sample(name, &[("cache", "embedding"), ("outcome", outcome)], count);
+        let labels = [("cache", cache), ("outcome", outcome)];
+        page.sample("ouzel_cache_lookups_total", &labels, count);
     }
 }
 

@@ -9,7 +9,7 @@ use rag::Fault;
 use serde_json::{Value, json};
 use stdx::Clock;
 
-use super::endpoint::{ChatSettings, Endpoint, Failure, RETRIES, RETRY_AFTER_LIMIT};
+use super::endpoint::{ChatSettings, Endpoint, Failure};
 
 const PART: &str = "embedder";
 /// Time for one call, from the first byte to the last.
@@ -51,23 +51,8 @@ impl EmbeddingModel {
         Ok(model)
     }
 
-    /// Calls until the vectors come, or it is no use.
     fn tried(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
-        let mut waits = RETRIES.iter();
-        loop {
-            let failure = match self.attempt(texts) {
-                Ok(vectors) => return Ok(vectors),
-                Err(failure) => failure,
-            };
-            let Some(wait) = waits.next().filter(|_| failure.is_passing) else {
-                return Err(failure.fault);
-            };
-            let wait = failure.wait.unwrap_or(*wait);
-            if wait > RETRY_AFTER_LIMIT {
-                return Err(failure.fault);
-            }
-            std::thread::sleep(wait);
-        }
+        self.endpoint.tried(None, || self.attempt(texts))
     }
 
     fn attempt(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Failure> {
@@ -99,7 +84,7 @@ impl TextModel for EmbeddingModel {
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
         let mut vectors = Vec::with_capacity(texts.len());
         for batch in texts.chunks(BATCH) {
-            let found = self.endpoint.unless_resting(|| self.tried(batch));
+            let found = self.endpoint.unless_resting(None, || self.tried(batch));
             vectors.extend(found?);
         }
         Ok(vectors)

@@ -1,4 +1,5 @@
-//! One call of an outside endpoint, and what becomes of one that fails: what models that write and models that embed share.
+//! One call of an outside endpoint, and what becomes of one that fails: what models that write, that
+//! embed and that rank share.
 
 use std::fmt;
 use std::io::Read;
@@ -15,10 +16,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// Of an answer that is no success, what is shown.
 const REFUSAL_BYTES: u64 = 500;
 
+/// Time within which an endpoint that works has answered, ns.
+const FAIR_NS: u64 = 1_000_000_000;
+
 /// Waits before a failed call is made again.
 pub(super) const RETRIES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// Longest wait that an endpoint may ask for by `Retry-After`; longer ones are not waited for.
-pub(super) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(2);
+const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(2);
 
 /// Where the model is and how to ask it.
 #[derive(Clone)]
@@ -61,6 +65,17 @@ impl Endpoint {
         call: &str,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let address = format!("{}{call}", base(&settings.url, call));
+        Self::at(part, settings, address, clock)
+    }
+
+    /// Of a whole address.
+    pub(super) fn at(
+        part: &'static str,
+        settings: ChatSettings,
+        address: String,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let config = ureq::Agent::config_builder()
             .timeout_connect(Some(CONNECT_LIMIT))
             .http_status_as_error(false)
@@ -68,7 +83,7 @@ impl Endpoint {
         Self {
             part,
             agent: ureq::Agent::new_with_config(config),
-            address: format!("{}{call}", base(&settings.url, call)),
+            address,
             settings,
             clock,
             breaker: Breaker::default(),
@@ -111,6 +126,41 @@ impl Endpoint {
         Ok(body)
     }
 
+    /// Time until a deadline.
+    pub(super) fn left(&self, deadline_ns: Option<u64>) -> Result<Option<Duration>, Fault> {
+        let Some(deadline) = deadline_ns else {
+            return Ok(None);
+        };
+        match deadline.checked_sub(self.clock.now_ns()) {
+            None | Some(0) => Err(Fault::Deadline { part: self.part }),
+            Some(ns) => Ok(Some(Duration::from_nanos(ns))),
+        }
+    }
+
+    /// Calls until there is an answer, or it is no use.
+    pub(super) fn tried<T>(
+        &self,
+        deadline_ns: Option<u64>,
+        mut attempt: impl FnMut() -> Result<T, Failure>,
+    ) -> Result<T, Fault> {
+        let mut waits = RETRIES.iter();
+        loop {
+            let failure = match attempt() {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            let Some(wait) = waits.next().filter(|_| failure.is_passing) else {
+                return Err(failure.fault);
+            };
+            let wait = failure.wait.unwrap_or(*wait);
+            let left = self.left(deadline_ns)?;
+            if wait > RETRY_AFTER_LIMIT || left.is_some_and(|left| left <= wait) {
+                return Err(failure.fault);
+            }
+            std::thread::sleep(wait);
+        }
+    }
+
     /// A failure that the next call may not have.
     pub(super) fn passing(&self, what: &dyn fmt::Display) -> Failure {
         Failure {
@@ -124,9 +174,11 @@ impl Endpoint {
         Fault::unavailable(self.part, format!("{}: {what}", self.address))
     }
 
-    /// Makes a call unless those before it failed again and again.
+    /// Makes a call unless those before it failed again and again. One that passes its deadline after less than a fair
+    /// time says nothing of the endpoint: a client in a hurry must not shut it for others.
     pub(super) fn unless_resting<T>(
         &self,
+        deadline_ns: Option<u64>,
         call: impl FnOnce() -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         if let Err(rest_ns) = self.breaker.enter(self.clock.now_ns()) {
@@ -134,15 +186,24 @@ impl Endpoint {
             let what = format!("it failed again and again and is left alone for {seconds} s more");
             return Err(Fault::unavailable(self.part, what));
         }
+        let fair = self.clock.now_ns().saturating_add(FAIR_NS);
+        let is_hurried = deadline_ns.is_some_and(|deadline| deadline < fair);
         let done = call();
         let is_good = match &done {
             Ok(_) => Some(true),
             Err(Fault::Stopped) => None,
+            Err(Fault::Deadline { .. }) if is_hurried => None,
             Err(_) => Some(false),
         };
         self.breaker.leave(is_good, self.clock.now_ns());
         done
     }
+}
+
+/// A time-out while an answer is read comes as an error of the client inside one of the stream.
+pub(super) fn is_timeout(error: &std::io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
 }
 
 /// The address up to `/v1`, of one that may go on to a `call`.

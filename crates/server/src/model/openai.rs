@@ -8,7 +8,7 @@ use rag::{Fault, Model, Prompt};
 use serde_json::{Value, json};
 use stdx::Clock;
 
-use super::endpoint::{ChatSettings, Endpoint, Failure, RETRIES, RETRY_AFTER_LIMIT};
+use super::endpoint::{ChatSettings, Endpoint, Failure, is_timeout};
 
 const PART: &str = "model";
 /// Time for a whole answer where the question has no deadline.
@@ -42,16 +42,6 @@ impl ChatModel {
             ],
         })
     }
-
-    fn left(&self, deadline_ns: Option<u64>) -> Result<Option<Duration>, Fault> {
-        let Some(deadline) = deadline_ns else {
-            return Ok(None);
-        };
-        match deadline.checked_sub(self.endpoint.clock.now_ns()) {
-            None | Some(0) => Err(Fault::Deadline { part: PART }),
-            Some(ns) => Ok(Some(Duration::from_nanos(ns))),
-        }
-    }
 }
 
 impl ChatModel {
@@ -62,14 +52,14 @@ impl ChatModel {
         deadline_ns: Option<u64>,
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<String, Failure> {
-        let left = self.left(deadline_ns).map_err(Failure::lasting)?;
+        let left = self.endpoint.left(deadline_ns).map_err(Failure::lasting)?;
         let (request, limit) = (self.request(prompt), left.unwrap_or(ANSWER_LIMIT));
         let body = self.endpoint.send(&request, limit, STREAM_BYTES_LIMIT)?;
         let mut reader = BufReader::new(body);
         let mut reply = Reply::default();
         let mut line = Vec::new();
         while reply.reads_on(&mut reader, &mut line)? {
-            self.left(deadline_ns)?;
+            self.endpoint.left(deadline_ns)?;
             match reply.piece(&line)? {
                 Piece::Text(text) => {
                     reply.written.push_str(&text);
@@ -92,26 +82,16 @@ impl ChatModel {
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<String, Fault> {
         let mut is_shown = false;
-        let mut waits = RETRIES.iter();
-        loop {
+        self.endpoint.tried(deadline_ns, || {
             let done = self.attempt(prompt, deadline_ns, &mut |text| {
                 is_shown = true;
                 on_text(text)
             });
-            let failure = match done {
-                Ok(text) => return Ok(text),
-                Err(failure) => failure,
-            };
-            let Some(wait) = waits.next().filter(|_| failure.is_passing && !is_shown) else {
-                return Err(failure.fault);
-            };
-            let wait = failure.wait.unwrap_or(*wait);
-            let left = self.left(deadline_ns)?;
-            if wait > RETRY_AFTER_LIMIT || left.is_some_and(|left| left <= wait) {
-                return Err(failure.fault);
-            }
-            std::thread::sleep(wait);
-        }
+            done.map_err(|failure| Failure {
+                is_passing: failure.is_passing && !is_shown,
+                ..failure
+            })
+        })
     }
 }
 
@@ -127,14 +107,8 @@ impl Model for ChatModel {
         on_text: &mut dyn FnMut(&str) -> bool,
     ) -> Result<String, Fault> {
         let call = || self.tried(prompt, deadline_ns, on_text);
-        self.endpoint.unless_resting(call)
+        self.endpoint.unless_resting(deadline_ns, call)
     }
-}
-
-/// A time-out in the middle of a stream comes as an error of the client inside one of the stream.
-fn is_timeout(error: &std::io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    error.kind() == std::io::ErrorKind::TimedOut || matches!(inner, Some(ureq::Error::Timeout(_)))
 }
 
 /// What came of a reply so far.

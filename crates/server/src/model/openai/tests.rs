@@ -1,5 +1,6 @@
 //! A scripted endpoint: slow, cut off, malformed, busy, gone.
 
+use super::super::endpoint::RETRIES;
 use super::scripted::{HEAD, endpoint, said};
 use super::*;
 use stdx::SystemClock;
