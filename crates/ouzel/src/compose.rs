@@ -12,7 +12,7 @@ use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::memory::document_limits;
-use node::{EmbeddingLimits, EvidenceWorker, Node, Settings, TextModel};
+use node::{EmbeddingLimits, EvidenceWorker, Models, Node, ReembedWorker, Settings, TextModel};
 use rag::Model;
 use server::model::{ChatModel, ChatSettings, EmbeddingModel};
 use server::standing::Watch;
@@ -21,7 +21,7 @@ use stdx::SystemClock;
 use tokio::runtime::Runtime;
 
 use crate::args::{EmbedArgs, ModelArgs, OutArgs, SyncArg, WatchArgs};
-use crate::brokers;
+use crate::{brokers, print};
 
 const INTERVAL_MS: u32 = 100;
 /// Between two looks at whether the lane lives.
@@ -74,17 +74,18 @@ pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
         sync,
         (document_limits(), EmbeddingLimits::default()),
         None,
-        &EmbedArgs::of_env(),
+        (&EmbedArgs::of_env(), false),
     )
 }
 
-/// As [`open_node`], within limits; `rules` are what the words of its documents must go by, `embed` says whose vectors they have.
+/// As [`open_node`], within limits; `rules` are what the words of its documents must go by, `embed` says whose vectors they have, and whether they are made
+/// anew where they are another model's.
 pub fn open_node_for(
     dir: &Path,
     sync: SyncPolicy,
     (limits, embedding): (Options, EmbeddingLimits),
     rules: Option<&TextRules>,
-    embed: &EmbedArgs,
+    (embed, reembed): (&EmbedArgs, bool),
 ) -> Result<Node> {
     let settings = Settings {
         dir: dir.to_path_buf(),
@@ -92,13 +93,49 @@ pub fn open_node_for(
         limits,
         embedding,
     };
-    let model = text_model(embed)?;
-    Ok(Node::open_with(
+    let models = Models {
+        model: text_model(embed)?,
+        before: model_before(embed).into_iter().collect(),
+        reembed,
+    };
+    Ok(Node::open_among(
         &settings,
         Arc::new(SystemClock),
         rules,
-        model,
+        models,
     )?)
+}
+
+/// The maker of the vectors that the folder had before. Where it does not answer, questions about its instants are answered by
+/// words, and say so.
+fn model_before(args: &EmbedArgs) -> Option<Box<dyn TextModel>> {
+    let settings = ChatSettings {
+        url: args.embed_before_url.clone()?,
+        model: args.embed_before_name.clone(),
+        key: key(&args.embed_before_key_env),
+    };
+    match EmbeddingModel::connect(settings, Arc::new(SystemClock)) {
+        Ok(model) => Some(Box::new(model)),
+        Err(fault) => {
+            print::warning(&format!(
+                "--embed-before-url: {fault}; questions about its instants are answered by words alone"
+            ));
+            None
+        }
+    }
+}
+
+/// Begins to make vectors anew where the folder asks for it, and keeps those of earlier models true. `None` where there
+/// is one model.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn reembed(node: &Arc<Node>) -> Result<Option<ReembedWorker>> {
+    if node.model_change().is_none() && node.earlier_models().is_empty() {
+        return Ok(None);
+    }
+    let worker = ReembedWorker::spawn(Arc::clone(node), print::warning);
+    Ok(Some(worker.context("cannot begin to make vectors anew")?))
 }
 
 /// The maker of vectors, where it is not the packaged one.

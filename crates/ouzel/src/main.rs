@@ -22,6 +22,7 @@ mod ingest;
 mod keep;
 mod listen;
 mod mcp;
+mod models;
 mod outputs;
 mod print;
 mod profile;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => restore::run(&restore),
         Command::Backup(backup) => keep::backup(&backup),
         Command::Trim(trim) => keep::trim(&trim),
+        Command::Models(models) => models::run(&models),
         Command::Verify(verify) => verify::run(&verify),
         Command::Mcp(mcp) => mcp::run(&mcp),
         Command::Listen(listen) => listen::run(&listen),

@@ -37,7 +37,7 @@ pub use document::{Document, Draft, EmbeddedChunk, Field, Fields, Stored};
 pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};
 pub use fault::Fault;
 pub use memory::{List, Memory, MemoryHead, Passage, Search, Stamp};
-pub use model::{Embed, Model, Prompt};
+pub use model::{Embed, Embedded, Model, Prompt};
 pub use receipt::{
     Candidates, MemorySeen, ModelsUsed, Paths, Receipt, SpanSeen, Stages, StreamSeen,
 };

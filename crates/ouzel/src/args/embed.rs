@@ -2,6 +2,8 @@
 
 use clap::{Args as ClapArgs, Parser};
 
+use super::TargetArgs;
+
 /// The model that turns texts into vectors; a data folder has those of one model. Commands without these options read the variables.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct EmbedArgs {
@@ -19,6 +21,24 @@ pub struct EmbedArgs {
     /// Environment variable that holds the key, so that it is never in a process list
     #[arg(long, value_name = "VARIABLE", default_value = "OUZEL_EMBED_KEY")]
     pub embed_key_env: String,
+    /// The endpoint of the model whose vectors the folder had before: questions about its instants are embedded there
+    #[arg(long, value_name = "URL", env = "OUZEL_EMBED_BEFORE_URL")]
+    pub embed_before_url: Option<String>,
+    /// The model's name there
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "OUZEL_EMBED_BEFORE_NAME",
+        default_value = "default"
+    )]
+    pub embed_before_name: String,
+    /// Environment variable that holds the key of that endpoint
+    #[arg(
+        long,
+        value_name = "VARIABLE",
+        default_value = "OUZEL_EMBED_BEFORE_KEY"
+    )]
+    pub embed_before_key_env: String,
 }
 
 #[derive(Parser)]
@@ -32,4 +52,18 @@ impl EmbedArgs {
     pub fn of_env() -> Self {
         Alone::parse_from(["ouzel"]).embed
     }
+}
+
+/// Arguments of `models`.
+#[derive(Debug, ClapArgs)]
+pub struct ModelsArgs {
+    /// Drop the vectors of an earlier model, or of one to come; only in a folder that no server has open (--data)
+    #[arg(long, value_name = "MODEL", requires = "data")]
+    pub forget: Option<String>,
+    /// Which server or folder
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

@@ -110,7 +110,7 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
             node::EmbeddingLimits::default(),
         ),
         rules.as_ref(),
-        &crate::args::EmbedArgs::of_env(),
+        (&crate::args::EmbedArgs::of_env(), false),
     )?;
     let vectors = Vectors::open(&node, node.embedding().dim(), args.cache.as_deref())?;
     let facts = Listed {

@@ -138,7 +138,7 @@ impl Embed for Vectors<'_> {
             .map_or_else(|| self.embed.embed(text), Ok)
     }
 
-    fn model_id(&self) -> &str {
+    fn model_id(&self) -> String {
         self.embed.model_id()
     }
 }
@@ -171,8 +171,8 @@ mod tests {
             Ok(vec![text.len() as f32, 1.0])
         }
 
-        fn model_id(&self) -> &str {
-            "a/model"
+        fn model_id(&self) -> String {
+            "a/model".to_owned()
         }
     }
 

@@ -4,6 +4,7 @@
 mod evidence;
 mod lanes;
 mod links;
+mod models;
 mod outlets;
 mod page;
 mod sources;
@@ -274,6 +275,7 @@ fn memory(app: &App, page: &mut Page) {
     let embedding = app.node.embedding().counts();
     kept(app.node.kept(), &embedding, page);
     embedder(&embedding.queue, page);
+    models::models(app, page);
 }
 
 /// Market states.
