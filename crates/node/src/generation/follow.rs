@@ -64,10 +64,10 @@ impl Reembedding {
     pub fn turn(&mut self, timeout: Duration) -> Result<Turned, Fault> {
         let node = Arc::clone(&self.node);
         let table = node.generations().table();
-        let past: Result<(), Fault> = table
-            .past
-            .iter()
-            .fold(Ok(()), |so_far, past| so_far.and(follow_past(&table, past)));
+        let past = table.past.iter().map(|past| follow_past(&table, past));
+        // One that does not get on holds up no other.
+        let past: Vec<Result<(), Fault>> = past.collect();
+        let past: Result<(), Fault> = past.into_iter().collect();
         let Some(coming) = &table.coming else {
             self.follower = None;
             return past.map(|()| Turned::Idle);

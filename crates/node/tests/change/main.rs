@@ -4,5 +4,6 @@
 mod border;
 mod crash;
 mod random;
+mod standing;
 mod words;
 mod world;
