@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use collection::{Disk, FsDisk, Op, Snapshot};
 
+use crate::generation::{Entry, write_file};
 use crate::moments::copy_states;
 use crate::node::STATES_DIR;
 use crate::seal::SEAL_FILE;
 use crate::standing::{MARK_FILE, QUESTIONS_FILE};
-use crate::{MODEL_FILE, Node, NodeError};
+use crate::{Node, NodeError};
 
 /// The folder of copies, in the data folder.
 const BACKUPS: &str = "backups";
@@ -22,7 +23,7 @@ pub struct Backup {
     /// A data folder like any other.
     pub dir: PathBuf,
     /// Of each store, the entry it ends with and the digest of it.
-    pub stores: Vec<(&'static str, Snapshot)>,
+    pub stores: Vec<(String, Snapshot)>,
 }
 
 /// Why there is no copy, or nothing was forgotten.
@@ -76,15 +77,23 @@ impl Node {
         }
         copy_small_files(self.dir(), &dir)?;
         copy_states(&self.dir().join(STATES_DIR), &dir.join(STATES_DIR)).map_err(folder)?;
+        // Before the stores: a copy may have vectors that the file does not name, and not the other way round.
+        let settled = self.generations().settled();
+        write_file(&dir, &settled).map_err(folder)?;
         let mut stores = Vec::new();
-        for (name, collection) in self.stores() {
+        self.each_store(|name, collection| {
+            let is_named = settled.iter().any(|e| Entry::folder(e.number) == name);
+            if !is_named && name != "days" {
+                return Ok(());
+            }
             let store = |source| NodeError::Store {
                 dir: dir.join(name),
                 source,
             };
             let disk: Arc<dyn Disk> = Arc::new(FsDisk::open(&dir.join(name)).map_err(store)?);
-            stores.push((name, collection.snapshot(&disk).map_err(store)?));
-        }
+            stores.push((name.to_owned(), collection.snapshot(&disk).map_err(store)?));
+            Ok::<(), NodeError>(())
+        })?;
         Ok(Backup { dir, stores })
     }
 
@@ -109,8 +118,8 @@ impl Node {
         }
     }
 
-    /// Forgets what was superseded or deleted before `known_before`, ns UTC: the past before it cannot be asked about from
-    /// then on. Says of each store the entry that says so.
+    /// Forgets what was superseded or deleted before `known_before`, ns UTC, and the vectors of models that answered about no
+    /// instant since: the past before it cannot be asked about from then on. Says of each store the entry that says so.
     ///
     /// # Errors
     /// When the instant lies ahead, or a log refuses the entry.
@@ -118,22 +127,27 @@ impl Node {
         if known_before > self.clock().now_ns() {
             return Err(BackupError::Ahead);
         }
-        let mut trimmed = Vec::new();
-        for (name, collection) in self.stores() {
-            let ack = collection.apply(vec![Op::Trim { known_before }]);
-            let ack = ack.map_err(|source| NodeError::Store {
-                dir: self.dir().join(name),
-                source,
-            })?;
-            trimmed.push((name, ack.seq));
-        }
-        Ok(trimmed)
+        let refused = |name: &str| {
+            let dir = self.dir().join(name);
+            move |source| NodeError::Store { dir, source }
+        };
+        let ops = vec![Op::Trim { known_before }];
+        let documents = self.documents().apply(ops.clone());
+        let documents = documents.map_err(refused("documents"))?;
+        let days = self.days().collection().apply(ops);
+        let days = days.map_err(refused("days"))?;
+        let forgotten = self.generations().forget_before(known_before);
+        forgotten.map_err(|source| NodeError::Folder {
+            dir: self.dir().to_path_buf(),
+            source,
+        })?;
+        Ok(vec![("documents", documents.seq), ("days", days.seq)])
     }
 }
 
 /// Receipts that the folder gave are checked by its copy as well, and its standing questions go on there.
 pub(crate) fn copy_small_files(from: &Path, to: &Path) -> Result<(), NodeError> {
-    for name in [SEAL_FILE, MODEL_FILE, QUESTIONS_FILE, MARK_FILE] {
+    for name in [SEAL_FILE, QUESTIONS_FILE, MARK_FILE] {
         let file = from.join(name);
         if file.is_file() {
             let copied = std::fs::copy(file, to.join(name));

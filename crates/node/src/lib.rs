@@ -7,6 +7,7 @@
 mod backup;
 mod embedding;
 pub mod evidence;
+mod generation;
 pub mod lanes;
 pub mod market;
 pub mod memory;
@@ -22,9 +23,13 @@ pub mod standing;
 
 pub use backup::{Backup, BackupError};
 pub use embedding::{
-    Embedding, EmbeddingCounts, EmbeddingLimits, MODEL_FILE, MadeBy, Maker, QueueCounts, TextModel,
+    Embedding, EmbeddingCounts, EmbeddingLimits, MadeBy, Maker, QueueCounts, TextModel,
 };
 pub use evidence::{Bundle, EvidenceCounts, EvidenceWorker};
+pub use generation::{
+    EarlierModel, ForgetError, Held, MODEL_FILE, ModelChange, Models, ReembedWorker, Reembedding,
+    Stage, Turned, forget_model, held_models,
+};
 pub use lanes::{DepthLane, DigestCheck, Pump};
 pub use names::Names;
 pub use node::{Node, NodeError, Settings};

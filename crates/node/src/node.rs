@@ -12,15 +12,16 @@ use market::event::Terms;
 use market::publish::Frame;
 use rag::query::Names as Companies;
 use rag::{
-    Asker, Document, Embed, EmbeddedChunk, Facts, Fault, Kept, KeptCounts, List, Memory,
+    Asker, Document, Embed, Embedded, EmbeddedChunk, Facts, Fault, Kept, KeptCounts, List, Memory,
     MemoryHead, Model, Mover, Passage, Search, Stamp, Stored, StreamHead, SymbolFacts, SymbolName,
 };
 use stdx::Clock;
 
 use crate::embedding::{Embedding, EmbeddingLimits, MadeBy, Maker};
 use crate::evidence::{Bundles, EvidenceCounts, Trigger, Triggers};
+use crate::generation::{self, EarlierModel, Generations, ModelChange, Models, unit_vector};
 use crate::market::MarketView;
-use crate::memory::{Days, Documents, View, both, day_settings, document_settings};
+use crate::memory::{Days, Documents, View, both, day_settings};
 use crate::moments::{Keeper, KeptStates, MomentStore, StateFiles};
 use crate::names::Names;
 use crate::naming::{Naming, Sources};
@@ -73,13 +74,26 @@ pub enum NodeError {
     /// The vectors there are another model's.
     #[error(
         "data folder {dir} has vectors of {found}, not of {asked}: distances between the two mean nothing; \
-         open it with the model that made it, or store its documents anew in another folder"
+         open it with the model that made it, or have all made anew by serving it with --reembed"
     )]
     OtherModel {
         /// Which folder.
         dir: PathBuf,
         /// Whose vectors it has.
         found: MadeBy,
+        /// Whose it was opened with.
+        asked: MadeBy,
+    },
+    /// One change of model at a time.
+    #[error(
+        "data folder {dir} is on its way to vectors of {coming}, so no change to {asked} can begin: \
+         let that end, or drop it (ouzel models --forget)"
+    )]
+    ChangeUnderWay {
+        /// Which folder.
+        dir: PathBuf,
+        /// Whose vectors are being made.
+        coming: MadeBy,
         /// Whose it was opened with.
         asked: MadeBy,
     },
@@ -94,7 +108,9 @@ pub struct Node {
     outlets: Arc<Registry>,
     documents: Documents,
     days: Days,
-    embedding: Embedding,
+    generations: Arc<Generations>,
+    /// It counts tokens whoever embeds.
+    packaged: Arc<Embedder>,
     moments: Arc<MomentStore>,
     triggers: Triggers,
     bundles: Bundles,
@@ -154,22 +170,35 @@ impl Node {
         rules: Option<&TextRules>,
         model: Maker,
     ) -> Result<Self, NodeError> {
+        let models = Models {
+            model,
+            ..Models::default()
+        };
+        Self::open_among(settings, clock, rules, models)
+    }
+
+    /// As [`open_with`](Self::open_with), with the models of earlier vectors beside it, and leave to make all vectors anew.
+    ///
+    /// # Errors
+    /// As `open_with`, and when another change of model is under way.
+    pub fn open_among(
+        settings: &Settings,
+        clock: Arc<dyn Clock>,
+        rules: Option<&TextRules>,
+        models: Models,
+    ) -> Result<Self, NodeError> {
         let dir = &settings.dir;
         let lock = lock(dir)?;
-        let embedding = embedding(settings, &clock, model)?;
         let store = |source| NodeError::Store {
             dir: dir.clone(),
             source,
         };
-        let shape = document_settings(embedding.dim(), settings.sync);
-        let (documents, recovered) = Documents::open(
-            &dir.join("documents"),
-            shape,
-            settings.limits,
-            rules,
-            Arc::clone(&clock),
-        )
-        .map_err(store)?;
+        let packaged = Arc::new(Embedder::packaged()?);
+        let (generations, recovered) =
+            generation::open(settings, &clock, rules, &packaged, models)?;
+        let generations = Arc::new(generations);
+        let documents = Documents::new(Arc::clone(&generations), Arc::clone(&clock));
+        let documents = documents.map_err(store)?;
         let (days, recovered_days) =
             Days::open(&dir.join("days"), day_settings(settings.sync)).map_err(store)?;
         let names = Names::packaged();
@@ -178,7 +207,8 @@ impl Node {
             outlets: Arc::default(),
             documents,
             days,
-            embedding,
+            generations,
+            packaged,
             moments: Arc::new(MomentStore::new(MOMENT_BYTES)),
             triggers: Triggers::default(),
             bundles: Bundles::default(),
@@ -351,16 +381,46 @@ impl Node {
         &self.standing
     }
 
-    /// Texts to vectors by turns, and what is known of them.
+    /// Texts to vectors by turns, and what is known of them: the model that answers about now, or the one that is to where
+    /// that was not opened.
     #[must_use]
-    pub fn embedding(&self) -> &Embedding {
-        &self.embedding
+    pub fn embedding(&self) -> Arc<Embedding> {
+        self.generations.embedding()
     }
 
     /// The packaged embedder, past the queue: it counts tokens whoever embeds.
     #[must_use]
     pub fn embedder(&self) -> &Embedder {
-        self.embedding.embedder()
+        &self.packaged
+    }
+
+    /// Whose vectors answer about now.
+    #[must_use]
+    pub fn model(&self) -> MadeBy {
+        self.generations.table().now.made_by.clone()
+    }
+
+    /// The change of model that is under way.
+    #[must_use]
+    pub fn model_change(&self) -> Option<ModelChange> {
+        self.generations.change()
+    }
+
+    /// The earlier models whose vectors are kept, earliest first.
+    #[must_use]
+    pub fn earlier_models(&self) -> Vec<EarlierModel> {
+        self.generations.earlier()
+    }
+
+    /// Whether the vectors of the model that is to come are made by this process.
+    pub(crate) fn reembeds_here(&self) -> bool {
+        let coming = self.generations.table().coming.clone();
+        let embedding = coming.and_then(|coming| coming.embedding.clone());
+        embedding.is_some_and(|embedding| embedding.is_here())
+    }
+
+    pub(crate) fn generations(&self) -> &Generations {
+        &self.generations
     }
 
     /// Writes checkpoints of the stores whose logs have grown by [`STOP_BYTES`], so that the next start reads little of
@@ -369,22 +429,25 @@ impl Node {
     /// # Errors
     /// Which store could not, and why.
     pub fn checkpoint(&self) -> Result<(), NodeError> {
-        for (name, collection) in self.stores() {
+        self.each_store(|name, collection| {
             let written = collection.checkpoint_after(STOP_BYTES);
-            written.map_err(|source| NodeError::Store {
+            written.map(drop).map_err(|source| NodeError::Store {
                 dir: name.into(),
                 source,
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 
-    /// What the stores hold, by the names of their folders.
-    pub(crate) fn stores(&self) -> [(&'static str, &Collection); 2] {
-        [
-            ("documents", self.documents.collection()),
-            ("days", self.days.collection()),
-        ]
+    /// Calls `visit` with each store of this folder and its name, until it fails. Generations of documents come latest
+    /// first: none has more than the one that it follows.
+    pub(crate) fn each_store<E>(
+        &self,
+        mut visit: impl FnMut(&str, &Collection) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (name, generation) in self.generations.table().kept() {
+            visit(&name, &generation.collection)?;
+        }
+        visit("days", self.days.collection())
     }
 
     /// What receipts are sealed with; the folder's key is made by `fill` where there is none.
@@ -463,7 +526,7 @@ impl Node {
     }
 }
 
-fn lock(dir: &Path) -> Result<File, NodeError> {
+pub(crate) fn lock(dir: &Path) -> Result<File, NodeError> {
     let folder = |source| NodeError::Folder {
         dir: dir.to_path_buf(),
         source,
@@ -483,26 +546,6 @@ fn lock(dir: &Path) -> Result<File, NodeError> {
         }),
         Err(TryLockError::Error(source)) => Err(folder(source)),
     }
-}
-
-/// Who makes the folder's vectors, after a look at who made those that are there.
-fn embedding(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    model: Maker,
-) -> Result<Embedding, NodeError> {
-    let new = |embedder| Embedding::new(embedder, settings.embedding, Arc::clone(clock));
-    let packaged = new(Embedder::packaged()?);
-    let made_by_packaged = packaged.made_by();
-    let embedding = match model {
-        Maker::Packaged => packaged,
-        Maker::Here(embedder) => new(*embedder),
-        Maker::Elsewhere(model) => packaged.elsewhere(model),
-    };
-    embedding
-        .made_by()
-        .claim(&settings.dir, &made_by_packaged)?;
-    Ok(embedding)
 }
 
 impl Memory for Node {
@@ -547,6 +590,15 @@ impl Memory for Node {
 
     fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault> {
         self.documents.store(document, chunks)
+    }
+
+    fn store_of(
+        &self,
+        document: &Document,
+        chunks: Vec<EmbeddedChunk>,
+        generation: Option<u32>,
+    ) -> Result<Stored, Fault> {
+        self.documents.store_of(document, chunks, generation)
     }
 }
 
@@ -626,14 +678,40 @@ impl Facts for Node {
 
 impl Embed for Node {
     fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
-        self.embedding.question(text)
+        Ok(self.embed_as_of(text, None)?.vector)
     }
 
+    /// Where the model of now was not opened, and another is to come, passages are stored for their words until it has come.
     fn embed_batch(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
-        self.embedding.documents(texts)
+        let table = self.generations.table();
+        match &table.now.embedding {
+            Some(embedding) => embedding.documents(texts),
+            None => Ok(vec![unit_vector(table.now.made_by.dim); texts.len()]),
+        }
     }
 
-    fn model_id(&self) -> &str {
-        self.embedding.model_id()
+    fn embed_as_of(&self, text: &str, as_of: Option<u64>) -> Result<Embedded, Fault> {
+        let table = self.generations.table();
+        let generation = table.at(as_of.unwrap_or_else(|| self.clock.now_ns()))?;
+        let embedding = generation.embedding.as_ref().ok_or_else(|| {
+            let what = format!(
+                "{}, whose vectors answer about that instant, was not opened",
+                generation.made_by
+            );
+            Fault::unavailable("embedder", what)
+        })?;
+        Ok(Embedded {
+            vector: embedding.question(text)?,
+            model: generation.made_by.id.clone(),
+            generation: Some(generation.number),
+        })
+    }
+
+    fn generation(&self) -> Option<u32> {
+        Some(self.generations.table().now.number)
+    }
+
+    fn model_id(&self) -> String {
+        self.model().id
     }
 }

@@ -12,7 +12,7 @@ use collection::{Options, SyncPolicy, TextRules};
 use engine::lane::{LaneConfig, last_core};
 use market::publish::{FeedState, FeedStatus};
 use node::memory::document_limits;
-use node::{EmbeddingLimits, EvidenceWorker, Maker, Node, Settings};
+use node::{EmbeddingLimits, EvidenceWorker, Maker, Models, Node, ReembedWorker, Settings};
 use rag::{Model, Rerank};
 use server::model::{
     ChatModel, ChatSettings, EmbeddingModel, RerankBody, RerankModel, RerankSettings,
@@ -23,7 +23,7 @@ use stdx::SystemClock;
 use tokio::runtime::Runtime;
 
 use crate::args::{BodyArg, EmbedArgs, ModelArgs, OutArgs, RerankArgs, SyncArg, WatchArgs};
-use crate::{brokers, models};
+use crate::{brokers, models, print};
 
 const INTERVAL_MS: u32 = 100;
 /// Between two looks at whether the lane lives.
@@ -76,17 +76,18 @@ pub fn open_node(dir: &Path, sync: SyncPolicy) -> Result<Node> {
         sync,
         (document_limits(), EmbeddingLimits::default()),
         None,
-        &EmbedArgs::of_env(),
+        (&EmbedArgs::of_env(), false),
     )
 }
 
-/// As [`open_node`], within limits; `rules` are what the words of its documents must go by, `embed` says whose vectors they have.
+/// As [`open_node`], within limits; `rules` are what the words of its documents must go by, `embed` says whose vectors they have, and whether they are made
+/// anew where they are another model's.
 pub fn open_node_for(
     dir: &Path,
     sync: SyncPolicy,
     (limits, embedding): (Options, EmbeddingLimits),
     rules: Option<&TextRules>,
-    embed: &EmbedArgs,
+    (embed, reembed): (&EmbedArgs, bool),
 ) -> Result<Node> {
     let settings = Settings {
         dir: dir.to_path_buf(),
@@ -94,13 +95,63 @@ pub fn open_node_for(
         limits,
         embedding,
     };
-    let model = maker(embed)?;
-    Ok(Node::open_with(
+    let models = Models {
+        model: maker(embed)?,
+        before: before(embed)?,
+        reembed,
+    };
+    Ok(Node::open_among(
         &settings,
         Arc::new(SystemClock),
         rules,
-        model,
+        models,
     )?)
+}
+
+/// The makers of the vectors that the folder had before. Where its endpoint does not answer, questions about its instants are
+/// answered by words, and say so.
+fn before(args: &EmbedArgs) -> Result<Vec<Maker>> {
+    let mut makers = Vec::new();
+    if let Some(dir) = &args.embed_before_model {
+        makers.push(folder(dir, &models::Wish::default()).context("--embed-before-model")?);
+    }
+    let Some(url) = args.embed_before_url.clone() else {
+        return Ok(makers);
+    };
+    let settings = ChatSettings {
+        url,
+        model: args.embed_before_name.clone(),
+        key: key(&args.embed_before_key_env),
+    };
+    match EmbeddingModel::connect(settings, Arc::new(SystemClock)) {
+        Ok(model) => makers.push(Maker::Elsewhere(Box::new(model))),
+        Err(fault) => print::warning(&format!(
+            "--embed-before-url: {fault}; questions about its instants are answered by words alone"
+        )),
+    }
+    Ok(makers)
+}
+
+/// A model of a folder.
+fn folder(dir: &Path, wish: &models::Wish) -> Result<Maker> {
+    let loaded = models::load(dir, wish)?;
+    for note in &loaded.notes {
+        print::warning(&format!("{}: {note}", dir.display()));
+    }
+    Ok(Maker::Here(Box::new(loaded.embedder)))
+}
+
+/// Begins to make vectors anew where the folder asks for it, and keeps those of earlier models true. `None` where there
+/// is one model.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn reembed(node: &Arc<Node>) -> Result<Option<ReembedWorker>> {
+    if node.model_change().is_none() && node.earlier_models().is_empty() {
+        return Ok(None);
+    }
+    let worker = ReembedWorker::spawn(Arc::clone(node), print::warning);
+    Ok(Some(worker.context("cannot begin to make vectors anew")?))
 }
 
 /// The maker of vectors.
@@ -110,11 +161,7 @@ fn maker(args: &EmbedArgs) -> Result<Maker> {
             question: args.embed_query_prefix.clone(),
             passage: args.embed_passage_prefix.clone(),
         };
-        let loaded = models::load(dir, &wish)?;
-        for note in &loaded.notes {
-            crate::print::warning(&format!("{}: {note}", dir.display()));
-        }
-        return Ok(Maker::Here(Box::new(loaded.embedder)));
+        return folder(dir, &wish);
     }
     let Some(url) = &args.embed_url else {
         return Ok(Maker::Packaged);

@@ -42,7 +42,7 @@ pub fn run(args: &IngestArgs) -> Result<ExitCode> {
                     node::EmbeddingLimits::default(),
                 ),
                 rules.as_ref(),
-                &args.embed,
+                (&args.embed, false),
             )?)
         }
         None => {

@@ -18,6 +18,7 @@ mod eval;
 mod evidence;
 mod exchange;
 mod explain;
+mod generations;
 mod ingest;
 mod keep;
 mod listen;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => restore::run(&restore),
         Command::Backup(backup) => keep::backup(&backup),
         Command::Trim(trim) => keep::trim(&trim),
+        Command::Models(models) => generations::run(&models),
         Command::Verify(verify) => verify::run(&verify),
         Command::Mcp(mcp) => mcp::run(&mcp),
         Command::Listen(listen) => listen::run(&listen),

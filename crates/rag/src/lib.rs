@@ -40,7 +40,7 @@ pub use document::{Document, Draft, EmbeddedChunk, Field, Fields, Stored};
 pub use facts::{Facts, Halt, Jump, Mover, StreamHead, SymbolFacts, SymbolName};
 pub use fault::Fault;
 pub use memory::{List, Memory, MemoryHead, Passage, Search, Stamp};
-pub use model::{Embed, Model, Prompt, Rerank};
+pub use model::{Embed, Embedded, Model, Prompt, Rerank};
 pub use receipt::{
     Candidates, FromEarlier, MemorySeen, ModelsUsed, Paths, Receipt, Reranked, SpanSeen, Stages,
     StreamSeen,

@@ -73,8 +73,8 @@ impl Embed for Remembering {
         Ok(vector)
     }
 
-    fn model_id(&self) -> &str {
-        self.0.model_id()
+    fn model_id(&self) -> String {
+        self.0.model_id().to_owned()
     }
 }
 

@@ -21,7 +21,7 @@ use quick_cache::sync::Cache;
 use rag::Fault;
 use stdx::Clock;
 
-pub use model::{MODEL_FILE, MadeBy, Maker, TextModel};
+pub use model::{MadeBy, Maker, TextModel};
 pub use queue::QueueCounts;
 use queue::{Kind, Queue, Refused, Tokens};
 
@@ -54,10 +54,13 @@ impl Default for EmbeddingLimits {
 
 /// The embedder with its queue and what it remembers.
 pub struct Embedding {
-    embedder: Embedder,
+    embedder: Arc<Embedder>,
     /// Whose vectors they are, where not the embedder's.
     elsewhere: Option<Box<dyn TextModel>>,
-    queue: Queue,
+    /// Shared by models beside each other: which one this is.
+    queue: Arc<Queue>,
+    place: u32,
+    limits: EmbeddingLimits,
     kept: Cache<Tokens, Arc<[f32]>, Weight>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -77,11 +80,40 @@ pub struct EmbeddingCounts {
 impl Embedding {
     /// No vectors known yet; `clock` tells how long texts wait.
     #[must_use]
-    pub fn new(embedder: Embedder, limits: EmbeddingLimits, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        embedder: impl Into<Arc<Embedder>>,
+        limits: EmbeddingLimits,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self::of(
+            embedder.into(),
+            Arc::new(Queue::new(limits, clock)),
+            limits,
+            0,
+        )
+    }
+
+    /// Another model, by the same seats; it begins with none of the vectors known.
+    #[must_use]
+    pub fn beside(&self, model: Maker, place: u32) -> Self {
+        let (embedder, elsewhere) = match model {
+            Maker::Packaged => (Arc::clone(&self.embedder), None),
+            Maker::Here(embedder) => (Arc::new(*embedder), None),
+            Maker::Elsewhere(model) => (Arc::clone(&self.embedder), Some(model)),
+        };
+        Self {
+            elsewhere,
+            ..Self::of(embedder, Arc::clone(&self.queue), self.limits, place)
+        }
+    }
+
+    fn of(embedder: Arc<Embedder>, queue: Arc<Queue>, limits: EmbeddingLimits, place: u32) -> Self {
         Self {
             embedder,
             elsewhere: None,
-            queue: Queue::new(limits, clock),
+            queue,
+            place,
+            limits,
             kept: Cache::with_weighter(KEPT, limits.kept_bytes, Weight),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
@@ -121,8 +153,7 @@ impl Embedding {
     /// Tokens that the model reads of a text; `None` where nobody here knows.
     #[must_use]
     pub fn max_tokens(&self) -> Option<usize> {
-        let is_here = self.elsewhere.is_none();
-        is_here.then(|| self.embedder.max_tokens())
+        self.is_here().then(|| self.embedder.max_tokens())
     }
 
     /// The model of this process itself, past the queue. Its tokenizer counts tokens whoever embeds.
@@ -159,6 +190,20 @@ impl Embedding {
         self.vectors(texts, Kind::Document)
     }
 
+    /// The vectors of texts that were stored before, in order: after everybody else.
+    ///
+    /// # Errors
+    /// As [`documents`](Self::documents).
+    pub fn again(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Fault> {
+        self.vectors(texts, Kind::Again)
+    }
+
+    /// Whether vectors are made by this process.
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.elsewhere.is_none()
+    }
+
     fn vectors(&self, texts: &[&str], kind: Kind) -> Result<Vec<Vec<f32>>, Fault> {
         let tokens: Vec<Tokens> = texts.iter().map(|text| self.tokens(text, kind)).collect();
         let known: Vec<_> = tokens.iter().map(|tokens| self.kept.get(tokens)).collect();
@@ -186,7 +231,7 @@ impl Embedding {
     fn tokens(&self, text: &str, kind: Kind) -> Tokens {
         let role = match kind {
             Kind::Question => Role::Question,
-            Kind::Document => Role::Passage,
+            Kind::Document | Kind::Again => Role::Passage,
         };
         match &self.elsewhere {
             None => self.embedder.tokens_as(role, text).into(),
@@ -198,10 +243,11 @@ impl Embedding {
         if let Some(model) = &self.elsewhere {
             return asked_elsewhere(&**model, &texts);
         }
-        let found = self.queue.run(texts, kind, &|texts| {
+        let pass = |texts: &[Tokens]| {
             let texts: Vec<&[u32]> = texts.iter().map(|tokens| &tokens[..]).collect();
             self.embedder.embed_tokens(&texts)
-        });
+        };
+        let found = self.queue.run(texts, kind, (self.place, &pass));
         found.map_err(|refused| match refused {
             Refused::Full { waiting } => Fault::Busy {
                 part: "embedder",

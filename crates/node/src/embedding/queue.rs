@@ -4,7 +4,7 @@
 //! a seat that falls free is handed to the first who waits, and that one takes along what queued meanwhile, as much as
 //! one pass holds. So nothing waits for a batch to fill, and a batch is no larger than what came while the seats were
 //! taken. Questions go before documents, but each eighth turn is a document's; of several seats one is kept from
-//! documents.
+//! documents. Texts that are embedded again by another model come last: one seat at most, and only while nobody waits.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +32,12 @@ const DOCUMENTS_TURN: u64 = 8;
 pub(super) enum Kind {
     Question,
     Document,
+    /// Stored before, and now embedded by another model.
+    Again,
 }
+
+/// Which of several models that share the seats, and a pass of it. Texts of two models share no pass.
+pub(super) type Pass<'a> = (u32, &'a dyn Fn(&[Tokens]) -> Vectors);
 
 /// Why there are no vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,16 +84,21 @@ pub(super) struct Queue {
 #[derive(Default)]
 struct State {
     taken: usize,
-    /// Seats taken by passes that documents lead.
+    /// Seats taken by passes that documents lead, stored before or not.
     taken_by_documents: usize,
+    /// Of these, by those stored before.
+    taken_again: usize,
     turns: u64,
     questions: VecDeque<Arc<Waiter>>,
     documents: VecDeque<Arc<Waiter>>,
+    again: VecDeque<Arc<Waiter>>,
     waiting: usize,
 }
 
 /// Texts that wait together.
 struct Waiter {
+    /// Whose pass.
+    model: u32,
     texts: Vec<Tokens>,
     turn: Mutex<Turn>,
     changed: Condvar,
@@ -141,12 +151,7 @@ impl Queue {
     }
 
     /// The vectors of `texts`, in order, by passes of `model`.
-    pub fn run(
-        &self,
-        texts: Vec<Tokens>,
-        kind: Kind,
-        model: &dyn Fn(&[Tokens]) -> Vectors,
-    ) -> Result<Vectors, Refused> {
+    pub fn run(&self, texts: Vec<Tokens>, kind: Kind, model: Pass<'_>) -> Result<Vectors, Refused> {
         let mut vectors = Vec::with_capacity(texts.len());
         let mut rest = &texts[..];
         while !rest.is_empty() {
@@ -157,12 +162,7 @@ impl Queue {
         Ok(vectors)
     }
 
-    fn pass(
-        &self,
-        texts: Vec<Tokens>,
-        kind: Kind,
-        model: &dyn Fn(&[Tokens]) -> Vectors,
-    ) -> Result<Vectors, Refused> {
+    fn pass(&self, texts: Vec<Tokens>, kind: Kind, model: Pass<'_>) -> Result<Vectors, Refused> {
         let mut state = self.state();
         if let Some(seat) = self.sit_down(&mut state, kind) {
             drop(state);
@@ -174,7 +174,7 @@ impl Queue {
             let waiting = state.waiting;
             return Err(Refused::Full { waiting });
         }
-        let waiter = Arc::new(Waiter::new(texts));
+        let waiter = Arc::new(Waiter::new(model.0, texts));
         state.waiting += waiter.texts.len();
         state.line(kind).push_back(Arc::clone(&waiter));
         drop(state);
@@ -185,7 +185,7 @@ impl Queue {
         &self,
         waiter: &Arc<Waiter>,
         kind: Kind,
-        model: &dyn Fn(&[Tokens]) -> Vectors,
+        model: Pass<'_>,
     ) -> Result<Vectors, Refused> {
         let start = self.clock.now_ns();
         let mut turn = waiter.turn();
@@ -205,7 +205,7 @@ impl Queue {
             // What is to be stored can wait; a person does not.
             let left = match kind {
                 Kind::Question => self.wait,
-                Kind::Document => LONG,
+                Kind::Document | Kind::Again => LONG,
             };
             let (next, is_over) = waiter.wait(turn, left);
             turn = next;
@@ -250,7 +250,13 @@ impl Queue {
     }
 
     fn may_sit(&self, state: &State, kind: Kind) -> bool {
-        kind == Kind::Question || state.taken_by_documents < (self.seats - 1).max(1)
+        let is_left = state.taken_by_documents < (self.seats - 1).max(1);
+        let nobody_waits = state.questions.is_empty() && state.documents.is_empty();
+        match kind {
+            Kind::Question => true,
+            Kind::Document => is_left,
+            Kind::Again => is_left && state.taken_again == 0 && nobody_waits,
+        }
     }
 
     /// Hands free seats to those who wait.
@@ -261,6 +267,8 @@ impl Queue {
                 state.turns.is_multiple_of(DOCUMENTS_TURN) || state.questions.is_empty();
             let kind = if documents_may && is_theirs {
                 Kind::Document
+            } else if self.may_sit(state, Kind::Again) {
+                Kind::Again
             } else {
                 Kind::Question
             };
@@ -286,19 +294,24 @@ impl State {
         match kind {
             Kind::Question => &mut self.questions,
             Kind::Document => &mut self.documents,
+            Kind::Again => &mut self.again,
         }
     }
 
     fn take(&mut self, kind: Kind) {
         self.taken += 1;
-        self.taken_by_documents += usize::from(kind == Kind::Document);
+        self.taken_by_documents += usize::from(kind != Kind::Question);
+        self.taken_again += usize::from(kind == Kind::Again);
     }
 
     /// Those behind `first` that fit into its pass.
     fn along(&mut self, first: &Waiter, kind: Kind) -> Vec<Arc<Waiter>> {
         let (mut tokens, mut others) = (first.tokens(), Vec::new());
         let line = self.line(kind);
-        while let Some(next) = line.pop_front_if(|next| tokens + next.tokens() <= PASS_TOKENS) {
+        let fits = |tokens: usize, next: &Waiter| {
+            next.model == first.model && tokens + next.tokens() <= PASS_TOKENS
+        };
+        while let Some(next) = line.pop_front_if(|next| fits(tokens, next)) {
             tokens += next.tokens();
             others.push(next);
         }
@@ -307,8 +320,9 @@ impl State {
 }
 
 impl Waiter {
-    fn new(texts: Vec<Tokens>) -> Self {
+    fn new(model: u32, texts: Vec<Tokens>) -> Self {
         Self {
+            model,
             texts,
             turn: Mutex::new(Turn::Waits),
             changed: Condvar::new(),
@@ -342,12 +356,12 @@ impl Seat<'_> {
         self,
         own: &[Tokens],
         others: Vec<Arc<Waiter>>,
-        model: &dyn Fn(&[Tokens]) -> Vectors,
+        model: Pass<'_>,
     ) -> Result<Vectors, Refused> {
         let followers = Followers(others);
         let along = followers.0.iter().flat_map(|other| &other.texts);
         let all: Vec<Tokens> = own.iter().chain(along).map(Arc::clone).collect();
-        let mut vectors = model(&all).into_iter();
+        let mut vectors = (model.1)(&all).into_iter();
         self.queue.passes.fetch_add(1, Ordering::Relaxed);
         self.queue
             .texts
@@ -362,7 +376,8 @@ impl Drop for Seat<'_> {
     fn drop(&mut self) {
         let mut state = self.queue.state();
         state.taken -= 1;
-        state.taken_by_documents -= usize::from(self.kind == Kind::Document);
+        state.taken_by_documents -= usize::from(self.kind != Kind::Question);
+        state.taken_again -= usize::from(self.kind == Kind::Again);
         self.queue.hand_on(&mut state);
     }
 }

@@ -1,14 +1,13 @@
 //! Documents as chunks in a collection: one point a chunk, all of a version in one log entry.
 
-use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use collection::plan::Explain;
 use collection::text::TextExplain;
 use collection::{
-    AsOf, Collection, Condition, Effort, Error, Filter, FsDisk, Op, Options, Payload, Point,
-    Recovery, Scored, Settings, TextRules, Value, Wanted,
+    Ack, AsOf, Collection, Condition, Effort, Error, Filter, Op, Payload, Point, Scored, Value,
+    Wanted,
 };
 use rag::{Document, EmbeddedChunk, Fault, Fields, MemoryHead, Passage, Search, Stamp, Stored};
 use stdx::Clock;
@@ -16,15 +15,32 @@ use stdx::Clock;
 use super::arrivals::Arrivals;
 use super::present::Present;
 use super::{fields, paths};
+use crate::generation::Generations;
 
 /// The documents' collection.
 pub struct Documents {
-    collection: Collection,
+    generations: Arc<Generations>,
+    /// Held by writers, so that a change of model finds none.
+    door: RwLock<()>,
     /// Latest `known_at` that had been reached when its document was stored; 0: none yet.
     newest_known_at: AtomicU64,
     arrivals: Arrivals,
     present: Present,
     clock: Arc<dyn Clock>,
+}
+
+/// Nobody writes while it lives.
+pub(crate) struct Closed<'a> {
+    documents: &'a Documents,
+    _door: RwLockWriteGuard<'a, ()>,
+}
+
+impl Closed<'_> {
+    /// Calls `set` with the first instant that no question has been about, and none is while it runs.
+    pub fn border<T>(self, set: impl FnOnce(u64) -> T) -> T {
+        let now = self.documents.clock.now_ns();
+        self.documents.present.border_at(now, set)
+    }
 }
 
 /// A document without its text.
@@ -69,36 +85,44 @@ pub struct SpanStored {
 }
 
 impl Documents {
-    /// Opens or makes the collection in `dir`; `rules` are what its words must go by, or by what they do.
+    /// Of generations that are open.
     ///
     /// # Errors
     /// As the collection says.
-    pub fn open(
-        dir: &Path,
-        settings: Settings,
-        limits: Options,
-        rules: Option<&TextRules>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<(Self, Recovery), Error> {
-        let disk = Arc::new(FsDisk::open(dir)?);
-        let (collection, recovery) = Collection::open_by(disk, settings, limits, rules)?;
-        let newest = collection.latest_known(clock.now_ns())?;
-        Ok((
-            Self {
-                collection,
-                newest_known_at: AtomicU64::new(newest),
-                arrivals: Arrivals::default(),
-                present: Present::default(),
-                clock,
-            },
-            recovery,
-        ))
+    pub(crate) fn new(generations: Arc<Generations>, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+        let newest = generations.now().latest_known(clock.now_ns())?;
+        Ok(Self {
+            generations,
+            door: RwLock::default(),
+            newest_known_at: AtomicU64::new(newest),
+            arrivals: Arrivals::default(),
+            present: Present::default(),
+            clock,
+        })
     }
 
-    /// The collection itself, for figures about it.
+    /// The collection that answers about now, for figures about it. It is another one when the model has changed.
     #[must_use]
-    pub fn collection(&self) -> &Collection {
-        &self.collection
+    pub fn collection(&self) -> Arc<Collection> {
+        self.generations.now()
+    }
+
+    /// Keeps writers out: those who are writing end first.
+    pub(crate) fn close(&self) -> Closed<'_> {
+        Closed {
+            documents: self,
+            _door: self.door.write().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Writes to what answers about now, which is the same until this is done.
+    pub(crate) fn apply(&self, ops: Vec<Op>) -> Result<Ack, Error> {
+        let _door = self.door();
+        self.collection().apply(ops)
+    }
+
+    fn door(&self) -> RwLockReadGuard<'_, ()> {
+        self.door.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was stored in this run and known by then, for readers who are told as it comes.
@@ -145,6 +169,14 @@ impl Documents {
         filter: Option<&Filter>,
         now: &dyn Fn() -> u64,
     ) -> Result<(Vec<Passage>, Explain), Fault> {
+        let table = self.generations.table();
+        let instant = search.as_of.unwrap_or_else(|| self.clock.now_ns());
+        let generation = match search.generation {
+            Some(number) => table.numbered(number).ok_or_else(|| {
+                Fault::unavailable("memory", "the vectors to compare with were just dropped")
+            })?,
+            None => table.at(instant)?,
+        };
         let wanted = Wanted {
             vector,
             k: search.k,
@@ -152,7 +184,7 @@ impl Documents {
             filter,
             effort: Effort::Usual,
         };
-        let found = self.collection.explain_dense(&wanted, now);
+        let found = generation.collection.explain_dense(&wanted, now);
         let (found, explain) = found.map_err(fault)?;
         Ok((found.into_iter().map(passage).collect(), explain))
     }
@@ -170,7 +202,7 @@ impl Documents {
     ) -> Result<(Vec<Passage>, TextExplain), Fault> {
         let as_of = self.as_of(search.as_of);
         let found = self
-            .collection
+            .collection()
             .explain_text(query, search.k, &as_of, filter, now);
         let (found, explain) = found.map_err(fault)?;
         Ok((found.into_iter().map(passage).collect(), explain))
@@ -178,13 +210,13 @@ impl Documents {
 
     /// Versions of passages, superseded ones included.
     pub(crate) fn passages(&self) -> u64 {
-        self.collection.version_count()
+        self.collection().version_count()
     }
 
     /// How far it has got.
     #[must_use]
     pub fn head(&self) -> MemoryHead {
-        let stats = self.collection.stats();
+        let stats = self.collection().stats();
         let newest = self.newest_known_at.load(Ordering::Relaxed);
         MemoryHead {
             seq: stats.head_seq,
@@ -196,8 +228,8 @@ impl Documents {
     /// while something stored has yet to become known.
     #[must_use]
     pub fn stamp(&self, instant: u64, is_past: bool) -> Option<Stamp> {
-        let latest = self.collection.latest_known(u64::MAX).ok()?;
-        (is_past || latest <= instant).then(|| Stamp(self.collection.head_seq()))
+        let latest = self.collection().latest_known(u64::MAX).ok()?;
+        (is_past || latest <= instant).then(|| Stamp(self.collection().head_seq()))
     }
 
     /// Writes all chunks of one version and removes what an earlier, longer one left over. What arrives, that is within
@@ -206,7 +238,28 @@ impl Documents {
     /// # Errors
     /// When the log refuses the entry; nothing is stored then.
     pub fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault> {
+        self.store_of(document, chunks, None)
+    }
+
+    /// As [`store`](Self::store), if the vectors are of the generation that answers about now.
+    ///
+    /// # Errors
+    /// As `store`; `Busy` when they are not.
+    pub fn store_of(
+        &self,
+        document: &Document,
+        chunks: Vec<EmbeddedChunk>,
+        generation: Option<u32>,
+    ) -> Result<Stored, Fault> {
         fields::check(&document.fields)?;
+        let _door = self.door();
+        let now = self.generations.table().now.number;
+        if generation.is_some_and(|of| of != now) {
+            return Err(Fault::Busy {
+                part: "memory",
+                what: "its model has just changed".to_owned(),
+            });
+        }
         let (known_at, _writing) = self.present.write(document.known_at, self.clock.now_ns());
         let document = &Document {
             known_at,
@@ -233,7 +286,7 @@ impl Documents {
             known_at: document.known_at,
         });
         ops.extend(self.surplus(document, count)?);
-        let ack = self.collection.apply(ops).map_err(fault)?;
+        let ack = self.collection().apply(ops).map_err(fault)?;
         if document.known_at <= self.clock.now_ns() {
             let newest = &self.newest_known_at;
             newest.fetch_max(document.known_at, Ordering::Relaxed);
@@ -250,7 +303,7 @@ impl Documents {
     /// the chunks that the later version, or the deletion, does not have.
     fn surplus(&self, document: &Document, count: usize) -> Result<Vec<Op>, Fault> {
         let first = chunk_id(&document.id, 0);
-        let versions = self.collection.history(&first).map_err(fault)?;
+        let versions = self.collection().history(&first).map_err(fault)?;
         let later = versions
             .iter()
             .map(|v| v.known_at)
@@ -282,9 +335,10 @@ impl Documents {
             must_not: Vec::new(),
         };
         let known_at = known_at.max(first.known_at);
+        let _door = self.door();
         let (known_at, _writing) = self.present.write(known_at, self.clock.now_ns());
         let ack = self
-            .collection
+            .collection()
             .apply(vec![Op::DeleteWhere { filter, known_at }]);
         Ok(Some(ack.map_err(fault)?.seq))
     }
@@ -308,7 +362,7 @@ impl Documents {
     /// # Errors
     /// When the collection cannot answer.
     pub fn is_deleted(&self, id: &str) -> Result<bool, Fault> {
-        let versions = self.collection.history(&chunk_id(id, 0)).map_err(fault)?;
+        let versions = self.collection().history(&chunk_id(id, 0)).map_err(fault)?;
         Ok(versions.last().is_some_and(|last| last.point.is_none()))
     }
 
@@ -317,7 +371,7 @@ impl Documents {
     /// # Errors
     /// When the collection cannot answer.
     pub fn versions(&self, id: &str) -> Result<Vec<u64>, Fault> {
-        let versions = self.collection.history(&chunk_id(id, 0)).map_err(fault)?;
+        let versions = self.collection().history(&chunk_id(id, 0)).map_err(fault)?;
         let stored = versions.iter().filter(|version| version.point.is_some());
         Ok(stored.map(|version| version.known_at).collect())
     }
@@ -337,7 +391,7 @@ impl Documents {
             must_not: Vec::new(),
         };
         let as_of = self.as_of(None);
-        let found = self.collection.scroll(Some(&filter), &as_of, None, 1);
+        let found = self.collection().scroll(Some(&filter), &as_of, None, 1);
         let found = found.map_err(fault)?;
         Ok(found.first().map(|found| summary(&found.point).id))
     }
@@ -353,7 +407,7 @@ impl Documents {
         (seq, known_at): (u64, u64),
         (start, end): (usize, usize),
     ) -> Result<Option<SpanStored>, Fault> {
-        let versions = self.collection.history(chunk_id).map_err(fault)?;
+        let versions = self.collection().history(chunk_id).map_err(fault)?;
         let version = versions
             .into_iter()
             .find(|v| v.seq_from == seq && v.known_at == known_at);
@@ -374,7 +428,7 @@ impl Documents {
     fn chunks(&self, id: &str, as_of: &AsOf) -> Result<Vec<Arc<Point>>, Fault> {
         let mut chunks = Vec::new();
         while let Some(found) = self
-            .collection
+            .collection()
             .get(&chunk_id(id, chunks.len()), as_of)
             .map_err(fault)?
         {
@@ -403,7 +457,7 @@ impl Documents {
             must_not: Vec::new(),
         };
         let first_chunks =
-            self.collection
+            self.collection()
                 .scroll(Some(&filter), &self.as_of(None), None, usize::MAX);
         let first_chunks = first_chunks.map_err(fault)?;
         let mut found: Vec<_> = first_chunks.iter().map(|s| summary(&s.point)).collect();
@@ -489,8 +543,21 @@ fn point(document: &Document, chunk: EmbeddedChunk) -> Point {
     }
 }
 
+/// The user's key of the document that a chunk belongs to.
+pub(crate) fn document_of(point: &Point) -> &str {
+    match point.payload.0.get("document_id") {
+        Some(Value::Str(id)) => id,
+        _ => &point.id,
+    }
+}
+
+/// The bytes of the document that a chunk is.
+pub(crate) fn span_of(point: &Point) -> (usize, usize) {
+    (whole(&point.payload, "start"), whole(&point.payload, "end"))
+}
+
 /// A chunk without the title that is searched with it.
-fn own_text(point: &Point) -> &str {
+pub(crate) fn own_text(point: &Point) -> &str {
     let own = whole(&point.payload, fields::OWN);
     point.text.get(own..).unwrap_or(&point.text)
 }
@@ -579,10 +646,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let settings = crate::memory::document_settings(2, SyncPolicy::Never);
         let clock = Arc::new(ManualClock::at(NOW));
-        let limits = Options::default();
-        let (documents, _) =
-            Documents::open(dir.path(), settings, limits, None, clock).expect("opens");
-        (documents, dir)
+        let (collection, _) = Collection::open(dir.path(), settings).expect("opens");
+        let generations = Arc::new(Generations::of_one(dir.path(), collection));
+        (Documents::new(generations, clock).expect("reads"), dir)
     }
 
     fn store(documents: &Documents, known_at: u64, parts: &[&str]) {

@@ -16,6 +16,7 @@ pub(crate) use both::both;
 pub use arrivals::{Arrival, Arrivals, Arrived};
 pub use days::{DayBar, Days, read_csv};
 pub use documents::{DocumentSummary, Documents, SpanStored, StoredDocument};
+pub(crate) use documents::{document_of, own_text, span_of};
 pub(crate) use fields::OWN;
 pub use fields::{INSTANTS, RESERVED};
 pub use view::{Told, View};

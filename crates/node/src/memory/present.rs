@@ -63,6 +63,12 @@ impl Present {
         (known_at, writing)
     }
 
+    /// Calls `set` with the first instant that no question was about yet. Questions wait until it is done.
+    pub fn border_at<T>(&self, now: u64, set: impl FnOnce(u64) -> T) -> T {
+        let border = self.border();
+        set(now.max(border.asked) + 1)
+    }
+
     fn border(&self) -> MutexGuard<'_, Border> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -56,7 +56,8 @@ pub struct Matcher {
     words: HashMap<Box<str>, Vec<Slot>>,
     /// By field and value.
     values: HashMap<Box<str>, HashMap<Box<str>, Vec<Slot>>>,
-    rows: Rows,
+    /// By the length of the directions: while the model changes there are some of each.
+    rows: BTreeMap<usize, Rows>,
     always: Vec<Slot>,
     states: Vec<Slot>,
     /// By which way each is found.
@@ -68,7 +69,8 @@ pub struct Matcher {
 enum Way {
     Words(Vec<Box<str>>),
     Values(Box<str>, Vec<Box<str>>),
-    Row,
+    /// By a direction of so many components.
+    Row(usize),
     Always,
     /// It asks nothing of documents.
     State,
@@ -112,7 +114,7 @@ impl Matcher {
     /// Bytes of directions that every arrival is compared with.
     #[must_use]
     pub fn scanned_bytes(&self) -> usize {
-        self.rows.size_bytes()
+        self.rows.values().map(Rows::size_bytes).sum()
     }
 
     /// Adds a question in the place of the one of its id.
@@ -150,8 +152,10 @@ impl Matcher {
             (Some((_, way)), None) | (None, Some((_, way))) => way,
             (Some((words, way)), Some((values, _))) if words <= values => way,
             (_, Some((_, way))) => way,
-            (None, None) if question.meaning.is_some() => Way::Row,
-            (None, None) => Way::Always,
+            (None, None) => match &question.meaning {
+                Some(meaning) => Way::Row(meaning.vector.len()),
+                None => Way::Always,
+            },
         }
     }
 
@@ -200,10 +204,12 @@ impl Matcher {
                     known.entry(value.clone()).or_default().push(slot);
                 }
             }
-            (Way::Row, Some(meaning)) => {
-                self.rows.push(slot, &meaning.vector, meaning.cosine_min);
+            (Way::Row(0), _) => {}
+            (Way::Row(dim), Some(meaning)) => {
+                let rows = self.rows.entry(*dim).or_default();
+                rows.push(slot, &meaning.vector, meaning.cosine_min);
             }
-            (Way::Row | Way::Always, _) => self.always.push(slot),
+            (Way::Row(_) | Way::Always, _) => self.always.push(slot),
             (Way::State, _) => self.states.push(slot),
         }
     }
@@ -222,7 +228,11 @@ impl Matcher {
                     self.values.remove(field);
                 }
             }
-            Way::Row => self.rows.remove(slot),
+            Way::Row(dim) => {
+                if let Some(rows) = self.rows.get_mut(dim) {
+                    rows.remove(slot);
+                }
+            }
             Way::Always => self.always.retain(|of| *of != slot),
             Way::State => self.states.retain(|of| *of != slot),
         }
@@ -241,8 +251,10 @@ impl Matcher {
             self.candidates(&passing(at), &mut |slot| looks.push((slot, at as u32)));
         }
         let vectors: Vec<&[f32]> = passages.iter().map(|p| p.vector.as_slice()).collect();
-        self.rows
-            .near(&vectors, &mut |at, slot| looks.push((slot, at as u32)));
+        let dim = vectors.first().map_or(0, |vector| vector.len());
+        if let Some(rows) = self.rows.get(&dim) {
+            rows.near(&vectors, &mut |at, slot| looks.push((slot, at as u32)));
+        }
         looks.sort_unstable();
         looks.dedup();
         let mut found = Found::default();

@@ -22,11 +22,11 @@ pub use mark::{Hold, MARK_FILE};
 pub use matcher::{Answered, Matcher, Standing};
 pub use question::{Meaning, Passing, Question, StateWish, Words};
 pub use questions::{
-    BrokerTally, NewQuestion, QUESTIONS_LIMIT, ReadQuestion, StandingCounts, StandingError,
-    StandingQuestions,
+    BrokerTally, NewQuestion, QUESTIONS_LIMIT, ReadQuestion, RenewQuestion, StandingCounts,
+    StandingError, StandingQuestions,
 };
 pub use states::StateWatcher;
-pub use watcher::{Sink, Watcher};
+pub use watcher::{Sink, WatchError, Watcher};
 
 /// Gives a vector unit length, as those of passages have.
 ///

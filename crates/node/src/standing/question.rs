@@ -33,7 +33,7 @@ pub struct Words {
 /// A direction and how near to it is near enough.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Meaning {
-    /// Unit length.
+    /// Unit length; empty where it is of a model that answers no more, so that nothing is near to it.
     pub vector: Vec<f32>,
     /// The least cosine.
     pub cosine_min: f32,
@@ -75,9 +75,12 @@ impl Words {
 }
 
 impl Meaning {
-    /// The cosine, if it is large enough.
+    /// The cosine, if it is large enough. A direction of another length is another model's, and near to nothing.
     #[must_use]
     pub fn judge(&self, vector: &[f32]) -> Option<f32> {
+        if self.vector.len() != vector.len() {
+            return None;
+        }
         let cosine = Kernels::get().dot(&self.vector, vector);
         (cosine >= self.cosine_min).then_some(cosine)
     }

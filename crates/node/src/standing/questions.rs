@@ -28,6 +28,10 @@ pub struct NewQuestion {
 /// Reads a question that an earlier run kept.
 pub type ReadQuestion<'a> = &'a dyn Fn(&Kept) -> Result<Question, String>;
 
+/// Reads a question again when the model has changed: the same, or with its meaning as the new model has it and a definition
+/// that says so.
+pub type RenewQuestion = Box<dyn Fn(&Kept) -> Result<NewQuestion, String> + Send>;
+
 /// Why questions are not kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StandingError {
@@ -215,16 +219,41 @@ impl StandingQuestions {
 
     /// What was asked for is kept already: a file that cannot be written anew is left for the next change. Nothing is
     /// matched slower meanwhile, and whoever has the file is the only one to change the questions.
+    /// Has every meaning as the model of now has it, durably.
+    ///
+    /// # Errors
+    /// What one of them could not be embedded for, or the disk refuses; those before it are done.
+    pub fn renew(&self, renew: &RenewQuestion) -> Result<(), StandingError> {
+        for old in self.list("", QUESTIONS_LIMIT) {
+            if old.question.meaning.is_none() {
+                continue;
+            }
+            let kept = kept(&old);
+            let new = renew(&kept).map_err(|why| StandingError::Unreadable { id: kept.id, why })?;
+            if new.question == old.question {
+                continue;
+            }
+            let mut file = self.file();
+            let file = file.as_mut().ok_or(StandingError::Closed)?;
+            let is_same = |now: Arc<Standing>| Arc::ptr_eq(&now, &old);
+            if !self.get(&old.question.id).is_some_and(is_same) {
+                // It was put anew, or removed, meanwhile.
+                continue;
+            }
+            if *new.definition != *old.definition {
+                file.put(&[keep(&new, old.after_seq)], 1)?;
+            }
+            let new = standing(new.question, old.after_seq, new.definition);
+            self.matcher_mut().put(new);
+            self.tidy(file);
+        }
+        Ok(())
+    }
+
     fn tidy(&self, file: &mut QuestionFile) {
         if !file.is_wasteful() {
             return;
         }
-        let kept = |standing: &Arc<Standing>| Kept {
-            id: standing.question.id.clone(),
-            after_seq: standing.after_seq,
-            vector: vector(&standing.question),
-            definition: standing.definition.to_string(),
-        };
         let kept: Vec<Kept> = self.matcher().iter_after("").map(kept).collect();
         if file.rewrite(&kept).is_err() {
             self.tally.untidied.fetch_add(1, Ordering::Relaxed);
@@ -306,6 +335,15 @@ fn standing(question: Question, after_seq: u64, definition: String) -> Arc<Stand
         after_seq,
         definition: definition.into(),
     })
+}
+
+fn kept(standing: &Arc<Standing>) -> Kept {
+    Kept {
+        id: standing.question.id.clone(),
+        after_seq: standing.after_seq,
+        vector: vector(&standing.question),
+        definition: standing.definition.to_string(),
+    }
 }
 
 fn keep(new: &NewQuestion, after_seq: u64) -> Kept {

@@ -202,6 +202,11 @@ impl Sink for Told {
     }
 }
 
+/// For questions without a meaning, which are the same to every model.
+fn no_renewal() -> RenewQuestion {
+    Box::new(|kept| Err(kept.id.clone()))
+}
+
 struct World {
     dir: tempfile::TempDir,
     clock: Arc<ManualClock>,
@@ -253,7 +258,8 @@ impl World {
     fn told(&self, node: &Arc<Node>) -> (Vec<String>, Vec<Hold>) {
         let told = Told::default();
         let seen = Arc::clone(&told.0);
-        let mut watcher = Watcher::new(Arc::clone(node), vec![Arc::new(told)]).expect("starts");
+        let mut watcher =
+            Watcher::new(Arc::clone(node), vec![Arc::new(told)], no_renewal()).expect("starts");
         watcher.turn(Duration::ZERO).expect("reads");
         watcher.finish();
         let seen = std::mem::take(&mut *seen.lock().expect("whole"));
@@ -511,7 +517,7 @@ fn a_long_backlog_is_matched_in_turns_with_a_mark_behind_each() {
         world.store(&node, id, "halted", now);
     }
     let slow: Arc<dyn Sink> = Arc::new(Slow(Arc::clone(&world.clock)));
-    let mut watcher = Watcher::new(Arc::clone(&node), vec![slow]).expect("starts");
+    let mut watcher = Watcher::new(Arc::clone(&node), vec![slow], no_renewal()).expect("starts");
     for alerts in 1..=3 {
         assert!(watcher.turn(Duration::ZERO).expect("reads"));
         let counts = node.standing().counts();

@@ -11,8 +11,9 @@ use collection::{AsOf, Error, Follower, Op, Payload, Point, SyncPolicy, Value};
 
 use super::alert::Alert;
 use super::mark::{Hold, Ledger, Mark};
-use super::questions::StandingQuestions;
+use super::questions::{RenewQuestion, StandingError, StandingQuestions};
 use crate::Node;
+use rag::Embed;
 
 /// Documents stored ahead of their time that are waited for; of more, the ones that come last are missed.
 const AHEAD_LIMIT: usize = 10_000;
@@ -20,6 +21,17 @@ const AHEAD_LIMIT: usize = 10_000;
 const TURN_NS: u64 = 250_000_000;
 /// Between two marks on disk.
 const MARK_NS: u64 = 1_000_000_000;
+
+/// Why nothing was matched.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] Error),
+    /// A question cannot be asked by the model that answers now.
+    #[error(transparent)]
+    Questions(#[from] StandingError),
+}
 
 /// Who is told of every alert, in the order of matching. Called by the one who matches: it must not wait for anybody.
 pub trait Sink: Send + Sync {
@@ -32,6 +44,9 @@ pub struct Watcher {
     node: Arc<Node>,
     analyser: Analyser,
     sinks: Vec<Arc<dyn Sink>>,
+    renew: RenewQuestion,
+    /// By whose vectors all questions are known to ask; `None` before the first turn.
+    generation: Option<u32>,
     follower: Option<Follower>,
     /// All up to here was matched.
     matched: u64,
@@ -52,11 +67,15 @@ struct Ahead {
 }
 
 impl Watcher {
-    /// Goes on where an earlier run was.
+    /// Goes on where an earlier run was. `renew` is asked when the node's model has changed.
     ///
     /// # Errors
     /// When the mark cannot be read.
-    pub fn new(node: Arc<Node>, sinks: Vec<Arc<dyn Sink>>) -> std::io::Result<Self> {
+    pub fn new(
+        node: Arc<Node>,
+        sinks: Vec<Arc<dyn Sink>>,
+        renew: RenewQuestion,
+    ) -> std::io::Result<Self> {
         let collection = node.documents().collection();
         let head = collection.head_seq();
         let standing = node.standing();
@@ -68,6 +87,8 @@ impl Watcher {
         let mut this = Self {
             analyser,
             sinks,
+            renew,
+            generation: None,
             follower: None,
             // A folder that was restored as of an instant may end before its mark.
             matched: marked.seq.min(head),
@@ -86,9 +107,10 @@ impl Watcher {
     /// Matches what is there, for a quarter of a second, after waiting at most `timeout` for something; `false` at once where nobody asks anything.
     ///
     /// # Errors
-    /// When the log cannot be read; the next turn tries again.
-    pub fn turn(&mut self, timeout: Duration) -> Result<bool, Error> {
+    /// When the log cannot be read, or questions not be asked by a new model; the next turn tries again.
+    pub fn turn(&mut self, timeout: Duration) -> Result<bool, WatchError> {
         let node = Arc::clone(&self.node);
+        self.follow_model()?;
         self.match_due();
         let collection = node.documents().collection();
         // Before it is known that nobody asks: who asks meanwhile waits for what comes behind.
@@ -120,11 +142,29 @@ impl Watcher {
             }
             Err(error) => {
                 self.mark();
-                return Err(error);
+                return Err(error.into());
             }
         }
         self.mark();
         Ok(true)
+    }
+
+    /// Where the model has changed, questions are asked by the new one, and what was not matched yet is read with its
+    /// vectors: the same entries, by the same numbers.
+    fn follow_model(&mut self) -> Result<(), WatchError> {
+        let now = self.node.generation();
+        if now == self.generation {
+            return Ok(());
+        }
+        self.standing().renew(&self.renew)?;
+        if self.generation.is_some() {
+            self.follower = None;
+            let ahead = std::mem::take(&mut self.ahead);
+            self.marked.ahead = ahead.iter().map(|ahead| ahead.seq).collect();
+            self.reread_ahead();
+        }
+        self.generation = now;
+        Ok(())
     }
 
     /// Who reads what comes next; `None` where there is no question.

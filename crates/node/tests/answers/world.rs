@@ -84,8 +84,8 @@ impl Embed for Hash {
         Ok(vector)
     }
 
-    fn model_id(&self) -> &str {
-        "hash"
+    fn model_id(&self) -> String {
+        "hash".to_owned()
     }
 }
 

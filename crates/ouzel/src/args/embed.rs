@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser};
 
+use super::TargetArgs;
+
 /// The model that turns texts into vectors; a data folder has those of one model. Commands without these options read the variables.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct EmbedArgs {
@@ -36,6 +38,27 @@ pub struct EmbedArgs {
     /// Environment variable that holds the key, so that it is never in a process list
     #[arg(long, value_name = "VARIABLE", default_value = "OUZEL_EMBED_KEY")]
     pub embed_key_env: String,
+    /// The folder of the model whose vectors the data folder had before: questions about its instants are embedded by it
+    #[arg(long, value_name = "DIR", env = "OUZEL_EMBED_BEFORE_MODEL")]
+    pub embed_before_model: Option<PathBuf>,
+    /// The endpoint of the model whose vectors the folder had before: questions about its instants are embedded there
+    #[arg(long, value_name = "URL", env = "OUZEL_EMBED_BEFORE_URL")]
+    pub embed_before_url: Option<String>,
+    /// The model's name there
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "OUZEL_EMBED_BEFORE_NAME",
+        default_value = "default"
+    )]
+    pub embed_before_name: String,
+    /// Environment variable that holds the key of that endpoint
+    #[arg(
+        long,
+        value_name = "VARIABLE",
+        default_value = "OUZEL_EMBED_BEFORE_KEY"
+    )]
+    pub embed_before_key_env: String,
 }
 
 #[derive(Parser)]
@@ -49,4 +72,18 @@ impl EmbedArgs {
     pub fn of_env() -> Self {
         Alone::parse_from(["ouzel"]).embed
     }
+}
+
+/// Arguments of `models`.
+#[derive(Debug, ClapArgs)]
+pub struct ModelsArgs {
+    /// Drop the vectors of an earlier model, or of one to come; only in a folder that no server has open (--data)
+    #[arg(long, value_name = "MODEL", requires = "data")]
+    pub forget: Option<String>,
+    /// Which server or folder
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }

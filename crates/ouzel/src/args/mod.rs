@@ -24,7 +24,7 @@ use crate::windows::WindowArgs;
 use crate::words::WordArgs;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-pub use embed::EmbedArgs;
+pub use embed::{EmbedArgs, ModelsArgs};
 pub use evidence::EvidenceArgs;
 pub use keep::{BackupArgs, LimitArgs, RestoreArgs, TrimArgs};
 pub use model::ModelArgs;
@@ -74,6 +74,7 @@ impl Args {
             Command::Restore(a) => a.json,
             Command::Backup(a) => a.json,
             Command::Trim(a) => a.json,
+            Command::Models(a) => a.json,
             Command::Verify(a) => a.json,
             Command::Listen(a) => a.json,
             Command::Venue(a) => a.json,
@@ -210,6 +211,15 @@ Examples:
   ouzel trim --known-before 2026-01-01
   ouzel trim --known-before 2026-01-01 --data ./ouzel-data")]
     Trim(TrimArgs),
+    /// Tell whose vectors answer and how a change of model gets on; drop those of an earlier model
+    #[command(after_help = "\
+A change begins with `ouzel serve --reembed` and another model. Questions about instants before it are answered by the old
+vectors; without them they are refused.
+
+Examples:
+  ouzel models
+  ouzel models --data ./ouzel-data --forget endpoint:old-model")]
+    Models(ModelsArgs),
     /// Give agents our tools by the Model Context Protocol, over standard input and output; a server has them at /mcp
     #[command(after_help = "\
 Examples:
@@ -327,6 +337,9 @@ pub struct ServeArgs {
     /// How much the documents may take
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// Make all vectors anew where the folder has another model's: in the background, while the old ones answer
+    #[arg(long)]
+    pub reembed: bool,
     /// Whose vectors
     #[command(flatten)]
     pub embed: EmbedArgs,

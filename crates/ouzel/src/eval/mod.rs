@@ -124,7 +124,7 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
             node::EmbeddingLimits::default(),
         ),
         rules.as_ref(),
-        &args.embed,
+        (&args.embed, false),
     )?;
     let vectors = Vectors::open(&node, node.embedding().dim(), args.cache.as_deref())?;
     let facts = Listed {

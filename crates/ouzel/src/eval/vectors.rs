@@ -158,7 +158,7 @@ impl Embed for Vectors<'_> {
         }
     }
 
-    fn model_id(&self) -> &str {
+    fn model_id(&self) -> String {
         self.embed.model_id()
     }
 }
@@ -197,8 +197,8 @@ mod tests {
             Ok(vec![text.len() as f32, 1.0])
         }
 
-        fn model_id(&self) -> &str {
-            "a/model"
+        fn model_id(&self) -> String {
+            "a/model".to_owned()
         }
     }
 

@@ -51,7 +51,7 @@ pub fn run(mut args: Box<ServeArgs>) -> Result<ExitCode> {
         compose::sync_policy(args.sync),
         ((&args.limits).into(), (&args.limits).into()),
         rules.as_ref(),
-        &args.embed,
+        (&args.embed, args.reembed),
     )?);
     let states_bytes = args.windows.keep_states();
     node.moments().set_limit(states_bytes);
@@ -91,6 +91,7 @@ async fn serve(
     let feeds = Feeds::start(args, node, &mut probes, &stopped)?;
     let sources = sources::start(&args.sources, node, &stopped)?;
     let watch = compose::watch(node, args.watch, &args.out)?;
+    let _reembed = compose::reembed(node)?;
     let app = App::new(Arc::clone(node), compose::chat_model(&args.model), probes);
     let mut app = app
         .with_rerank(compose::rerank(&args.model.rerank)?)

@@ -28,7 +28,7 @@ impl Run<'_> {
             return Ok(abstained(lead, facts));
         }
         let question = self.question.q.clone();
-        let vector = self.vector(&question);
+        let vector = self.vector(&question)?;
         let when = self.query.when.filter(|w| w.relative);
         let search = Search {
             k: self.asker.settings.candidates_limit,

@@ -56,25 +56,31 @@ impl List {
 }
 
 impl<'a> Run<'a> {
-    /// The question's vector; `None` when search by meaning is left out, and why is in the receipt.
-    pub(crate) fn vector(&mut self, text: &str) -> Option<Vec<f32>> {
+    /// The question's vector, by the model of the instant that it is about; `None` when search by meaning is left out, and
+    /// why is in the receipt.
+    ///
+    /// # Errors
+    /// When there is nothing to compare with any more: what the answer of then rested on cannot be found again.
+    pub(crate) fn vector(&mut self, text: &str) -> Result<Option<Vec<f32>>, Fault> {
         if self
             .left_ns()
             .is_some_and(|left| left < self.asker.settings.dense_reserve_ns)
         {
             self.skip("dense: deadline".to_owned());
-            return None;
+            return Ok(None);
         }
-        let embedded = self.asker.embed.embed(text);
+        let embedded = self.asker.embed.embed_as_of(text, self.searched_at);
         self.watch.lap(&mut self.receipt.stages_us.embed);
         match embedded {
-            Ok(vector) => {
-                self.receipt.models.embed = Some(self.asker.embed.model_id().to_owned());
-                Some(vector)
+            Ok(embedded) => {
+                self.receipt.models.embed = Some(embedded.model);
+                self.generation = embedded.generation;
+                Ok(Some(embedded.vector))
             }
+            Err(gone @ Fault::Invalid { .. }) => Err(gone),
             Err(fault) => {
                 self.skip(format!("dense: {fault}"));
-                None
+                Ok(None)
             }
         }
     }
@@ -124,6 +130,10 @@ impl<'a> Run<'a> {
         search: &Search,
         mode: Mode,
     ) -> Result<(Vec<Passage>, Vec<Passage>), Fault> {
+        let search = &Search {
+            generation: self.generation,
+            ..search.clone()
+        };
         let earlier = self.earlier(vector, query, search, mode);
         let (vector, query) = match &earlier {
             Some(earlier) => (Some(earlier.vector.as_slice()), earlier.q.as_str()),
@@ -237,11 +247,11 @@ impl<'a> Run<'a> {
         mode: Mode,
     ) -> Option<(&'a Kept, Key)> {
         let kept = self.asker.kept?;
-        let embedder = (has_vector && mode != Mode::Text).then(|| self.asker.embed.model_id());
+        let embedder = self.receipt.models.embed.clone();
         let key = Key {
             scope: self.asker.memory.scope()?,
             query: query.to_owned(),
-            embedder: embedder.map(str::to_owned),
+            embedder: embedder.filter(|_| has_vector && mode != Mode::Text),
             by_words: mode != Mode::Dense,
             search: Search {
                 as_of: self.question.as_of,

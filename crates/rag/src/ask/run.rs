@@ -26,6 +26,8 @@ pub(crate) struct Run<'a> {
     pub(crate) now_ns: u64,
     /// The instant at which memory is searched: `as_of`, or what the memory calls the present.
     pub(crate) searched_at: Option<u64>,
+    /// Whose vectors the question's is compared with.
+    pub(crate) generation: Option<u32>,
     pub(crate) deadline_ns: Option<u64>,
     pub(crate) receipt: Receipt,
     pub(crate) watch: Watch<'a>,
@@ -86,6 +88,7 @@ impl<'a> Run<'a> {
             query,
             now_ns,
             searched_at,
+            generation: None,
             deadline_ns: question
                 .deadline_ms
                 .map(|ms| asked_at.saturating_add(ms.saturating_mul(1_000_000))),

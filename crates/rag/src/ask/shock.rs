@@ -131,16 +131,16 @@ impl Run<'_> {
             k: self.asker.settings.candidates_limit,
             as_of: self.searched_at,
             symbols: vec![symbol.to_owned()],
-            sources: Vec::new(),
             event_from: Some(since),
             event_to: Some(m.end),
+            ..Search::default()
         };
         let subject = Subject {
             symbol: Some(symbol.to_owned()),
             entities: Vec::new(),
         };
         let query = cause_query(&subject, None, m.direction());
-        let vector = self.vector(&query);
+        let vector = self.vector(&query)?;
         let found = self.retrieve(vector.as_deref(), &query, &search, Mode::Hybrid)?;
         let mut fresh = news(&found, symbol, since);
         fresh.truncate(NEWS_SHOWN);
@@ -154,14 +154,14 @@ impl Run<'_> {
         }
         let settings = self.asker.settings;
         let query = cause_query(&Subject::default(), None, m.direction());
-        let vector = self.vector(&query);
+        let vector = self.vector(&query)?;
         let search = Search {
             k: settings.candidates_limit,
             as_of: self.searched_at,
             symbols: peers.iter().take(PEERS_LIMIT).cloned().collect(),
-            sources: Vec::new(),
             event_from: Some(m.start.saturating_sub(settings.jump_lookback_ns)),
             event_to: Some(m.end),
+            ..Search::default()
         };
         let found = self.retrieve(vector.as_deref(), &query, &search, Mode::Hybrid)?;
         let mut news: Vec<(&String, Evidence)> = peers

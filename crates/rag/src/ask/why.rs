@@ -271,14 +271,14 @@ impl Run<'_> {
             Pace::Day => settings.day_lookback_ns,
         };
         let query = cause_query(subject, market, m.direction().or(self.query.direction));
-        let vector = self.vector(&query);
+        let vector = self.vector(&query)?;
         let search = Search {
             k: settings.candidates_limit,
             as_of: self.searched_at,
             symbols: subject.symbol.iter().cloned().collect(),
-            sources: Vec::new(),
             event_from: Some(m.start.saturating_sub(lookback)),
             event_to: Some(m.end.saturating_add(settings.report_lag_ns)),
+            ..Search::default()
         };
         let mut found = self.retrieve(vector.as_deref(), &query, &search, Mode::Hybrid)?;
         // Documents need not be tagged; those that only name the company are looked for as well.

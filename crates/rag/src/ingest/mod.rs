@@ -75,6 +75,19 @@ impl Asker<'_> {
     /// When the document breaks a limit, or embedder or memory fail; nothing is stored then.
     pub fn ingest(&self, document: &Document) -> Result<Stored, Fault> {
         validate(document)?;
+        loop {
+            let generation = self.embed.generation();
+            let embedded = self.embedded(document)?;
+            let chunks = embedded.len();
+            match self.memory.store_of(document, embedded, generation) {
+                // The model changed on the way; that is rare.
+                Err(Fault::Busy { .. }) if self.embed.generation() != generation => {}
+                stored => return Ok(Stored { chunks, ..stored? }),
+            }
+        }
+    }
+
+    fn embedded(&self, document: &Document) -> Result<Vec<EmbeddedChunk>, Fault> {
         let spans = chunks(&document.text);
         let mut embedded = Vec::with_capacity(spans.len());
         for batch in spans.chunks(BATCH_LIMIT) {
@@ -100,9 +113,7 @@ impl Asker<'_> {
                 });
             }
         }
-        let chunks = embedded.len();
-        let stored = self.memory.store(document, embedded)?;
-        Ok(Stored { chunks, ..stored })
+        Ok(embedded)
     }
 
     /// [`Asker::ingest`] of a document whose instants may be missing: `known_at` defaults to now,

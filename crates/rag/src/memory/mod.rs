@@ -79,6 +79,20 @@ pub trait Memory: Send + Sync {
     /// # Errors
     /// When nothing was stored.
     fn store(&self, document: &Document, chunks: Vec<EmbeddedChunk>) -> Result<Stored, Fault>;
+
+    /// As [`store`](Self::store), unless the memory has come to have vectors of another generation than these, which is
+    /// [`Fault::Busy`]: embed and store again.
+    ///
+    /// # Errors
+    /// As `store`.
+    fn store_of(
+        &self,
+        document: &Document,
+        chunks: Vec<EmbeddedChunk>,
+        _generation: Option<u32>,
+    ) -> Result<Stored, Fault> {
+        self.store(document, chunks)
+    }
 }
 
 /// A list as a memory made it.
@@ -118,6 +132,9 @@ pub struct Search {
     pub event_from: Option<u64>,
     /// Only passages with `event_at <=` this.
     pub event_to: Option<u64>,
+    /// Among which of the memory's vectors, where it has those of several models one after the other: the number that came
+    /// with the vector. `None`: those of the instant. Words are the same in all.
+    pub generation: Option<u32>,
 }
 
 /// A chunk as retrieved.

@@ -18,8 +18,37 @@ pub trait Embed: Send + Sync {
         texts.iter().map(|text| self.embed(text)).collect()
     }
 
-    /// Name and version, for the receipt.
-    fn model_id(&self) -> &str;
+    /// The vector of a question about an instant, ns UTC, by the model that answers about it; `None`: about now. Where
+    /// there is one model for all instants, that of [`embed`](Self::embed).
+    ///
+    /// # Errors
+    /// As [`Embed::embed`]; `Invalid` where the vectors to compare with are gone.
+    fn embed_as_of(&self, text: &str, _as_of: Option<u64>) -> Result<Embedded, Fault> {
+        Ok(Embedded {
+            vector: self.embed(text)?,
+            model: self.model_id(),
+            generation: None,
+        })
+    }
+
+    /// Among which of the memory's vectors those of now are; `None` where there is one model for all instants.
+    fn generation(&self) -> Option<u32> {
+        None
+    }
+
+    /// Name and version of the model of now, for the receipt.
+    fn model_id(&self) -> String;
+}
+
+/// A question's vector, and whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// Unit length.
+    pub vector: Vec<f32>,
+    /// The model's name and version.
+    pub model: String,
+    /// Among which of the memory's vectors it is looked for, as [`Search::generation`](crate::Search::generation) says.
+    pub generation: Option<u32>,
 }
 
 /// A cross-encoder: it reads a question and a passage together, and says how well one answers the other. Optional: without

@@ -110,7 +110,7 @@ impl Asker<'_> {
         let vector = if request.mode == Mode::Text {
             None
         } else {
-            run.vector(&request.q)
+            run.vector(&request.q)?
         };
         if request.mode == Mode::Dense && vector.is_none() {
             let why = run.receipt.skipped.join("; ");
@@ -126,6 +126,7 @@ impl Asker<'_> {
             sources: request.sources.clone(),
             event_from: request.event_from,
             event_to: request.event_to,
+            generation: None,
         };
         let (vector, q) = (vector.as_deref(), request.q.as_str());
         let found = if request.mode == Mode::Hybrid && !request.literal {

@@ -167,8 +167,8 @@ impl Embed for HashEmbedder {
         Ok(vector)
     }
 
-    fn model_id(&self) -> &str {
-        "hash-256"
+    fn model_id(&self) -> String {
+        "hash-256".to_owned()
     }
 }
 
@@ -180,8 +180,8 @@ impl Embed for FlatEmbedder {
         Ok(vec![1.0])
     }
 
-    fn model_id(&self) -> &str {
-        "flat"
+    fn model_id(&self) -> String {
+        "flat".to_owned()
     }
 }
 
@@ -201,8 +201,8 @@ impl Embed for MiniLm {
             .map_err(|e| Fault::unavailable("embedder", e.to_string()))
     }
 
-    fn model_id(&self) -> &str {
-        self.0.model_id()
+    fn model_id(&self) -> String {
+        self.0.model_id().to_owned()
     }
 }
 
@@ -214,8 +214,8 @@ impl Embed for NoEmbedder {
         Err(Fault::unavailable("embedder", "switched off"))
     }
 
-    fn model_id(&self) -> &str {
-        "none"
+    fn model_id(&self) -> String {
+        "none".to_owned()
     }
 }
 

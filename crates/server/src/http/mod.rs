@@ -20,6 +20,7 @@ mod similar;
 mod sources;
 mod standing;
 mod timing;
+mod vectors;
 mod verify;
 mod wider;
 
@@ -38,6 +39,7 @@ use crate::stream;
 pub use error::Refusal;
 pub use keep::{backup_row, trim_row};
 pub use market::{known, parse_span, sort_by_move, span_name};
+pub use vectors::embedding_row;
 
 /// How long requests in flight may take to finish once the server is told to stop.
 const GRACE: Duration = Duration::from_secs(3);
@@ -95,6 +97,7 @@ fn routes(app: Arc<App>) -> Router {
         .route("/v1/days", post(documents::store_days))
         .route("/v1/backups", get(keep::backups).post(keep::backup))
         .route("/v1/trim", post(keep::trim))
+        .route("/v1/embedding", get(vectors::embedding))
         .route("/v1/search", post(ask::search))
         .route("/v1/ask", post(ask::ask))
         .route("/v1/verify", post(verify::verify))

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::extract::State;
-use node::standing::StandingError;
+use node::standing::{RenewQuestion, StandingError};
+use rag::Embed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -58,7 +59,20 @@ fn read(body: &[u8]) -> Result<Vec<Value>, Refusal> {
     }
 }
 
+/// Who embeds all questions by a new model may have been there before these.
 fn keep(app: &App, asked: &[Value]) -> Result<Vec<StandingRow>, Refusal> {
+    let model = app.node.generation();
+    let kept = keep_once(app, asked)?;
+    if app.node.generation() != model {
+        let node = Arc::clone(&app.node);
+        let renew: RenewQuestion = Box::new(move |kept| Definition::renew(kept, &node));
+        let renewed = app.node.standing().renew(&renew);
+        renewed.map_err(|why| refuse(&why))?;
+    }
+    Ok(kept)
+}
+
+fn keep_once(app: &App, asked: &[Value]) -> Result<Vec<StandingRow>, Refusal> {
     let (standing, documents) = (app.node.standing(), app.node.documents());
     let mut new = Vec::with_capacity(asked.len());
     for (at, asked) in asked.iter().enumerate() {

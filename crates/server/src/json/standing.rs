@@ -158,14 +158,15 @@ impl Definition {
         }
         let vector = match (&mut self.meaning, &mut self.state) {
             (Some(meaning), None) => {
-                self.model = meaning.text().map(|_| node.model_id().to_owned());
+                self.model = Some(node.model_id());
                 meaning.vector(node)?
             }
             (None, Some(state)) => state.vector(node)?,
             _ => Vec::new(),
         };
-        let rules = node.documents().collection().text_rules();
-        let question = self.question(vector, &Analyser::new(&rules.reading))?;
+        let collection = node.documents().collection();
+        let analyser = Analyser::new(&collection.text_rules().reading);
+        let question = self.question(vector, &analyser)?;
         let definition = serde_json::to_string(&self).map_err(|e| e.to_string())?;
         Ok(NewQuestion {
             question,
@@ -179,14 +180,50 @@ impl Definition {
     /// What of it this version does not understand, in a sentence.
     pub fn read(kept: &Kept, node: &Node) -> Result<Question, String> {
         let definition: Self = from_object(kept.definition.as_bytes())?;
-        let mut vector = kept.vector.clone();
-        if let (Some(text), Some(model)) = (definition.meaning_text(), &definition.model)
-            && model != node.model_id()
-        {
-            vector = node.embed(text).map_err(|fault| fault.to_string())?;
+        let vector = definition.vector_of_now(kept, node)?;
+        let collection = node.documents().collection();
+        definition.question(vector, &Analyser::new(&collection.text_rules().reading))
+    }
+
+    /// As [`read`](Self::read), with a definition that names the model whose vector its meaning has.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn renew(kept: &Kept, node: &Node) -> Result<NewQuestion, String> {
+        let model = node.model_id();
+        let question = Self::read(kept, node)?;
+        let mut definition = kept.definition.clone();
+        let mut known: Self = from_object(definition.as_bytes())?;
+        if known.meaning_text().is_some() && known.model.as_ref() != Some(&model) {
+            known.model = Some(model);
+            definition = serde_json::to_string(&known).map_err(|e| e.to_string())?;
         }
-        let rules = node.documents().collection().text_rules();
-        definition.question(vector, &Analyser::new(&rules.reading))
+        Ok(NewQuestion {
+            question,
+            definition,
+        })
+    }
+
+    /// What its meaning, or its state, is compared by. A direction that was sent, and not embedded here, is of the model of
+    /// then: nothing is near to it when that answers no more.
+    fn vector_of_now(&self, kept: &Kept, node: &Node) -> Result<Vec<f32>, String> {
+        let now = node.model();
+        let is_of_now = match &self.model {
+            Some(model) => *model == now.id,
+            None => kept.vector.len() == now.dim,
+        };
+        match &self.meaning {
+            None => Ok(kept.vector.clone()),
+            Some(_) if is_of_now && kept.vector.len() == now.dim => Ok(kept.vector.clone()),
+            Some(meaning) => match meaning.text() {
+                Some(text) => {
+                    let mut vector = node.embed(text).map_err(|fault| fault.to_string())?;
+                    node::standing::unit(&mut vector)?;
+                    Ok(vector)
+                }
+                None => Ok(Vec::new()),
+            },
+        }
     }
 
     /// Where alerts of a kept definition go, and what they are signed with; `None` of one without a webhook. A definition is
@@ -363,7 +400,7 @@ impl MeaningBody {
                     .map_err(|fault| format!("meaning: {fault}"))?
             }
             Self::Vector { vector, .. } => {
-                let wanted = node.embedding().dim();
+                let wanted = node.model().dim;
                 if vector.len() != wanted {
                     let found = vector.len();
                     return Err(format!(

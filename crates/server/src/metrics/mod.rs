@@ -4,6 +4,7 @@
 mod evidence;
 mod lanes;
 mod links;
+mod models;
 mod outlets;
 mod page;
 mod sources;
@@ -278,6 +279,7 @@ fn memory(app: &App, page: &mut Page) {
         lookups("semantic", semantic.counts(), page);
     }
     embedder(&embedding.queue, page);
+    models::models(app, page);
 }
 
 /// Market states.

@@ -77,7 +77,9 @@ impl Watch {
         let deliverers = Deliverers::start(&outbox, settings)?;
         let mut sinks = others;
         sinks.push(Arc::clone(&outbox) as Arc<dyn Sink>);
-        let watcher = Watcher::new(Arc::clone(node), sinks.clone())?;
+        let asker = Arc::clone(node);
+        let renew = Box::new(move |kept: &Kept| Definition::renew(kept, &asker));
+        let watcher = Watcher::new(Arc::clone(node), sinks.clone(), renew)?;
         let states = StateWatcher::new(Arc::clone(node), sinks);
         let (stop, ended) = (
             Arc::new(AtomicBool::new(false)),

@@ -9,7 +9,7 @@ use rag::{Document, Question, SearchRequest};
 use stdx::ManualClock;
 
 use super::*;
-use crate::json::answer::{AnswerRow, SearchBody, search};
+use crate::json::answer::{AnswerRow, Helpers, SearchBody, search};
 
 const NOW: u64 = 1_772_463_600_000_000_000;
 const HOUR: u64 = 3_600_000_000_000;
@@ -180,7 +180,9 @@ fn a_search_is_checked_hit_by_hit() {
     let dir = tempfile::tempdir().expect("a folder");
     let node = filled(dir.path());
     let body: SearchBody = serde_json::from_str(r#"{"q": "Ystad"}"#).expect("a body");
-    let row = search(&node, body).expect("searches").row;
+    let row = search(&node, body, Helpers::default())
+        .expect("searches")
+        .row;
     let mut told = serde_json::to_value(row).expect("JSON");
     assert_eq!(told["hits"].as_array().map(Vec::len), Some(2));
     assert_eq!(outcome(&node, &told), Outcome::Verified);

@@ -8,7 +8,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use rag::Embed;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -74,7 +73,7 @@ fn embedded(app: &App, wish: Wish) -> Result<(Timing, Json<Reply>), Problem> {
     let started = Instant::now();
     let prompt_tokens = counted(app, &wish)?;
     let texts: Vec<&str> = wish.texts.iter().map(String::as_str).collect();
-    let vectors = app.node.embed_batch(&texts).map_err(refuse)?;
+    let vectors = app.node.embedding().documents(&texts).map_err(refuse)?;
     let spent = started.elapsed();
     app.metrics.stage("embeddings", "embed", spent);
     let rows = vectors.into_iter().enumerate().map(|(index, vector)| Row {
@@ -125,7 +124,7 @@ fn counted(app: &App, wish: &Wish) -> Result<usize, Problem> {
 }
 
 fn wish(app: &App, mut fields: Fields) -> Result<Wish, Problem> {
-    let model = named_model(&mut fields, &[app.node.model_id().to_owned()])?;
+    let model = named_model(&mut fields, &[app.node.embedding().model_id().to_owned()])?;
     let texts = texts(fields.take("input"))?;
     let format = fields.text("encoding_format")?;
     let is_base64 = match format.as_deref() {

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use rag::Embed;
 use serde_json::{Value, json};
 
 use super::error::Refusal;
@@ -30,7 +29,7 @@ const ANSWERER: &str = "ouzel";
 fn model_names(app: &App) -> Vec<String> {
     let mut names = vec![ANSWERER.to_owned()];
     names.extend(app.model.as_ref().map(|model| model.id().to_owned()));
-    names.push(app.node.model_id().to_owned());
+    names.push(app.node.embedding().model_id().to_owned());
     names
 }
 

@@ -15,7 +15,7 @@ use axum::http::header::HOST;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
-use rag::{Answer, Embed, Question};
+use rag::{Answer, Question};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -67,7 +67,8 @@ pub async fn complete(
 /// All models but the embedder.
 fn answerers(app: &App) -> Vec<String> {
     let mut names = model_names(app);
-    names.retain(|name| name != app.node.model_id());
+    let embedder = app.node.embedding();
+    names.retain(|name| name != embedder.model_id());
     names
 }
 
