@@ -32,7 +32,7 @@ pub fn document_settings(dim: usize, sync: SyncPolicy) -> Settings {
 }
 
 /// Passages up to which a search by meaning is exact, and the same when it is asked again as of then: to compare
-/// as many takes two processors no longer than a walk that finds lists as long.
+/// as many takes two processors about as long as a walk for lists as long.
 pub const EXACT_PASSAGES: u64 = 1_000_000;
 
 /// Limits of the documents' collection where nobody sets others.
