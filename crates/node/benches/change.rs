@@ -5,6 +5,8 @@
 //! each text costs what it does in use. Texts are synthetic. Questions are open loop, 50 a second, and timed from the
 //! instant at which they were due.
 
+#![allow(clippy::disallowed_methods, reason = "it measures the machine's time")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
