@@ -111,7 +111,6 @@ fn a_search_and_an_answer_are_re_ranked_and_can_be_verified() {
     assert!(metrics.contains("stage=\"rerank\""), "{metrics}");
 
     ranker.hangs.store(true, Ordering::SeqCst);
-    let started = std::time::Instant::now();
     let body = json!({"q": Q, "fold_copies": false, "deadline_ms": 300});
     let found = server.post("/v1/search", &body);
     assert_eq!(best(&found), "plan");
@@ -123,7 +122,6 @@ fn a_search_and_an_answer_are_re_ranked_and_can_be_verified() {
         "plan",
         "without a deadline it is not waited for without end"
     );
-    assert!(started.elapsed().as_secs() < 30);
     drop(server);
 
     ranker.hangs.store(false, Ordering::SeqCst);

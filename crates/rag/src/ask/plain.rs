@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::fuse::Candidate;
 use crate::memory::Search;
 use crate::prose::content_stems;
-use crate::rank::{Bearing, Subject, answers};
+use crate::rank::{Bearing, Evidence, Subject, answers};
 use crate::search::Mode;
 
 /// How much a passage must be about the company that a question names.
@@ -69,13 +69,7 @@ impl Run<'_> {
             let found = content_stems(sentence);
             stems.intersection(&found).count() as f32 / (found.len() as f32).sqrt().max(1.0)
         };
-        let supporting = answers(&found, suits, fit);
-        // Whether a passage supports an answer is decided; which of them is shown first is a cross-encoder's to say.
-        let reranked = self.reranked(supporting, |evidence| &evidence.passage);
-        let mut kept = distinct(reranked.into_iter().map(|(evidence, _)| evidence).collect());
-        let best = kept.iter().map(|e| e.score).fold(0.0, f32::max);
-        kept.retain(|e| e.score >= best * SHARE_MIN);
-        kept.truncate(self.citations_limit());
+        let kept = self.chosen(answers(&found, suits, fit));
         let (evidence, citations) = self.proven(kept);
         if citations.is_empty() {
             let reserve = self.reservation();
@@ -93,6 +87,17 @@ impl Run<'_> {
             citations,
             facts,
         })
+    }
+
+    /// What is shown of the passages that support an answer. Whether one does is decided; which of them is shown first is a
+    /// cross-encoder's to say.
+    fn chosen(&mut self, supporting: Vec<Evidence>) -> Vec<Evidence> {
+        let reranked = self.reranked(supporting, |evidence| &evidence.passage);
+        let mut kept = distinct(reranked.into_iter().map(|(evidence, _)| evidence).collect());
+        let best = kept.iter().map(|e| e.score).fold(0.0, f32::max);
+        kept.retain(|e| e.score >= best * SHARE_MIN);
+        kept.truncate(self.citations_limit());
+        kept
     }
 
     fn standings(&mut self) -> Vec<Fact> {
