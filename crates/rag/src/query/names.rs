@@ -223,8 +223,10 @@ impl Names {
         if !word.is_upper() || !self.symbols.contains(word.text) {
             return false;
         }
-        let bracketed = text[word.end..].starts_with(')')
-            && (text[..word.start].ends_with('(') || text[..word.start].trim_end().ends_with(':'));
+        let (before, after) = (&text[..word.start], &text[word.end..]);
+        let bracketed = (after.starts_with(')')
+            && (before.ends_with('(') || before.trim_end().ends_with(':')))
+            || (after.starts_with('>') && before.ends_with('<'));
         let english = is_stop(&lower) || ENGLISH.contains(&lower.as_str());
         bracketed || (!english && word.text.chars().count() > 1)
     }
@@ -386,6 +388,7 @@ mod tests {
         };
         finds("ALL NEW cars are here NOW", &[]);
         finds("Allstate (NYSE: ALL) fell", &["ALL", "ALL"]);
+        finds("SEARS <ALL> AND <A> SPLIT", &["ALL", "A"]);
         finds("$ aapl up , $ bac down", &["AAPL", "BAC"]);
         finds("paid $ 50 for it", &[]);
         finds("AAPL fell after Apple's warning", &["AAPL", "AAPL"]);
