@@ -19,6 +19,8 @@ pub struct Names {
     symbols: HashSet<String>,
     /// Registry number at the SEC to symbol.
     ciks: HashMap<u64, String>,
+    /// Symbol to the words of its name, lower case.
+    named: HashMap<String, String>,
     /// First word of an alias, lower case, to all aliases that begin with it, longest first.
     aliases: HashMap<String, Vec<Alias>>,
 }
@@ -61,6 +63,7 @@ impl Names {
             let Some(first) = words.first().cloned() else {
                 continue;
             };
+            names.named.insert(id.clone(), words.join(" "));
             // One word stands for the company when no other company begins with it and it says
             // something: "Caterpillar", but not "General" or "Bank".
             let alone = first.chars().count() >= 4
@@ -99,6 +102,12 @@ impl Names {
     #[must_use]
     pub fn is_symbol(&self, symbol: &str) -> bool {
         self.symbols.contains(symbol)
+    }
+
+    /// The words of a symbol's name, in lower case and without its legal form.
+    #[must_use]
+    pub fn name_of(&self, symbol: &str) -> Option<&str> {
+        self.named.get(symbol).map(String::as_str)
     }
 
     /// Symbols meant in a question, in order.
@@ -374,6 +383,8 @@ mod tests {
         let names = Names::new(&[named("AACBW"), named("AACB"), named("AACBU")]);
         let found = names.in_question("What is Artius Acquisition?");
         assert_eq!(found[0].symbol, "AACB");
+        assert_eq!(names.name_of("AACB"), Some("artius acquisition"));
+        assert_eq!(names.name_of("AACX"), None);
     }
 
     #[test]

@@ -173,7 +173,8 @@ fn fresh_cause(bearing: &Bearing<'_>, direction: Option<Direction>) -> Option<(R
     );
     let best = best_cause(bearing, direction).map(|(span, _)| span);
     let quote = best.unwrap_or_else(|| quotable(&passage.text, first));
-    (likely >= LIKELY).then_some((quote, likely))
+    // Words of plain routine are no cause, whatever the kind.
+    (reading.strength >= 0.0 && likely >= LIKELY).then_some((quote, likely))
 }
 
 /// The sentence that states a cause best, and how well.

@@ -259,10 +259,13 @@ fn real_stories_explain_planted_moves() {
     let asker = Asker::new(&memory, &facts, &NoEmbedder, None, &clock);
     let looked_at = Fared::of(&asker, &stories, &labels::LOOKED_AT, true);
 
+    let unseen = Fared::of(&asker, &stories, &labels::UNSEEN, false);
     let nothing = after_nothing(&asker, &stories);
-    println!("looked at: {looked_at}");
+    println!("looked at: {looked_at}\nunseen: {unseen}");
     println!("cited after no news {nothing:?}");
     assert!(nothing.0 * 20 <= nothing.1, "{nothing:?}");
+    assert!(unseen.cited * 10 >= unseen.moves * 9, "{unseen}");
+    assert!(unseen.invented * 5 <= unseen.routine, "{unseen}");
     assert!(looked_at.cited * 10 >= looked_at.moves * 9, "{looked_at}");
     assert!(looked_at.invented * 5 <= looked_at.routine, "{looked_at}");
 }
