@@ -36,7 +36,7 @@ impl Fake {
     }
 
     fn asked(&self) -> Vec<(usize, u64)> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().expect("not poisoned").clone()
     }
 }
 
@@ -50,7 +50,10 @@ impl Rerank for Fake {
     }
 
     fn scores(&self, _: &str, texts: &[&str], deadline_ns: u64) -> Result<Vec<f32>, Fault> {
-        self.asked.lock().unwrap().push((texts.len(), deadline_ns));
+        self.asked
+            .lock()
+            .expect("not poisoned")
+            .push((texts.len(), deadline_ns));
         let lengths = texts.iter().map(|text| text.len() as f32);
         match self.way {
             Way::Longest => Ok(lengths.collect()),
@@ -127,7 +130,10 @@ fn the_first_of_a_list_are_put_in_the_order_of_the_model() {
     assert_eq!(receipt.models.rerank.as_deref(), Some("fake-cross-encoder"));
     let told = receipt.reranked.iter().map(|r| r.chunk_id.as_str());
     assert_eq!(told.collect::<Vec<_>>(), ["d3#0", "d2#0", "d1#0", "d0#0"]);
-    assert_eq!(receipt.reranked[0].score, found.hits[0].rerank.unwrap());
+    assert_eq!(
+        receipt.reranked[0].score,
+        found.hits[0].rerank.expect("a score")
+    );
     assert!(receipt.skipped.is_empty());
 }
 
@@ -210,7 +216,11 @@ fn it_is_the_first_to_be_left_out() {
     let late = "rerank: deadline".to_owned();
     let (asked, skipped) = within(59);
     assert!(asked.is_empty());
-    assert_eq!(skipped, [late.clone()], "search by meaning goes on");
+    assert_eq!(
+        skipped,
+        std::slice::from_ref(&late),
+        "search by meaning goes on"
+    );
     // What comes after it has its time.
     assert_eq!(within(60), (vec![(6, NOW + 50_000_000)], vec![]));
     let (asked, _) = within(60_000);

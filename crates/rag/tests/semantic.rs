@@ -53,13 +53,13 @@ struct Learnt(MiniLm, Mutex<HashMap<String, Vec<f32>>>);
 
 impl Embed for Learnt {
     fn embed(&self, text: &str) -> Result<Vec<f32>, Fault> {
-        if let Some(found) = self.1.lock().unwrap().get(text) {
+        if let Some(found) = self.1.lock().expect("not poisoned").get(text) {
             return Ok(found.clone());
         }
         let vector = self.0.embed(text)?;
         self.1
             .lock()
-            .unwrap()
+            .expect("not poisoned")
             .insert(text.to_owned(), vector.clone());
         Ok(vector)
     }
