@@ -64,7 +64,7 @@ impl Embed for Learnt {
         Ok(vector)
     }
 
-    fn model_id(&self) -> &str {
+    fn model_id(&self) -> String {
         self.0.model_id()
     }
 }
