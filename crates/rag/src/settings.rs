@@ -29,6 +29,8 @@ pub struct Settings {
     pub jump_lookback_ns: u64,
     /// How long before a jump a report counts half as its cause, ns.
     pub jump_half_ns: u64,
+    /// How long before a jump a company's own news is judged by its kind (`rank::kinds`), ns; 0 for never.
+    pub fresh_ns: u64,
     /// How long before a day's move its cause may have happened, ns.
     pub day_lookback_ns: u64,
     /// How long after the end of a move its cause may have been reported, ns.
@@ -68,6 +70,7 @@ impl Default for Settings {
             recency_half_ns: 24 * 60 * MINUTE_NS,
             jump_lookback_ns: 6 * 60 * MINUTE_NS,
             jump_half_ns: 30 * MINUTE_NS,
+            fresh_ns: 0,
             day_lookback_ns: 18 * 60 * MINUTE_NS,
             report_lag_ns: 10 * MINUTE_NS,
             jump_recent_ns: 24 * 60 * MINUTE_NS,
@@ -91,6 +94,7 @@ impl Settings {
         Self {
             jump_lookback_ns: 30 * MINUTE_NS,
             jump_half_ns: 5 * MINUTE_NS,
+            fresh_ns: 5 * MINUTE_NS,
             report_lag_ns: 0,
             ..self
         }

@@ -130,7 +130,10 @@ fn the_first_of_a_list_are_put_in_the_order_of_the_model() {
     assert_eq!(receipt.models.rerank.as_deref(), Some("fake-cross-encoder"));
     let told = receipt.reranked.iter().map(|r| r.chunk_id.as_str());
     assert_eq!(told.collect::<Vec<_>>(), ["d3#0", "d2#0", "d1#0", "d0#0"]);
-    assert_eq!(receipt.reranked[0].score, found.hits[0].rerank.unwrap());
+    assert_eq!(
+        receipt.reranked[0].score,
+        found.hits[0].rerank.expect("a score")
+    );
     assert!(receipt.skipped.is_empty());
 }
 

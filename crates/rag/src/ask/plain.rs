@@ -39,15 +39,7 @@ impl Run<'_> {
         };
         let found = self.retrieve(vector.as_deref(), &question, &search, Mode::Hybrid)?;
         let considered = found.len();
-        let subjects: Vec<Subject> = self
-            .query
-            .symbols
-            .iter()
-            .map(|s| Subject {
-                symbol: Some(s.clone()),
-                entities: Vec::new(),
-            })
-            .collect();
+        let subjects = self.subjects();
         let names = &self.names;
         let stems = &self.query.stems;
         let margin = self.asker.settings.abstain_margin;
@@ -98,6 +90,16 @@ impl Run<'_> {
         kept.retain(|e| e.score >= best * SHARE_MIN);
         kept.truncate(self.citations_limit());
         kept
+    }
+
+    /// The companies asked about, of those we know.
+    fn subjects(&self) -> Vec<Subject> {
+        let symbols = self.query.symbols.iter();
+        let subject = |symbol: &String| Subject {
+            symbol: Some(symbol.clone()),
+            entities: Vec::new(),
+        };
+        symbols.map(subject).collect()
     }
 
     fn standings(&mut self) -> Vec<Fact> {

@@ -139,7 +139,7 @@ impl Run<'_> {
             symbol: Some(symbol.to_owned()),
             entities: Vec::new(),
         };
-        let query = cause_query(&subject, None, m.direction());
+        let query = cause_query(&subject, self.name_of(&subject, None), m.direction());
         let vector = self.vector(&query)?;
         let found = self.retrieve(vector.as_deref(), &query, &search, Mode::Hybrid)?;
         let mut fresh = news(&found, symbol, since);
@@ -153,7 +153,7 @@ impl Run<'_> {
             return Ok(Vec::new());
         }
         let settings = self.asker.settings;
-        let query = cause_query(&Subject::default(), None, m.direction());
+        let query = cause_query(&Subject::default(), "", m.direction());
         let vector = self.vector(&query)?;
         let search = Search {
             k: settings.candidates_limit,

@@ -270,7 +270,8 @@ impl Run<'_> {
             Pace::Jump => settings.jump_lookback_ns,
             Pace::Day => settings.day_lookback_ns,
         };
-        let query = cause_query(subject, market, m.direction().or(self.query.direction));
+        let direction = m.direction().or(self.query.direction);
+        let query = cause_query(subject, self.name_of(subject, market), direction);
         let vector = self.vector(&query)?;
         let search = Search {
             k: settings.candidates_limit,
@@ -304,6 +305,17 @@ impl Run<'_> {
         kept.truncate(self.citations_limit());
         self.watch.lap(&mut self.receipt.stages_us.assemble);
         Ok((found.len(), kept))
+    }
+
+    /// What a subject is called: by the market, or by the directory where it has no book of it.
+    pub(super) fn name_of<'a>(
+        &'a self,
+        subject: &Subject,
+        market: Option<&'a SymbolFacts>,
+    ) -> &'a str {
+        let symbol = subject.symbol.as_deref().unwrap_or("");
+        let told = market.and_then(|facts| facts.name.as_deref());
+        told.or_else(|| self.names.name_of(symbol)).unwrap_or("")
     }
 
     fn no_cause(&self, name: &str, known: bool, m: &Move, considered: usize) -> String {
@@ -351,12 +363,7 @@ fn as_written(q: &str, entities: &[String]) -> String {
 }
 
 /// What is searched: not the question's words ("why did X move") but those of its answer.
-pub(super) fn cause_query(
-    subject: &Subject,
-    market: Option<&SymbolFacts>,
-    direction: Option<Direction>,
-) -> String {
-    let name = market.and_then(|f| f.name.as_deref()).unwrap_or("");
+pub(super) fn cause_query(subject: &Subject, name: &str, direction: Option<Direction>) -> String {
     let symbol = subject.symbol.as_deref().unwrap_or("");
     let entities = subject.entities.join(" ");
     let news = match direction {

@@ -19,6 +19,8 @@ pub struct Names {
     symbols: HashSet<String>,
     /// Registry number at the SEC to symbol.
     ciks: HashMap<u64, String>,
+    /// Symbol to the words of its name, lower case.
+    named: HashMap<String, String>,
     /// First word of an alias, lower case, to all aliases that begin with it, longest first.
     aliases: HashMap<String, Vec<Alias>>,
 }
@@ -61,6 +63,7 @@ impl Names {
             let Some(first) = words.first().cloned() else {
                 continue;
             };
+            names.named.insert(id.clone(), words.join(" "));
             // One word stands for the company when no other company begins with it and it says
             // something: "Caterpillar", but not "General" or "Bank".
             let alone = first.chars().count() >= 4
@@ -99,6 +102,12 @@ impl Names {
     #[must_use]
     pub fn is_symbol(&self, symbol: &str) -> bool {
         self.symbols.contains(symbol)
+    }
+
+    /// The words of a symbol's name, in lower case and without its legal form.
+    #[must_use]
+    pub fn name_of(&self, symbol: &str) -> Option<&str> {
+        self.named.get(symbol).map(String::as_str)
     }
 
     /// Symbols meant in a question, in order.
@@ -223,8 +232,10 @@ impl Names {
         if !word.is_upper() || !self.symbols.contains(word.text) {
             return false;
         }
-        let bracketed = text[word.end..].starts_with(')')
-            && (text[..word.start].ends_with('(') || text[..word.start].trim_end().ends_with(':'));
+        let (before, after) = (&text[..word.start], &text[word.end..]);
+        let bracketed = (after.starts_with(')')
+            && (before.ends_with('(') || before.trim_end().ends_with(':')))
+            || (after.starts_with('>') && before.ends_with('<'));
         let english = is_stop(&lower) || ENGLISH.contains(&lower.as_str());
         bracketed || (!english && word.text.chars().count() > 1)
     }
@@ -372,6 +383,8 @@ mod tests {
         let names = Names::new(&[named("AACBW"), named("AACB"), named("AACBU")]);
         let found = names.in_question("What is Artius Acquisition?");
         assert_eq!(found[0].symbol, "AACB");
+        assert_eq!(names.name_of("AACB"), Some("artius acquisition"));
+        assert_eq!(names.name_of("AACX"), None);
     }
 
     #[test]
@@ -386,6 +399,7 @@ mod tests {
         };
         finds("ALL NEW cars are here NOW", &[]);
         finds("Allstate (NYSE: ALL) fell", &["ALL", "ALL"]);
+        finds("SEARS <ALL> AND <A> SPLIT", &["ALL", "A"]);
         finds("$ aapl up , $ bac down", &["AAPL", "BAC"]);
         finds("paid $ 50 for it", &[]);
         finds("AAPL fell after Apple's warning", &["AAPL", "AAPL"]);

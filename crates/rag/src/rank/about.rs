@@ -13,6 +13,8 @@ use crate::query::{Mention, Names};
 
 /// Below this a passage is not about the company.
 pub const ABOUT_MIN: f32 = 0.6;
+/// News tagged with more companies is of none of them, unless its headline names one.
+const OWN_TAGS_LIMIT: usize = 2;
 
 /// Whom a question is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Bearing<'a> {
     subject: &'a Subject,
     tagged: bool,
     title: Standing,
+    /// Companies named in the title: where.
+    title_names: Vec<Range<usize>>,
     text: Standing,
     /// Companies named in the text, in order: where, and whether it is the subject.
     mentions: Vec<(Range<usize>, bool)>,
@@ -52,6 +56,7 @@ impl<'a> Bearing<'a> {
                 .iter()
                 .any(|s| s.eq_ignore_ascii_case(symbol)),
             title: standing(title.iter().map(is_subject)),
+            title_names: title.iter().map(|m| m.start..m.end).collect(),
             text: standing(text.iter().map(is_subject)),
             focus: focus(passage, &text),
             mentions: text
@@ -59,6 +64,12 @@ impl<'a> Bearing<'a> {
                 .map(|m| (m.start..m.end, is_subject(m)))
                 .collect(),
         }
+    }
+
+    /// What was read.
+    #[must_use]
+    pub fn passage(&self) -> &'a Passage {
+        self.passage
     }
 
     /// How much a sentence of the passage's text is about the subject.
@@ -98,6 +109,33 @@ impl<'a> Bearing<'a> {
     #[must_use]
     pub fn whole(&self) -> f32 {
         self.at(0..self.passage.text.len())
+    }
+
+    /// The headline without the names of companies.
+    #[must_use]
+    pub fn headline(&self) -> Option<String> {
+        let mut headline = self.passage.title.clone()?;
+        for name in self.title_names.iter().rev() {
+            headline.replace_range(name.clone(), " ");
+        }
+        Some(headline)
+    }
+
+    /// Whether it is news of the subject's own: a headline that names it, or one that names nobody over a passage with few tags;
+    /// without a headline, what begins with it.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        let told = match self.passage.title {
+            Some(_) => self.title,
+            None => self.text,
+        };
+        let tags = self.passage.symbols.len();
+        match told {
+            Standing::First => self.tagged || tags == 0,
+            Standing::Later => self.tagged && self.passage.title.is_some(),
+            Standing::Nobody => self.tagged && tags <= OWN_TAGS_LIMIT,
+            Standing::Absent => false,
+        }
     }
 
     /// Whether the headline may speak for the sentences below it: not when it names only others.

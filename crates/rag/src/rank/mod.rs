@@ -6,9 +6,13 @@
 //! (direction: 1 when news and move agree, 0.85 when the news leans nowhere, 0 when they
 //! contradict); later sentences lose a twentieth each. The factors multiply because none can stand in for another: the best story about
 //! the wrong company, or from last month, explains nothing. A passage is worth its best sentence.
+//!
+//! A jump that the market tells of by itself is asked about within seconds: there a company's own news of the last minutes is
+//! judged by its kind ([`kinds`]) in place of `about * cause * direction`, for its time alone speaks for it.
 
 pub mod about;
 pub mod cause;
+pub mod kinds;
 mod lexicon;
 pub mod near;
 mod order;
@@ -17,9 +21,10 @@ use std::ops::Range;
 
 pub use about::{ABOUT_MIN, Bearing, Subject};
 pub use cause::{CAUSE_MIN, Reading};
+pub use kinds::{LIKELY, likelihood};
 pub use order::{Wish, order};
 
-use crate::facts::Move;
+use crate::facts::{Move, Pace};
 use crate::fuse::Candidate;
 use crate::memory::Passage;
 use crate::prose::sentence::trimmed;
@@ -61,8 +66,15 @@ pub fn causes(
         .iter()
         .filter_map(|candidate| {
             let near = near::near(candidate.passage.event_at, m, settings);
-            let best = (near > 0.0).then(|| best_cause(candidate, direction, subject, names))?;
-            let (quote, score) = best?;
+            if near <= 0.0 {
+                return None;
+            }
+            let bearing = Bearing::of(&candidate.passage, subject, names);
+            let (quote, score) = match is_fresh(&candidate.passage, m, settings) && bearing.is_own()
+            {
+                true => fresh_cause(&bearing, direction)?,
+                false => best_cause(&bearing, direction)?,
+            };
             let meaning = candidate.cosine.unwrap_or(0.0).clamp(0.0, 1.0);
             let score = score * near * source_weight(&candidate.passage) * (0.9 + 0.1 * meaning);
             Some(Evidence {
@@ -138,14 +150,36 @@ pub fn news(candidates: &[Candidate], symbol: &str, since: u64) -> Vec<Evidence>
     found
 }
 
-fn best_cause(
-    candidate: &Candidate,
-    direction: Option<Direction>,
-    subject: &Subject,
-    names: &Names,
-) -> Option<(Range<usize>, f32)> {
-    let passage = &candidate.passage;
-    let bearing = Bearing::of(passage, subject, names);
+/// Whether news is so new, for a jump, that its kind alone can make it the cause.
+fn is_fresh(passage: &Passage, m: &Move, settings: &Settings) -> bool {
+    let age_ns = m.start.saturating_sub(passage.event_at);
+    let is_told = passage.event_at <= m.end && passage.start == 0;
+    m.pace == Pace::Jump && settings.fresh_ns > 0 && is_told && age_ns <= settings.fresh_ns
+}
+
+/// The sentence that speaks for fresh news of the subject's own, and how likely it is the cause; `None` where it is not likely.
+fn fresh_cause(bearing: &Bearing<'_>, direction: Option<Direction>) -> Option<(Range<usize>, f32)> {
+    let passage = bearing.passage();
+    let first = statements(passage).into_iter().next()?;
+    let told = &passage.text[first.clone()];
+    let title = passage.title.as_deref().map(Reading::of);
+    let reading = Reading::of(told).with_title(title);
+    let headline = bearing.headline();
+    let likely = likelihood(
+        reading,
+        headline.as_deref().unwrap_or(told),
+        told,
+        direction,
+    );
+    let best = best_cause(bearing, direction).map(|(span, _)| span);
+    let quote = best.unwrap_or_else(|| quotable(&passage.text, first));
+    // Words of plain routine are no cause, whatever the kind.
+    (reading.strength >= 0.0 && likely >= LIKELY).then_some((quote, likely))
+}
+
+/// The sentence that states a cause best, and how well.
+fn best_cause(bearing: &Bearing<'_>, direction: Option<Direction>) -> Option<(Range<usize>, f32)> {
+    let passage = bearing.passage();
     let title = passage
         .title
         .as_deref()

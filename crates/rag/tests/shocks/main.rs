@@ -1,15 +1,17 @@
 //! Goal: a planted move right after a real story is explained by that story, and a move after routine news or no news at all
 //! by nothing. Method: all Reuters stories of early 1987 in a fake memory (words only), tagged with the tickers that they
-//! print; moves are planted some seconds after stories that were labelled by hand from their headlines (`labels`). Every
-//! second labelled story is held out: it is counted and never shown.
+//! print; moves are planted some seconds after stories that were labelled by hand from their headlines (`labels`). What is missed
+//! and cited wrongly is printed of those that were looked at; the others are counted and never shown.
 
 mod labels;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
+use labels::Labels;
 use rag::*;
 use serde_json::Value;
 use stdx::{ManualClock, Rng};
@@ -62,24 +64,37 @@ fn load(asker: &Asker<'_>, jsonl: &str) -> Vec<Story> {
     stories
 }
 
-/// Companies as their own headlines name them: `SOUTHWEST AIR <LUV> ...`.
+/// A venue's directory: every ticker, and the company as its own headlines name it most often: `SOUTHWEST AIR <LUV> ...`. Some
+/// are no names but what stands there: `MOODY'S DOWNGRADES GELCO <GEL>`.
 fn names(jsonl: &str) -> Vec<(String, String)> {
-    let mut names: HashMap<String, String> = HashMap::new();
+    let mut counts: HashMap<String, HashMap<String, usize>> = HashMap::new();
     for line in jsonl.lines() {
         let value: Value = serde_json::from_str(line).expect("a JSON line");
+        let tickers = value["tickers"].as_array().into_iter().flatten();
+        for ticker in tickers.filter_map(Value::as_str) {
+            counts.entry(ticker.to_owned()).or_default();
+        }
         let title = value["title"].as_str().unwrap_or_default();
-        let Some((name, symbol)) = title.split_once(" <") else {
+        let Some((name, rest)) = title.split_once('<') else {
             continue;
         };
-        let Some((symbol, _)) = symbol.split_once('>') else {
+        let Some((symbol, _)) = rest.split_once('>') else {
             continue;
         };
         let words: Vec<String> = name.split_whitespace().map(capitalised).collect();
         if (1..=4).contains(&words.len()) {
-            names.entry(symbol.to_owned()).or_insert(words.join(" "));
+            let of_symbol = counts.entry(symbol.to_owned()).or_default();
+            *of_symbol.entry(words.join(" ")).or_default() += 1;
         }
     }
-    let mut names: Vec<(String, String)> = names.into_iter().collect();
+    let named = counts.into_iter().map(|(symbol, names)| {
+        let most = names.into_iter().max_by_key(|(name, count)| {
+            let words = name.split(' ').count();
+            (*count, Reverse(words), name.clone())
+        });
+        (symbol, most.map(|(name, _)| name).unwrap_or_default())
+    });
+    let mut names: Vec<(String, String)> = named.collect();
     names.sort();
     names
 }
@@ -111,51 +126,86 @@ fn shown(asker: &Asker<'_>, symbol: &str, at: u64, up: bool) -> (Vec<Citation>, 
     (citations, news)
 }
 
-/// Of some moves: those whose story is cited as the cause, those where it is shown at all, and all.
-type Hits = (usize, usize, usize);
+/// How moves after one set of stories fared.
+#[derive(Default)]
+struct Fared {
+    /// After news that moves prices: the story cited as the cause, cited or shown as its own news, all.
+    cited: usize,
+    shown: usize,
+    moves: usize,
+    /// After routine news, one move each way: a cause cited, all.
+    invented: usize,
+    routine: usize,
+}
 
-/// A move after each labelled story: its half, its cause and what was cited.
-fn after_labelled(asker: &Asker<'_>, stories: &[Story], ids: &[u32], up: bool) -> [Hits; 2] {
-    let mut halves = [(0, 0, 0); 2];
-    for (idx, id) in ids.iter().enumerate() {
-        let Some(story) = stories.iter().find(|story| story.id == *id) else {
-            continue;
-        };
-        let at = story.at + (2 + idx as u64 % 40) * SECOND;
+impl Fared {
+    fn of(asker: &Asker<'_>, stories: &[Story], labels: &Labels, is_shown: bool) -> Self {
+        let mut fared = Self::default();
+        for (ids, up) in [(labels.up, true), (labels.down, false)] {
+            for (idx, story) in chosen(stories, ids).enumerate() {
+                fared.after_mover(asker, story, (idx as u64, up), is_shown);
+            }
+        }
+        for story in chosen(stories, labels.routine) {
+            fared.after_routine(asker, story, is_shown);
+        }
+        fared
+    }
+
+    fn after_mover(
+        &mut self,
+        asker: &Asker<'_>,
+        story: &Story,
+        (idx, up): (u64, bool),
+        is_shown: bool,
+    ) {
+        let at = story.at + (2 + idx % 40) * SECOND;
         let (cited, news) = shown(asker, &story.tickers[0], at, up);
         let has = |list: &[Citation]| {
             let mut first = list.iter().take(3);
-            first.any(|c| c.document_id == id.to_string())
+            first.any(|c| c.document_id == story.id.to_string())
         };
         let (is_cited, is_news) = (has(&cited), has(&news));
-        let half = &mut halves[idx % 2];
-        half.0 += usize::from(is_cited);
-        half.1 += usize::from(is_cited || is_news);
-        half.2 += 1;
-        if idx % 2 == 0 && !is_cited {
+        self.cited += usize::from(is_cited);
+        self.shown += usize::from(is_cited || is_news);
+        self.moves += 1;
+        if is_shown && !is_cited {
             let as_news = if is_news { ", shown as news" } else { "" };
             println!("missed, up {up}: {}{as_news}", story.title);
         }
     }
-    halves
-}
 
-fn after_routine(asker: &Asker<'_>, stories: &[Story]) -> [(usize, usize); 2] {
-    let mut halves = [(0, 0); 2];
-    for (idx, id) in labels::ROUTINE.iter().enumerate() {
-        let Some(story) = stories.iter().find(|story| story.id == *id) else {
-            continue;
-        };
+    fn after_routine(&mut self, asker: &Asker<'_>, story: &Story, is_shown: bool) {
         for up in [true, false] {
             let (cited, _) = shown(asker, &story.tickers[0], story.at + 20 * SECOND, up);
-            let half = &mut halves[idx % 2];
-            *half = (half.0 + usize::from(!cited.is_empty()), half.1 + 1);
-            if let Some(first) = cited.first().filter(|_| idx % 2 == 0) {
+            self.invented += usize::from(!cited.is_empty());
+            self.routine += 1;
+            if let Some(first) = cited.first().filter(|_| is_shown) {
                 println!("routine, up {up}: {} | {}", story.title, first.quote);
             }
         }
     }
-    halves
+}
+
+impl std::fmt::Display for Fared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            cited,
+            shown,
+            moves,
+            invented,
+            routine,
+        } = self;
+        write!(
+            f,
+            "cited {cited}, shown {shown} of {moves}; after routine news cited {invented} of {routine}"
+        )
+    }
+}
+
+fn chosen<'a>(stories: &'a [Story], ids: &'a [u32]) -> impl Iterator<Item = &'a Story> {
+    ids.iter()
+        .filter_map(|id| stories.iter().find(|story| story.id == *id))
 }
 
 fn after_nothing(asker: &Asker<'_>, stories: &[Story]) -> (usize, usize) {
@@ -207,19 +257,15 @@ fn real_stories_explain_planted_moves() {
         &jsonl,
     );
     let asker = Asker::new(&memory, &facts, &NoEmbedder, None, &clock);
-    let up = after_labelled(&asker, &stories, &labels::UP, true);
-    let down = after_labelled(&asker, &stories, &labels::DOWN, false);
-    let routine = after_routine(&asker, &stories);
+    let looked_at = Fared::of(&asker, &stories, &labels::LOOKED_AT, true);
+
+    let unseen = Fared::of(&asker, &stories, &labels::UNSEEN, false);
     let nothing = after_nothing(&asker, &stories);
-    println!("cited, shown, of: up, looked at and held out {up:?}, down {down:?}");
-    println!("cited after routine news {routine:?}, after no news {nothing:?}");
+    println!("looked at: {looked_at}\nunseen: {unseen}");
+    println!("cited after no news {nothing:?}");
     assert!(nothing.0 * 20 <= nothing.1, "{nothing:?}");
-    let all = [up, down].concat();
-    let (seen, of) = all
-        .iter()
-        .fold((0, 0), |sum, half| (sum.0 + half.1, sum.1 + half.2));
-    assert!(
-        seen * 10 >= of * 9,
-        "the story is shown after {seen} of {of} moves"
-    );
+    assert!(unseen.cited * 10 >= unseen.moves * 9, "{unseen}");
+    assert!(unseen.invented * 5 <= unseen.routine, "{unseen}");
+    assert!(looked_at.cited * 10 >= looked_at.moves * 9, "{looked_at}");
+    assert!(looked_at.invented * 5 <= looked_at.routine, "{looked_at}");
 }

@@ -1,7 +1,7 @@
 //! Fakes behind the seams: a memory with exact search, a hashing embedder, a settable market.
 #![allow(dead_code, reason = "every test file uses its own part")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::RwLock;
 
@@ -32,6 +32,8 @@ pub struct FakeMemory {
     pub leaky: bool,
     /// Fails every search.
     pub down: bool,
+    /// Documents that no search finds.
+    hidden: RwLock<HashSet<String>>,
 }
 
 impl FakeMemory {
@@ -39,15 +41,22 @@ impl FakeMemory {
         self.rows.read().expect("not poisoned").len()
     }
 
+    /// Finds every document but these from now on.
+    pub fn hide(&self, documents: HashSet<String>) {
+        *self.hidden.write().expect("not poisoned") = documents;
+    }
+
     fn top(&self, search: &Search, score: impl Fn(&Row) -> f32) -> Result<Vec<Passage>, Fault> {
         if self.down {
             return Err(Fault::unavailable("memory", "switched off"));
         }
         let rows = self.rows.read().expect("not poisoned");
+        let hidden = self.hidden.read().expect("not poisoned");
         let mut found: Vec<Passage> = rows
             .iter()
             .filter(|row| self.leaky || search.as_of.is_none_or(|t| row.passage.known_at <= t))
             .filter(|row| fits(&row.passage, search))
+            .filter(|row| !hidden.contains(&row.passage.document_id))
             .map(|row| Passage {
                 score: score(row),
                 ..row.passage.clone()
