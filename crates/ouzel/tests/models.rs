@@ -30,7 +30,7 @@ fn a_folder_of_another_dimension_goes_all_the_way() {
     server.post("/v1/documents", &json!({"id": "margin", "text": text}));
     server.post("/v1/documents", &json!({"id": "rose", "text": "The rose."}));
     let alert = server.get("/v1/alerts?wait_ms=5000");
-    assert_eq!(alert["alerts"][0]["question"], "same", "{alert}");
+    assert_eq!(alert["alerts"][0]["question_id"], "same", "{alert}");
     let hits = server.post(
         "/v1/search",
         &json!({"q": "copper margin", "mode": "dense"}),
