@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::arch::Kernel;
 use crate::bert::{BertConfig, Model, Prefixes, Role, Scratch, Weights, build};
 use crate::error::Error;
+use crate::fixed::{Table, TableConfig};
 use crate::identity::ModelId;
 
 use crate::tokenizer::Tokenizer;
@@ -30,12 +31,19 @@ const TOKENS_MIN: usize = 3;
 /// Turns texts into unit vectors. Cheap to share: all methods take `&self` and run on the caller's thread.
 #[derive(Debug)]
 pub struct Embedder {
-    model: Model,
+    model: Kind,
     tokenizer: Tokenizer,
     kernel: Kernel,
     tokens_limit: usize,
     prefixes: Prefixes,
     workspaces: Mutex<Vec<Workspace>>,
+}
+
+/// How tokens become vectors.
+#[derive(Debug)]
+enum Kind {
+    Bert(Box<Model>),
+    Table(Table),
 }
 
 /// What one call writes to.
@@ -67,7 +75,7 @@ impl Embedder {
         let (model, tokenizer) = Model::read(bytes.into())?;
         Ok(Self {
             tokens_limit: model.tokens_default(),
-            model,
+            model: Kind::Bert(Box::new(model)),
             tokenizer,
             kernel: Kernel::detect(),
             prefixes: Prefixes::default(),
@@ -91,7 +99,7 @@ impl Embedder {
         let (model, probes) = build(config, &tokenizer, weights)?;
         let embedder = Self {
             tokens_limit: model.tokens_default(),
-            model,
+            model: Kind::Bert(Box::new(model)),
             tokenizer,
             kernel: Kernel::detect(),
             prefixes: config.prefixes.clone(),
@@ -105,6 +113,24 @@ impl Embedder {
             .map(|(a, b)| cosine(a, &b.vector));
         let least = cosines.fold(1.0, f32::min);
         Ok((embedder, least))
+    }
+
+    /// Static token vectors of a user's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`] says what of it does not fit together.
+    pub fn table(config: TableConfig, tokenizer: Tokenizer) -> Result<Self, Error> {
+        let prefixes = config.prefixes.clone();
+        let table = Table::new(config, &tokenizer)?;
+        Ok(Self {
+            tokens_limit: table.tokens_default(),
+            model: Kind::Table(table),
+            tokenizer,
+            kernel: Kernel::detect(),
+            prefixes,
+            workspaces: Mutex::default(),
+        })
     }
 
     /// The same model with another limit of tokens a text, 3 to its positions: the packaged one has 512, and was trained for 256, the default.
@@ -294,6 +320,43 @@ fn cosine(a: &[f32], b: &[f32]) -> f32 {
         (dot(a, b) / lengths.sqrt()) as f32
     } else {
         0.0
+    }
+}
+
+impl Kind {
+    fn id(&self) -> &ModelId {
+        match self {
+            Self::Bert(model) => model.id(),
+            Self::Table(table) => table.id(),
+        }
+    }
+
+    fn dim(&self) -> usize {
+        match self {
+            Self::Bert(model) => model.dim(),
+            Self::Table(table) => table.dim(),
+        }
+    }
+
+    fn tokens_max(&self) -> usize {
+        match self {
+            Self::Bert(model) => model.tokens_max(),
+            Self::Table(table) => table.tokens_max(),
+        }
+    }
+
+    fn forward(
+        &self,
+        kernel: Kernel,
+        tokens: &[u32],
+        texts: &[Range<usize>],
+        scratch: &mut Scratch,
+        give: impl FnMut(Vec<f32>),
+    ) {
+        match self {
+            Self::Bert(model) => model.forward(kernel, tokens, texts, scratch, give),
+            Self::Table(table) => table.forward(tokens, texts, give),
+        }
     }
 }
 

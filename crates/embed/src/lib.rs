@@ -6,6 +6,7 @@
 //! int8 weights (one scale an output channel) into exact i32 sums, everything between them is f32.
 //!
 //! A user's own BERT encoder is computed the same way: [`Embedder::bert`] takes its sizes and weights as plain data.
+//! [`Embedder::table`] takes static token vectors, of which a text has the mean.
 //!
 //! ```
 //! let embedder = embed::Embedder::packaged()?;
@@ -26,10 +27,12 @@ mod arch;
 mod bert;
 
 mod embedder;
+mod fixed;
 
 pub use arch::{Activation, Kernel};
 pub use bert::{BertConfig, Pooling, Prefixes, Role, Tensor, Weights};
 pub use embedder::Embedder;
 pub use error::Error;
+pub use fixed::TableConfig;
 pub use identity::ModelId;
 pub use tokenizer::{Tokenizer, WordRules};

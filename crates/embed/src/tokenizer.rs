@@ -68,6 +68,25 @@ impl Tokenizer {
         self.vocabulary.len()
     }
 
+    /// A piece of the vocabulary by its number.
+    ///
+    /// # Panics
+    /// When there is none of that number.
+    pub fn piece(&self, number: usize) -> &str {
+        self.vocabulary.piece_text(number)
+    }
+
+    /// How words are read.
+    pub fn rules(&self) -> WordRules {
+        self.rules
+    }
+
+    /// `[UNK]`, `[CLS]` and `[SEP]`, which stand for no word.
+    pub(crate) fn marks(&self) -> [u32; 3] {
+        let vocabulary = &self.vocabulary;
+        [vocabulary.unknown, vocabulary.first, vocabulary.last]
+    }
+
     /// Appends `[CLS]`, the pieces of `text` and `[SEP]` to `tokens`, `limit` (at least 2) of them at most; what does
     /// not fit is cut from the end of the text.
     pub fn encode(&self, text: &str, limit: usize, tokens: &mut Vec<u32>) {

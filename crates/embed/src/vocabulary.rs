@@ -65,6 +65,11 @@ impl Vocabulary {
         self.table[self.slot(piece)].checked_sub(1)
     }
 
+    /// The piece of a number.
+    pub fn piece_text(&self, number: usize) -> &str {
+        &self.text[self.starts[number] as usize..self.starts[number + 1] as usize - 1]
+    }
+
     /// Where `piece` is in the table, or the free place where it would go.
     fn slot(&self, piece: &[u8]) -> usize {
         let mask = self.table.len() - 1;

@@ -69,6 +69,7 @@ fn main() -> ExitCode {
         Command::Backup(backup) => keep::backup(&backup),
         Command::Trim(trim) => keep::trim(&trim),
         Command::Models(models) => generations::run(&models),
+        Command::Distil(distil) => models::distil(&distil),
         Command::Verify(verify) => verify::run(&verify),
         Command::Mcp(mcp) => mcp::run(&mcp),
         Command::Listen(listen) => listen::run(&listen),

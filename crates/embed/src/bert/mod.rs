@@ -7,5 +7,5 @@ mod sizes;
 mod source;
 
 pub(crate) use build::build;
-pub(crate) use model::{Model, Scratch};
+pub(crate) use model::{Model, Scratch, unit};
 pub use source::{BertConfig, Pooling, Prefixes, Role, Tensor, Weights};

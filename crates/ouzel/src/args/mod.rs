@@ -18,6 +18,7 @@ use engine::udp::Receive;
 use crate::eval::EvalArgs;
 use crate::exchange::ExchangeArgs;
 use crate::mcp::McpArgs;
+use crate::models::DistilArgs;
 use crate::serve::{DbnArgs, FastArgs, IexArgs, Mdp3Args};
 use crate::verify::VerifyArgs;
 use crate::windows::WindowArgs;
@@ -75,6 +76,7 @@ impl Args {
             Command::Backup(a) => a.json,
             Command::Trim(a) => a.json,
             Command::Models(a) => a.json,
+            Command::Distil(a) => a.json,
             Command::Verify(a) => a.json,
             Command::Listen(a) => a.json,
             Command::Venue(a) => a.json,
@@ -220,6 +222,8 @@ Examples:
   ouzel models
   ouzel models --data ./ouzel-data --forget endpoint:old-model")]
     Models(ModelsArgs),
+    /// Make static token vectors of an embedding model: the quickest and plainest kind (docs/embedding.md)
+    Distil(DistilArgs),
     /// Give agents our tools by the Model Context Protocol, over standard input and output; a server has them at /mcp
     #[command(after_help = "\
 Examples:

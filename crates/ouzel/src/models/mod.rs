@@ -5,13 +5,18 @@
 //! tokenizer.json or vocab.txt ───────────> pieces and rules ──┼──> an embedder, or the reason why not
 //! model.safetensors or model.onnx ───────> tensors by name ───┘
 //! ```
+//!
+//! Where config.json says `model2vec` it is a table of static token vectors (`fixed`).
 
 mod config;
 mod files;
+mod fixed;
 mod onnx;
 mod safetensors;
 mod weights;
 mod words;
+
+pub use fixed::{DistilArgs, distil};
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +57,9 @@ pub fn load(dir: &Path, wish: &Wish) -> Result<Loaded> {
 }
 
 fn loaded(folder: &Folder, wish: &Wish) -> Result<Loaded> {
+    if fixed::is_table(folder)? {
+        return fixed::load(folder, wish);
+    }
     let mut notes = Vec::new();
     let config = Config::read(folder)?;
     let prefixes = prefixes(folder, &config, wish, &mut notes);

@@ -109,6 +109,21 @@ impl Weights {
         }
     }
 
+    /// A tensor by its name in the file.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn named(&self, name: &str) -> Result<Option<Tensor>> {
+        match self.places.get(name) {
+            None => Ok(None),
+            Some(Err(why)) => bail!("tensor `{name}`: {why}"),
+            Some(Ok(place)) => match place.tensor() {
+                Ok(tensor) => Ok(Some(tensor)),
+                Err(why) => bail!("tensor `{name}`: {why}"),
+            },
+        }
+    }
+
     /// The file that they are in.
     pub fn bytes(&self) -> &[u8] {
         &self.file

@@ -16,8 +16,28 @@ const PIECES_LIMIT: u64 = 4 << 20;
 /// # Errors
 /// When there is none, or another kind than BERT's.
 pub fn read(folder: &Folder) -> Result<(Tokenizer, Vec<u8>)> {
+    read_with(folder, |pieces| pieces)
+}
+
+/// As [`read`], of the pieces of a `tokenizer.json` with marks that have none: tables of static vectors need none.
+///
+/// # Errors
+/// As `read`.
+pub fn read_marked(folder: &Folder) -> Result<(Tokenizer, Vec<u8>)> {
+    read_with(folder, |mut pieces| {
+        for mark in ["[CLS]", "[SEP]"] {
+            if !pieces.split('\n').any(|piece| piece == mark) {
+                pieces.push('\n');
+                pieces.push_str(mark);
+            }
+        }
+        pieces
+    })
+}
+
+fn read_with(folder: &Folder, marked: impl Fn(String) -> String) -> Result<(Tokenizer, Vec<u8>)> {
     if let Some(json) = folder.json("tokenizer.json")? {
-        let tokenizer = whole(&json).context("tokenizer.json")?;
+        let tokenizer = whole(&json, marked).context("tokenizer.json")?;
         return Ok((tokenizer, folder.bytes("tokenizer.json")?));
     }
     ensure!(
@@ -60,7 +80,7 @@ fn rules(json: &Value, [lowercase, accents, ideographs]: [&str; 3]) -> WordRules
     }
 }
 
-fn whole(json: &Value) -> Result<Tokenizer> {
+fn whole(json: &Value, marked: impl Fn(String) -> String) -> Result<Tokenizer> {
     let kind = |part: &str| json[part]["type"].as_str().unwrap_or("none").to_owned();
     let model = &json["model"];
     // Older files do not name the kind of their model.
@@ -99,7 +119,7 @@ fn whole(json: &Value) -> Result<Tokenizer> {
         &json["normalizer"],
         ["lowercase", "strip_accents", "handle_chinese_chars"],
     );
-    let tokenizer = Tokenizer::from_vocabulary(&vocabulary(&model["vocab"])?)?;
+    let tokenizer = Tokenizer::from_vocabulary(&marked(vocabulary(&model["vocab"])?))?;
     Ok(tokenizer.with_rules(rules))
 }
 
