@@ -19,14 +19,16 @@ const FOLLOWED: usize = 1_000;
 /// Prints the newest bundles, oldest first; with `--follow` for ever.
 pub fn run(args: &EvidenceArgs) -> Result<ExitCode> {
     let client = Client::new(&args.url);
-    let (mut after, mut limit) = (0, args.limit);
+    // The newest to begin with, then those after them.
+    let (mut after, mut limit) = (None, args.limit);
     loop {
         let symbol = args
             .symbol
             .as_deref()
             .map(|s| format!("&symbol={}", escaped(s)));
         let symbol = symbol.unwrap_or_default();
-        let told = client.get(&format!("/v1/evidence?limit={limit}&after={after}{symbol}"))?;
+        let onward = after.map_or_else(String::new, |after: u64| format!("&after={after}"));
+        let told = client.get(&format!("/v1/evidence?limit={limit}{onward}{symbol}"))?;
         let bundles = told["evidence"].as_array().cloned().unwrap_or_default();
         for bundle in bundles.iter().rev() {
             match args.json {
@@ -42,8 +44,9 @@ pub fn run(args: &EvidenceArgs) -> Result<ExitCode> {
         }
         let newest = bundles.first().and_then(|bundle| bundle["number"].as_u64());
         // A server that was started again counts from 1.
-        let is_new = told["last"].as_u64().is_some_and(|last| last < after);
-        after = if is_new { 0 } else { newest.unwrap_or(after) };
+        let seen = after.unwrap_or(0);
+        let is_new = told["last"].as_u64().is_some_and(|last| last < seen);
+        after = Some(if is_new { 0 } else { newest.unwrap_or(seen) });
         limit = FOLLOWED;
         std::thread::sleep(LOOK);
     }

@@ -172,10 +172,11 @@ impl Book {
 impl Shocks {
     fn call(self) -> Call {
         let limit = self.limit.unwrap_or(SHOCKS);
-        let after = self.after.unwrap_or(0);
+        let after = self.after.map(|after| format!("&after={after}"));
+        let after = after.unwrap_or_default();
         let symbol = self.symbol.map(|s| format!("&symbol={}", escaped(&s)));
         let symbol = symbol.unwrap_or_default();
-        Call::get(format!("/v1/evidence?limit={limit}&after={after}{symbol}"))
+        Call::get(format!("/v1/evidence?limit={limit}{after}{symbol}"))
     }
 }
 
@@ -247,6 +248,9 @@ mod tests {
         let shocks = path("shocks", json!({"symbol": "A&B", "after": 7}));
         let wanted = "/v1/evidence?limit=5&after=7&symbol=A%26B";
         assert_eq!(shocks.as_deref(), Ok(wanted));
+        // Without a number the newest.
+        let newest = path("shocks", json!({}));
+        assert_eq!(newest.as_deref(), Ok("/v1/evidence?limit=5"));
         let why = call("why_is_it_moving", json!({"symbol": "AAPL"})).expect("a call");
         assert_eq!(
             why.body,
