@@ -94,7 +94,7 @@ impl Settings {
         Self {
             jump_lookback_ns: 30 * MINUTE_NS,
             jump_half_ns: 5 * MINUTE_NS,
-            fresh_ns: 5 * MINUTE_NS,
+            fresh_ns: MINUTE_NS,
             report_lag_ns: 0,
             ..self
         }
