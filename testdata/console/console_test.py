@@ -247,7 +247,7 @@ def answers_with_a_citation(s: Session):
     s.page.evaluate("document.activeElement.blur()")
     s.shot("dark")
     s.page.locator(".receipt summary").click()
-    expect(s.page.locator(".stage")).to_have_count(9)
+    expect(s.page.locator(".stage")).to_have_count(10)
     expect(s.page.locator(".proof[data-level='ok']").first).to_be_visible()
     s.shot("receipt")
 

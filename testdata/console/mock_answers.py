@@ -9,7 +9,7 @@ NO_CAUSE = "No document known by then explains this move."
 
 
 def receipt(market: Market, as_of, abstained: bool):
-    stages = dict(facts=38, embed=2_140, dense=310, text=122, fuse=9, assemble=44, answer=870, verify=16)
+    stages = dict(facts=38, embed=2_140, dense=310, text=122, fuse=9, rerank=0, assemble=44, answer=870, verify=16)
     stages["total"] = sum(stages.values())
     newest = max((d["known_at"] for d in market.documents.values()), default=None)
     return dict(
