@@ -78,6 +78,7 @@ impl Node {
         copy_small_files(self.dir(), &dir)?;
         copy_states(&self.dir().join(STATES_DIR), &dir.join(STATES_DIR)).map_err(folder)?;
         // Before the stores: a copy may have vectors that the file does not name, and not the other way round.
+        let _unchanged = self.generations().unchanged();
         let settled = self.generations().settled();
         write_file(&dir, &settled).map_err(folder)?;
         let mut stores = Vec::new();

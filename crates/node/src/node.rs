@@ -438,8 +438,8 @@ impl Node {
         })
     }
 
-    /// Calls `visit` with each store of this folder and its name, until it fails. Generations of documents come latest
-    /// first: none has more than the one that it follows.
+    /// Calls `visit` with each store of this folder and its name, until it fails. Generations of documents come earliest
+    /// first, so that a copy of one has no more than that of the one which it follows.
     pub(crate) fn each_store<E>(
         &self,
         mut visit: impl FnMut(&str, &Collection) -> Result<(), E>,

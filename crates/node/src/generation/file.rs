@@ -143,11 +143,27 @@ pub fn first(made_by: MadeBy) -> Entry {
 /// # Errors
 /// When the disk refuses.
 pub fn write(dir: &Path, entries: &[Entry]) -> io::Result<()> {
+    put(dir, entries)?;
+    settle(dir)
+}
+
+/// As [`write`], but a loss of power may bring back what was there before, until [`settle`].
+///
+/// # Errors
+/// When the disk refuses; what was there stands.
+pub fn put(dir: &Path, entries: &[Entry]) -> io::Result<()> {
     let (new, path) = (dir.join("model.new"), dir.join(MODEL_FILE));
     let mut file = File::create(&new)?;
     file.write_all(text(entries).as_bytes())?;
     file.sync_all()?;
-    fs::rename(&new, &path)?;
+    fs::rename(&new, &path)
+}
+
+/// Makes what was put last outlive a loss of power.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn settle(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 

@@ -19,6 +19,8 @@ use crate::embedding::Embedding;
 const TEXTS: usize = 64;
 /// Entries left to embed while writers wait for the border.
 const LAST_ENTRIES: usize = 8;
+/// Tries for a border with nothing left to embed; after them writers wait for what is left.
+const TRIES: u32 = 50;
 /// Entries of nothing that a generation of the past may be behind.
 const BEHIND: u64 = 4_096;
 
@@ -38,6 +40,8 @@ pub struct Reembedding {
     node: Arc<Node>,
     /// Of the generation with that number.
     follower: Option<(u32, Follower)>,
+    /// For a border.
+    tries: u32,
 }
 
 /// Entries as they were read.
@@ -54,6 +58,7 @@ impl Reembedding {
         Self {
             node,
             follower: None,
+            tries: 0,
         }
     }
 
@@ -64,20 +69,26 @@ impl Reembedding {
     pub fn turn(&mut self, timeout: Duration) -> Result<Turned, Fault> {
         let node = Arc::clone(&self.node);
         let table = node.generations().table();
+        let settled = node.generations().settle();
+        settled.map_err(|e| Fault::unavailable("memory", format!("its folder: {e}")))?;
         let past = table.past.iter().map(|past| follow_past(&table, past));
         // One that does not get on holds up no other.
-        let past: Vec<Result<(), Fault>> = past.collect();
-        let past: Result<(), Fault> = past.into_iter().collect();
+        let past: Vec<Result<usize, Fault>> = past.collect();
+        let past: Result<usize, Fault> = past.into_iter().sum();
         let Some(coming) = &table.coming else {
             self.follower = None;
-            return past.map(|()| Turned::Idle);
+            return past.map(|told| match told {
+                0 => Turned::Idle,
+                told => Turned::Told(told),
+            });
         };
         let turned = self.turn_coming(&table, coming, timeout);
         if turned.is_err() {
             // What it had read and not told is read again.
             self.follower = None;
         }
-        let why = turned.as_ref().err().map(ToString::to_string);
+        let why = turned.as_ref().err().or(past.as_ref().err());
+        let why = why.map(ToString::to_string);
         node.generations().set_trouble(why);
         turned
     }
@@ -96,7 +107,7 @@ impl Reembedding {
         let count = told.entries.len();
         // Where writes go on all the time there are always some.
         let is_near = told.is_all && count <= LAST_ENTRIES;
-        tell(table, coming, embedding, told.entries)?;
+        tell(table, coming, &|texts| embedding.again(texts), told.entries)?;
         if !is_near {
             return Ok(Turned::Told(count));
         }
@@ -140,7 +151,8 @@ impl Reembedding {
         })
     }
 
-    /// Writers wait; what they stored last is told again; then the border is written down and holds.
+    /// Writers wait while it is seen that nothing is left to tell; then the border is written down and holds. Where something
+    /// always is, they wait for its vectors too.
     fn swap(
         &mut self,
         table: &Table,
@@ -152,27 +164,36 @@ impl Reembedding {
         table.now.collection.sync().map_err(store)?;
         let told = self.read(table, coming, Duration::ZERO)?;
         let count = told.entries.len();
-        if count > LAST_ENTRIES || !told.is_all {
+        self.tries += 1;
+        if count > 0 && (self.tries < TRIES || count > LAST_ENTRIES || !told.is_all) {
             drop(closed);
-            tell(table, coming, embedding, told.entries)?;
+            tell(table, coming, &|texts| embedding.again(texts), told.entries)?;
             return Ok(Turned::Told(count));
         }
-        tell(table, coming, embedding, told.entries)?;
+        tell(
+            table,
+            coming,
+            &|texts| embedding.documents(texts),
+            told.entries,
+        )?;
         let head = coming.collection.sync().map_err(store)?;
         if head != table.now.collection.head_seq() {
             return Ok(Turned::Told(count));
         }
-        self.follower = None;
+        (self.follower, self.tries) = (None, 0);
         closed.border(|from| node.generations().swap(from))?;
         Ok(Turned::Swapped)
     }
 }
 
+/// Makes the vectors of texts.
+type Embed<'a> = dyn Fn(&[&str]) -> Result<Vec<Vec<f32>>, Fault> + 'a;
+
 /// Writes entries with the vectors of `coming`, all of them embedded first.
 fn tell(
     table: &Table,
     coming: &Generation,
-    embedding: &Embedding,
+    embed: &Embed<'_>,
     mut entries: Vec<(u64, Vec<Op>)>,
 ) -> Result<(), Fault> {
     let mut wanted: Vec<(usize, usize, String)> = Vec::new();
@@ -187,7 +208,7 @@ fn tell(
     }
     for chunk in wanted.chunks(TEXTS) {
         let texts: Vec<&str> = chunk.iter().map(|(_, _, text)| text.as_str()).collect();
-        let vectors = embedding.again(&texts)?;
+        let vectors = embed(&texts)?;
         if vectors.len() != texts.len() {
             return Err(Fault::unavailable("embedder", "it gave too few vectors"));
         }
@@ -234,48 +255,59 @@ fn write(generation: &Generation, seq: u64, ops: Vec<Op>) -> Result<(), Fault> {
     Err(Fault::unavailable("memory", what))
 }
 
-/// Tells a generation of the past what was stored since about instants before it ended.
-fn follow_past(table: &Table, past: &Generation) -> Result<(), Fault> {
+/// Tells a generation of the past some of what was stored since about instants before it ended, and says how many changes
+/// that were.
+fn follow_past(table: &Table, past: &Generation) -> Result<usize, Fault> {
     let now = &table.now.collection;
     let next = table.past.iter().chain([&table.now]);
     let until = next.map(|g| g.from).filter(|from| *from > past.from).min();
     let until = until.unwrap_or(0);
-    make_durable(now, past.followed() + 1)?;
-    while past.followed() < now.head_seq() {
-        let from = past.followed() + 1;
-        let mut entries = Vec::new();
-        let mut follower = now.follow(from);
-        let read = follower.next(Duration::ZERO, &mut |seq, mut ops| {
-            ops.retain(|op| known_at(op).is_none_or(|at| at < until));
-            entries.push((seq, ops));
-            entries.len() < BEHIND as usize
-        });
-        if read.map_err(store)? == 0 {
-            // The rest is not durable yet.
-            return Ok(());
-        }
-        for (seq, ops) in entries {
-            let unwritten = seq - 1 - past.collection.head_seq();
-            if ops.is_empty() && unwritten < BEHIND {
-                past.followed.store(seq, Ordering::Release);
-                continue;
-            }
-            for missing in seq - unwritten..seq {
-                write(past, missing, Vec::new())?;
-            }
-            let has_texts = ops.iter().any(|op| matches!(op, Op::Upsert(_)));
-            match &past.embedding {
-                None if !has_texts => write(past, seq, ops)?,
-                None => {
-                    let what = format!("{} was not opened", past.made_by);
-                    return Err(Fault::unavailable("embedder", what));
-                }
-                Some(embedding) => tell(table, past, embedding, vec![(seq, ops)])?,
-            }
-            past.followed.store(seq, Ordering::Release);
-        }
+    // A turn that failed may have written some that it did not get to count.
+    let from = past.followed().max(past.collection.head_seq()) + 1;
+    make_durable(now, from)?;
+    if from > now.head_seq() {
+        return Ok(0);
     }
-    Ok(())
+    let (mut entries, mut count) = (Vec::new(), 0);
+    let read = now.follow(from).next(Duration::ZERO, &mut |seq, mut ops| {
+        ops.retain(|op| known_at(op).is_none_or(|at| at < until));
+        count += ops.len();
+        entries.push((seq, ops));
+        count < TEXTS && entries.len() < BEHIND as usize
+    });
+    read.map_err(store)?;
+    let Some(&(last, _)) = entries.last() else {
+        // The rest is not durable yet.
+        return Ok(0);
+    };
+    let is_far = last - past.collection.head_seq() >= BEHIND;
+    let late = entries.iter().rposition(|(_, ops)| !ops.is_empty());
+    let told = match (is_far, late) {
+        (true, _) => entries.len(),
+        (false, late) => late.map_or(0, |at| at + 1),
+    };
+    entries.truncate(told);
+    if told > 0 {
+        // Those before said nothing of its time, and were not written.
+        let unwritten = past.collection.head_seq() + 1..from;
+        let unwritten = unwritten.map(|seq| (seq, Vec::new()));
+        tell_past(table, past, unwritten.chain(entries).collect())?;
+    }
+    past.followed.store(last, Ordering::Release);
+    Ok(count)
+}
+
+fn tell_past(table: &Table, past: &Generation, entries: Vec<(u64, Vec<Op>)>) -> Result<(), Fault> {
+    let mut ops = entries.iter().flat_map(|(_, ops)| ops);
+    let has_texts = ops.any(|op| matches!(op, Op::Upsert(_)));
+    match &past.embedding {
+        None if has_texts => {
+            let what = format!("{} was not opened", past.made_by);
+            Err(Fault::unavailable("embedder", what))
+        }
+        None => tell(table, past, &|_| Ok(Vec::new()), entries),
+        Some(embedding) => tell(table, past, &|texts| embedding.again(texts), entries),
+    }
 }
 
 /// Only what is durable is told again, so that no generation has what another lost.

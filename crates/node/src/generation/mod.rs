@@ -18,9 +18,10 @@ mod open;
 mod texts;
 mod worker;
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use collection::Collection;
 use rag::Fault;
@@ -29,6 +30,7 @@ use crate::embedding::{Embedding, MadeBy};
 
 pub(crate) use file::{Entry, first, read as read_file, write as write_file};
 pub use file::{MODEL_FILE, Stage};
+use file::{put as put_file, settle as settle_file};
 pub(crate) use follow::unit_vector;
 pub use follow::{Reembedding, Turned};
 pub use forget::{ForgetError, Held, forget_model, held_models};
@@ -69,6 +71,10 @@ pub(crate) struct Generations {
     /// By the model that the folder was opened with.
     asked: Arc<Embedding>,
     table: RwLock<Arc<Table>>,
+    /// Held by whoever changes the table, from reading it on, or copies what it names.
+    changing: Mutex<()>,
+    /// The file was renamed, and the folder could not be synced since.
+    is_unsettled: AtomicBool,
     /// Why the one that comes does not get on; `None` while it does.
     trouble: Mutex<Option<String>>,
 }
@@ -207,6 +213,8 @@ impl Generations {
             dir: dir.to_path_buf(),
             asked,
             table: RwLock::new(Arc::new(table)),
+            changing: Mutex::default(),
+            is_unsettled: AtomicBool::new(false),
             trouble: Mutex::default(),
         }
     }
@@ -277,8 +285,15 @@ impl Generations {
     /// The generation that comes answers about instants from `from` on; the file says so before anybody is answered by it.
     ///
     /// # Errors
-    /// When the file cannot be written; all stays as it was.
+    /// When the file cannot be written, or the table is being changed or copied; all stays as it was. Nobody is waited for:
+    /// writers wait for this.
     fn swap(&self, from: u64) -> Result<(), Fault> {
+        let Ok(_changing) = self.changing.try_lock() else {
+            return Err(Fault::Busy {
+                part: "memory",
+                what: "a copy is made of it, or it is trimmed".to_owned(),
+            });
+        };
         let mut table = Table::clone(&self.table());
         let Some(coming) = table.coming.take() else {
             return Ok(());
@@ -294,14 +309,16 @@ impl Generations {
             .followed
             .store(before.collection.head_seq(), Ordering::Release);
         table.past.push(before);
-        self.replace(table)
+        let replaced = self.replace(table);
+        replaced.map_err(|e| Fault::unavailable("memory", format!("the file `{MODEL_FILE}`: {e}")))
     }
 
     /// Drops the vectors that answer about no instant from `known_before` on.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn forget_before(&self, known_before: u64) -> std::io::Result<()> {
+    pub fn forget_before(&self, known_before: u64) -> io::Result<()> {
+        let _changing = self.unchanged();
         let mut table = Table::clone(&self.table());
         let ends = table.past.iter().skip(1).chain([&table.now]);
         let count = ends.take_while(|next| next.from <= known_before).count();
@@ -311,19 +328,37 @@ impl Generations {
         }
         let entries = gone.iter().map(|past| past.entry(Stage::Forgotten));
         table.forgotten.extend(entries);
-        write_file(&self.dir, &table.entries())?;
-        self.set_table(table);
+        self.replace(table)?;
+        // A file that can come back must find what it names.
+        self.settle()?;
         for past in gone {
             std::fs::remove_dir_all(self.dir.join(Entry::folder(past.number)))?;
         }
         Ok(())
     }
 
-    fn replace(&self, table: Table) -> Result<(), Fault> {
-        let written = write_file(&self.dir, &table.entries());
-        written
-            .map_err(|e| Fault::unavailable("memory", format!("the file `{MODEL_FILE}`: {e}")))?;
+    /// Once the file has the new name it holds, whatever becomes of the folder: the next start reads it.
+    fn replace(&self, table: Table) -> io::Result<()> {
+        put_file(&self.dir, &table.entries())?;
+        self.is_unsettled.store(true, Ordering::Release);
         self.set_table(table);
         Ok(())
+    }
+
+    /// Syncs the folder where that is still to be done.
+    ///
+    /// # Errors
+    /// When the disk refuses; the next call tries again.
+    fn settle(&self) -> io::Result<()> {
+        if self.is_unsettled.load(Ordering::Acquire) {
+            settle_file(&self.dir)?;
+            self.is_unsettled.store(false, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    /// Keeps the table as it is while it is held.
+    pub fn unchanged(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,7 +9,7 @@ use embed::Embedder;
 use stdx::Clock;
 
 use super::file::{self, Entry, Stage};
-use super::{Generation, Generations, Table};
+use super::{Generation, Generations, MODEL_FILE, Table};
 use crate::embedding::{Embedding, MadeBy, Maker};
 use crate::memory::document_settings;
 use crate::{NodeError, Settings};
@@ -219,6 +219,13 @@ impl Opener<'_> {
             dir, sync, limits, ..
         } = self.settings;
         let dir = dir.join(Entry::folder(entry.number));
+        // The first one's is made with the folder.
+        if entry.number > 0 && entry.stage != Stage::Coming && !dir.is_dir() {
+            let what =
+                format!("`{MODEL_FILE}` names it, and it is not there; take it from a backup");
+            let source = std::io::Error::new(std::io::ErrorKind::NotFound, what);
+            return Err(NodeError::Folder { dir, source });
+        }
         let shape = document_settings(entry.made_by.dim, *sync);
         let opened = FsDisk::open(&dir).and_then(|disk| {
             let options: Options = *limits;

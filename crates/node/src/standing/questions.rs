@@ -217,8 +217,6 @@ impl StandingQuestions {
         Ok(true)
     }
 
-    /// What was asked for is kept already: a file that cannot be written anew is left for the next change. Nothing is
-    /// matched slower meanwhile, and whoever has the file is the only one to change the questions.
     /// Has every meaning as the model of now has it, durably.
     ///
     /// # Errors
@@ -250,6 +248,8 @@ impl StandingQuestions {
         Ok(())
     }
 
+    /// What was asked for is kept already: a file that cannot be written anew is left for the next change. Nothing is
+    /// matched slower meanwhile, and whoever has the file is the only one to change the questions.
     fn tidy(&self, file: &mut QuestionFile) {
         if !file.is_wasteful() {
             return;

@@ -96,8 +96,10 @@ fn history_that_comes_late_is_found_by_the_model_of_its_time() {
     let head = node.head().seq;
     assert!(node.earlier_models()[0].behind > 0);
     let mut work = Reembedding::new(node.clone());
-    assert_eq!(work.turn(Duration::ZERO), Ok(Turned::Idle));
+    // A passage, and the end of those of its document that it replaces.
+    assert_eq!(work.turn(Duration::ZERO), Ok(Turned::Told(2)));
     assert_eq!(node.earlier_models()[0].behind, 0);
+    assert_eq!(work.turn(Duration::ZERO), Ok(Turned::Idle));
     let then = ask(&node, "zinc was old", Mode::Dense, Some(past)).expect("finds");
     assert_eq!((by(&then), ids(&then)[0]), (Some("a"), "old"));
     assert_eq!(then.1.hits[0].passage.seq, head - 1);
