@@ -176,7 +176,8 @@ impl Tail {
             return Vec::new();
         }
         let asked = Asked::new(prepared, planes, &self.frame);
-        shares.resize_with(self.blocks().end.div_ceil(SHARE), Mutex::default);
+        let blocks = self.blocks();
+        shares.resize_with(blocks.len().div_ceil(SHARE), Mutex::default);
         let most = k.min(self.count) * SEEDS;
         let limit = Limit::new();
         team.run(shares.len(), &|n| {
@@ -197,7 +198,7 @@ impl Tail {
             return scan.finish();
         };
         for &(_, place) in first {
-            let place = place as usize;
+            let place = place as usize - blocks.start * BLOCK;
             let mut share = lock(&shares[place / SHARE_ROWS]);
             share.bounds.as_flattened_mut()[place % SHARE_ROWS] = f32::INFINITY;
         }

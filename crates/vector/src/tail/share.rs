@@ -54,15 +54,11 @@ impl Share {
         visible: &impl Fn(u32) -> bool,
     ) {
         let blocks = tail.blocks();
-        let first = n * SHARE;
+        let first = blocks.start + n * SHARE;
         self.bounds
             .resize(SHARE.min(blocks.end - first), [0.0; BLOCK]);
         let mut lowest = Lowest::new(&mut self.seeds, k);
         for (n, out) in (first..).zip(&mut self.bounds) {
-            if n < blocks.start {
-                *out = [f32::INFINITY; BLOCK];
-                continue;
-            }
             let (piece, at) = (&tail.pieces[n / PIECE], n % PIECE);
             let below_all = lowest.limit.min(limit.get());
             let block = (at, below_all, piece.codes(at + AHEAD));
@@ -75,7 +71,10 @@ impl Share {
                     lowest.push(out[row], (n * BLOCK + row) as u32);
                 }
             }
-            limit.lower(lowest.limit);
+            // All threads write one line with it.
+            if lowest.limit < below_all {
+                limit.lower(lowest.limit);
+            }
         }
         lowest.finish();
     }
@@ -97,7 +96,8 @@ impl Share {
         near.clear();
         places.clear();
         let mut waiting = 0;
-        for (n, bounds) in (n * SHARE..).zip(&*bounds) {
+        let first = tail.blocks().start + n * SHARE;
+        for (n, bounds) in (first..).zip(&*bounds) {
             let mut bits = tail.kernels.at_most(bounds, limit);
             while bits != 0 {
                 let at = bits.trailing_zeros() as usize;

@@ -3,7 +3,7 @@ use stdx::Rng;
 
 use super::*;
 use crate::cases::{cases, most};
-use crate::graph::Alone;
+use crate::graph::{Alone, Team};
 use crate::{Metric, normalise, top_k};
 
 fn normal(rng: &mut Rng, dim: usize) -> Vec<f32> {
@@ -72,8 +72,23 @@ proptest! {
             let want = top_k(metric, dim, &rows, &query, k, |slot| {
                 slot as usize >= gone && visible(slot)
             });
+            prop_assert_eq!(&got, &want);
+            let got = tail.search((&query, k), visible, row, &Together, &mut scratch);
             prop_assert_eq!(got, want);
         }
+    }
+}
+
+/// A thread a job.
+struct Together;
+
+impl Team for Together {
+    fn run(&self, count: usize, job: &(dyn Fn(usize) + Sync)) {
+        std::thread::scope(|threads| {
+            for n in 0..count {
+                threads.spawn(move || job(n));
+            }
+        });
     }
 }
 
@@ -147,7 +162,7 @@ fn deviations(dim: usize, rows: &[f32], queries: &[f32], seed: u64) -> Vec<f64> 
         let length = prepared.norm().sqrt();
         let asked = Asked::new(&scratch.query, &scratch.planes, &tail.frame);
         let mut share = Share::default();
-        let bounds = (0..tail.blocks().end.div_ceil(SHARE)).flat_map(|n| {
+        let bounds = (0..tail.blocks().len().div_ceil(SHARE)).flat_map(|n| {
             share.bounds((&tail, &asked), (n, 1), &Limit::new(), &|_| true);
             share.bounds.concat()
         });
