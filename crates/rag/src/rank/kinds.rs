@@ -127,7 +127,7 @@ const ROUTINE: &[Kind] = &[
         " for exchange ", " warrant", " land ", " real estate ", " restructur", " expands", " installs", " proration",
         " holders", " relocat", " listed", " listing", " starts trading ", " conference", " to present ", " to report ",
         " will report ", " program", " anniversary", " new store ", " fiscal year ",
-        " keeps ", " reiterat", " reaffirm", " maintain", " neutral ", " design award ", " prize ",
+        " confirms ", " regular ", " usual ",
     ]),
 ];
 

@@ -135,6 +135,12 @@ fn judged(bundles: &[Arc<Bundle>], planted: &[Shock]) -> String {
             None => {
                 uncaused += 1;
                 invented += usize::from(!cited.is_empty());
+                if let Some(first) = cited.first() {
+                    eprintln!(
+                        "... no cause of {}, and cited: {}",
+                        shock.symbol, first.quote
+                    );
+                }
             }
         }
     }
