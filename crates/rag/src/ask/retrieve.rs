@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
         if kept.has(&key, stamp) {
             return None;
         }
-        let frame = Frame::of(&key, query);
+        let frame = Frame::of(&key, query, &self.query.symbols);
         let near = semantic.near(&frame, vector);
         let is_true = |(_, earlier): &&(f32, Arc<Earlier>)| {
             let query = earlier.q.clone();

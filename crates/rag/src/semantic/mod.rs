@@ -35,6 +35,8 @@ pub(crate) struct Frame {
     /// All that their lists depend on, without the words.
     key: Key,
     signature: Signature,
+    /// Companies that the directory finds in it, however they are written, in order.
+    symbols: Vec<String>,
 }
 
 /// A question that was searched.
@@ -57,13 +59,16 @@ pub(crate) enum Look {
 }
 
 impl Frame {
-    pub(crate) fn of(key: &Key, q: &str) -> Self {
+    pub(crate) fn of(key: &Key, q: &str, symbols: &[String]) -> Self {
+        let mut symbols = symbols.to_vec();
+        symbols.sort_unstable();
         Self {
             key: Key {
                 query: String::new(),
                 ..key.clone()
             },
             signature: Signature::of(q),
+            symbols,
         }
     }
 }

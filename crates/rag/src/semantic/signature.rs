@@ -183,7 +183,7 @@ const TELLING: &[&str] = &[
     "net",
     "import",
     "export",
-    "import",
+    "imports",
     "exports",
     "add",
     "remove",

@@ -42,12 +42,13 @@ pub async fn search(
 ) -> Result<Response, Refusal> {
     let asked = Instant::now();
     let body = parse::<SearchBody>(&body)?;
-    let place = match app.rerank.is_some() {
+    // Only a hybrid list is put in order.
+    let place = match app.rerank.is_some() && body.is_hybrid() {
         true => place(&app, body.deadline_ms().unwrap_or(SEARCH_PATIENCE_MS)).await?,
         false => None,
     };
-    let waited_ms = elapsed_ms(asked);
     let job = move |app: &App, is_placed: bool| {
+        let waited_ms = elapsed_ms(asked);
         let rerank: Option<&dyn Rerank> = match is_placed {
             true => app.rerank.as_deref(),
             false => app.rerank.as_ref().map(|_| &NoPlace as &dyn Rerank),

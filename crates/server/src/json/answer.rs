@@ -100,6 +100,12 @@ impl TryFrom<serde_json::Value> for FilterBody {
 }
 
 impl SearchBody {
+    /// Whether both lists are asked.
+    #[must_use]
+    pub fn is_hybrid(&self) -> bool {
+        matches!(self.mode, ModeBody::Hybrid)
+    }
+
     /// Time allowed, from the request on.
     #[must_use]
     pub fn deadline_ms(&self) -> Option<u64> {
@@ -331,7 +337,7 @@ struct HitRow {
     known_at: Instant,
     score: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rerank_score: Option<f64>,
+    rerank_score: Option<f32>,
     ranks: RanksRow,
     also: Vec<CopiedRow>,
 }
@@ -392,7 +398,7 @@ impl From<SearchHit> for HitRow {
             event_at: Instant(passage.event_at),
             known_at: Instant(passage.known_at),
             score: score(passage.score),
-            rerank_score: hit.rerank.map(score),
+            rerank_score: hit.rerank,
             ranks: RanksRow {
                 dense: hit.rank_dense,
                 text: hit.rank_text,

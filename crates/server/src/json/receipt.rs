@@ -134,7 +134,8 @@ impl From<FromEarlier> for CacheRow {
 #[derive(Clone, Debug, Serialize)]
 struct RerankedRow {
     chunk_id: String,
-    score: f64,
+    /// Whole: how large the differences are that decide is the model's own.
+    score: f32,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -269,7 +270,7 @@ fn micros(ms: f64) -> f64 {
 fn reranked(r: Reranked) -> RerankedRow {
     RerankedRow {
         chunk_id: r.chunk_id,
-        score: score(r.score),
+        score: r.score,
     }
 }
 

@@ -24,6 +24,8 @@ const PART: &str = "rerank";
 const CALL: &str = "/rerank";
 /// More than any reply: 200 results, with their texts said again.
 const REPLY_BYTES_LIMIT: u64 = 4 << 20;
+/// Of what it says is wrong.
+const SAID_BYTES: usize = 500;
 
 /// Where the endpoint is and how to ask it.
 #[derive(Clone, Debug)]
@@ -106,7 +108,11 @@ impl RerankModel {
                 false => self.endpoint.passing(&format!("the reply broke off: {e}")),
             })?;
         let scores = scores(&said, count);
-        scores.map_err(|what| Failure::lasting(self.endpoint.unavailable(&what)))
+        scores.map_err(|mut what| {
+            // It is shown with every answer, and is the endpoint's to say.
+            what.truncate(what.floor_char_boundary(SAID_BYTES));
+            Failure::lasting(self.endpoint.unavailable(&what))
+        })
     }
 }
 
@@ -148,7 +154,7 @@ fn scores(reply: &str, count: usize) -> Result<Vec<f32>, String> {
             .as_u64()
             .and_then(|at| usize::try_from(at).ok())
         else {
-            return Err(format!("a result without an `index`: {result:.80}"));
+            return Err(format!("a result without an `index`: {result}"));
         };
         let score = result["relevance_score"].as_f64();
         let score = score.or_else(|| result["score"].as_f64());

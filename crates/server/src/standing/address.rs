@@ -43,9 +43,19 @@ impl Resolver for PublicResolver {
     }
 }
 
-/// Whether an address is this machine's: nobody can bind another's. A public one leads to what listens here all the same.
+/// Whether an address is this machine's: what goes there would come from it. A public one leads to what listens here all the
+/// same. Nothing is sent.
 fn is_own(address: IpAddr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok()
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let local = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((address, 9))?;
+        socket.local_addr()
+    });
+    // Where no route leads the call fails as well.
+    local.is_ok_and(|local| local.ip() == address)
 }
 
 /// Whether an address is one of the open Internet. Source: the IANA registries of special-purpose addresses.
@@ -132,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_machine_can_bind_is_its_own() {
+    fn what_this_machine_would_send_from_is_its_own() {
         let own = |text: &str| is_own(text.parse().expect("an address"));
         assert!(own("127.0.0.1"));
         // Of TEST-NET-1: nobody has it.
