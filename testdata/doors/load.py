@@ -25,13 +25,13 @@ WHO = ["a bank", "an airline", "a miner", "a chip maker", "a drug maker", "a ret
 
 
 def body(kind, symbols, chance):
-    """A question that is seldom asked twice, about any symbol: kept lists answer few of them."""
-    symbol = chance.choice(symbols)
-    about = chance.choice([f"{chance.choice(WHO)} {chance.choice(DONE)} {chance.choice(WHAT)}", f"{symbol} {chance.choice(DONE)} {chance.choice(WHAT)}"])
+    """A question with a number of its own, about any symbol: kept lists answer none of them."""
+    symbol, number = chance.choice(symbols), chance.randrange(10**6)
+    about = chance.choice([f"{chance.choice(WHO)} {chance.choice(DONE)} {chance.choice(WHAT)}", f"{symbol} {chance.choice(DONE)} {chance.choice(WHAT)}"]) + f" {number}"
     if kind == "search":
         return {"q": about, "k": 10}
     if kind == "ask":
-        return {"q": chance.choice([f"why did {symbol} move?", f"who {chance.choice(DONE)} {chance.choice(WHAT)}?", f"which news is there of {symbol}, {about}?"])}
+        return {"q": chance.choice([f"why did {symbol} move by {number}?", f"who {chance.choice(DONE)} {chance.choice(WHAT)} for {number}?", f"which news is there of {symbol}, {about}?"])}
     return {"symbol": symbol}
 
 
@@ -99,9 +99,10 @@ async def user(address, symbols, end, every, seed, tally):
 
 async def run(args, tally):
     url = urlsplit(args.url)
-    address, started = (url.hostname, url.port or 80), time.perf_counter()
+    address = (url.hostname, url.port or 80)
     with urllib.request.urlopen(f"{args.url}/v1/symbols", timeout=PATIENCE_S) as answer:
         symbols = sorted(row["symbol"] for row in json.load(answer)["symbols"])
+    started = time.perf_counter()
     end = started + args.seconds
     await asyncio.gather(*(user(address, symbols or ["NONE"], end, args.every, seed, tally) for seed in range(args.users)))
     return time.perf_counter() - started

@@ -4,6 +4,9 @@ use std::hash::Hasher;
 
 use crate::error::Error;
 
+/// Places after its own at which a piece may stand: in a table half full a handful are common.
+const STEPS_LIMIT: usize = 1_000;
+
 /// A piece is a line of the vocabulary; its number is the line's number, from 0.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
@@ -39,6 +42,12 @@ impl Vocabulary {
             start += piece.len() as u32 + 1;
             found.piece_size_max = found.piece_size_max.max(piece.len());
             let at = found.slot(piece.as_bytes());
+            let steps = at.wrapping_sub(hash(piece.as_bytes())) & (found.table.len() - 1);
+            if steps > STEPS_LIMIT {
+                return Err(fault(
+                    "has pieces that were made to fall together in a table",
+                ));
+            }
             // Two lines alike would leave one of the numbers without a meaning.
             if found.table[at] != 0 {
                 return Err(fault(&format!("has the piece `{piece}` twice")));
@@ -104,7 +113,8 @@ fn fault(what: &str) -> Error {
     }
 }
 
-/// The rustc compiler's word-at-a-time hash: pieces are short and the vocabulary is ours, so no one can flood it.
+/// The rustc compiler's word-at-a-time hash: pieces are short. Whoever makes a vocabulary can make them fall together, so their steps
+/// are counted when it is read; texts only look pieces up.
 struct Words(u64);
 
 impl Hasher for Words {

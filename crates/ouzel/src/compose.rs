@@ -113,7 +113,11 @@ pub fn open_node_for(
 fn before(args: &EmbedArgs) -> Result<Vec<Maker>> {
     let mut makers = Vec::new();
     if let Some(dir) = &args.embed_before_model {
-        makers.push(folder(dir, &models::Wish::default()).context("--embed-before-model")?);
+        let wish = models::Wish {
+            question: args.embed_before_query_prefix.clone(),
+            passage: args.embed_before_passage_prefix.clone(),
+        };
+        makers.push(folder(dir, &wish).context("--embed-before-model")?);
     }
     let Some(url) = args.embed_before_url.clone() else {
         return Ok(makers);

@@ -119,7 +119,9 @@ fn check(config: &BertConfig) -> Result<Sizes, Error> {
             "a text has two marks and a token at least, and there are fewer positions".to_owned(),
         );
     }
+    // Narrow heads are filled up: to 32 times their size at worst, which no real model is near.
     let sizes = Sizes::new(hidden, heads, config.intermediate);
+    let sizes = sizes.filter(|sizes| sizes.context <= 2 * HIDDEN_MAX);
     sizes.ok_or_else(|| Error::Unsupported {
         what: format!("{heads} attention heads of {} do not suit", hidden / heads),
     })

@@ -19,10 +19,20 @@ pub struct EmbedArgs {
     )]
     pub embed_model: Option<PathBuf>,
     /// What such a model wants before what is looked for, in place of what its folder says
-    #[arg(long, value_name = "TEXT", env = "OUZEL_EMBED_QUERY_PREFIX")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "OUZEL_EMBED_QUERY_PREFIX",
+        requires = "embed_model"
+    )]
     pub embed_query_prefix: Option<String>,
     /// What such a model wants before what is stored, in place of what its folder says
-    #[arg(long, value_name = "TEXT", env = "OUZEL_EMBED_PASSAGE_PREFIX")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "OUZEL_EMBED_PASSAGE_PREFIX",
+        requires = "embed_model"
+    )]
     pub embed_passage_prefix: Option<String>,
     /// An OpenAI-compatible endpoint that embeds texts, in place of the packaged model
     #[arg(long, value_name = "URL", env = "OUZEL_EMBED_URL")]
@@ -41,6 +51,22 @@ pub struct EmbedArgs {
     /// The folder of the model whose vectors the data folder had before: questions about its instants are embedded by it
     #[arg(long, value_name = "DIR", env = "OUZEL_EMBED_BEFORE_MODEL")]
     pub embed_before_model: Option<PathBuf>,
+    /// What stood before what is looked for with it, where that was not what its folder says
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "OUZEL_EMBED_BEFORE_QUERY_PREFIX",
+        requires = "embed_before_model"
+    )]
+    pub embed_before_query_prefix: Option<String>,
+    /// What stood before what is stored with it, where that was not what its folder says
+    #[arg(
+        long,
+        value_name = "TEXT",
+        env = "OUZEL_EMBED_BEFORE_PASSAGE_PREFIX",
+        requires = "embed_before_model"
+    )]
+    pub embed_before_passage_prefix: Option<String>,
     /// The endpoint of the model whose vectors the folder had before: questions about its instants are embedded there
     #[arg(long, value_name = "URL", env = "OUZEL_EMBED_BEFORE_URL")]
     pub embed_before_url: Option<String>,

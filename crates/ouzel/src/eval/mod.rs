@@ -108,6 +108,8 @@ pub fn run(args: &EvalArgs) -> Result<ExitCode> {
 }
 
 fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
+    // What is wrong with it is said now, and not behind minutes of work.
+    let rerank = compose::rerank(&args.rerank)?;
     let reading = Reading {
         dir: &args.corpus,
         set: args.set.as_deref(),
@@ -139,7 +141,7 @@ fn retrieval(args: &RetrievalArgs) -> Result<ExitCode> {
     let chunks = node.documents().collection().stats().points;
     node.documents().collection().settle();
     let mut report = measure(&corpus, &asker, chunks)?;
-    if let Some(model) = compose::rerank(&args.rerank)? {
+    if let Some(model) = rerank {
         report.reranked = Some(reranked(&corpus, &asker, model.as_ref())?);
     }
     if args.json {

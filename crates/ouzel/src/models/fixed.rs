@@ -53,7 +53,7 @@ pub fn is_table(folder: &Folder) -> Result<bool> {
 /// # Errors
 /// Why they cannot be used.
 pub fn load(folder: &Folder, wish: &Wish) -> Result<Loaded> {
-    let (tokenizer, vocabulary) = words::read_marked(folder)?;
+    let (tokenizer, vocabulary, marks) = words::read_marked(folder)?;
     let weights = weights::open(folder)?;
     ensure!(
         weights.named("mapping").is_ok_and(|found| found.is_none()),
@@ -83,7 +83,6 @@ pub fn load(folder: &Folder, wish: &Wish) -> Result<Loaded> {
         }
     }
     // Marks that the folder does without stand behind its pieces.
-    let marks = tokenizer.pieces().saturating_sub(pieces).min(2);
     tensor.values.resize((pieces + marks) * dim, 0.0);
     let prefixes = Prefixes {
         question: wish.question.clone().unwrap_or_default(),

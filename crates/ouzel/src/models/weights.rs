@@ -176,6 +176,9 @@ impl Place {
                 .map(|b| bf16::from_le_bytes(*b).to_f32())
                 .collect(),
         };
+        if self.shape.contains(&0) {
+            return Err(format!("it is empty: its shape is {:?}", self.shape));
+        }
         let size = self
             .shape
             .iter()

@@ -19,23 +19,30 @@ pub fn read(folder: &Folder) -> Result<(Tokenizer, Vec<u8>)> {
     read_with(folder, |pieces| pieces)
 }
 
-/// As [`read`], of the pieces of a `tokenizer.json` with marks that have none: tables of static vectors need none.
+/// As [`read`], and a `tokenizer.json` without marks gets them behind its pieces, which is counted: tables of static vectors
+/// need none.
 ///
 /// # Errors
 /// As `read`.
-pub fn read_marked(folder: &Folder) -> Result<(Tokenizer, Vec<u8>)> {
-    read_with(folder, |mut pieces| {
+pub fn read_marked(folder: &Folder) -> Result<(Tokenizer, Vec<u8>, usize)> {
+    let mut added = 0;
+    let (tokenizer, bytes) = read_with(folder, |mut pieces| {
         for mark in ["[CLS]", "[SEP]"] {
             if !pieces.split('\n').any(|piece| piece == mark) {
                 pieces.push('\n');
                 pieces.push_str(mark);
+                added += 1;
             }
         }
         pieces
-    })
+    })?;
+    Ok((tokenizer, bytes, added))
 }
 
-fn read_with(folder: &Folder, marked: impl Fn(String) -> String) -> Result<(Tokenizer, Vec<u8>)> {
+fn read_with(
+    folder: &Folder,
+    marked: impl FnOnce(String) -> String,
+) -> Result<(Tokenizer, Vec<u8>)> {
     if let Some(json) = folder.json("tokenizer.json")? {
         let tokenizer = whole(&json, marked).context("tokenizer.json")?;
         return Ok((tokenizer, folder.bytes("tokenizer.json")?));
@@ -80,7 +87,7 @@ fn rules(json: &Value, [lowercase, accents, ideographs]: [&str; 3]) -> WordRules
     }
 }
 
-fn whole(json: &Value, marked: impl Fn(String) -> String) -> Result<Tokenizer> {
+fn whole(json: &Value, marked: impl FnOnce(String) -> String) -> Result<Tokenizer> {
     let kind = |part: &str| json[part]["type"].as_str().unwrap_or("none").to_owned();
     let model = &json["model"];
     // Older files do not name the kind of their model.
