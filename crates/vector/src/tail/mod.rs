@@ -176,8 +176,7 @@ impl Tail {
             return Vec::new();
         }
         let asked = Asked::new(prepared, planes, &self.frame);
-        let blocks = self.blocks();
-        shares.resize_with(blocks.len().div_ceil(SHARE), Mutex::default);
+        shares.resize_with(self.blocks().len().div_ceil(SHARE), Mutex::default);
         let most = k.min(self.count) * SEEDS;
         let limit = Limit::new();
         team.run(shares.len(), &|n| {
@@ -198,9 +197,7 @@ impl Tail {
             return scan.finish();
         };
         for &(_, place) in first {
-            let place = place as usize - blocks.start * BLOCK;
-            let mut share = lock(&shares[place / SHARE_ROWS]);
-            share.bounds.as_flattened_mut()[place % SHARE_ROWS] = f32::INFINITY;
+            self.pass_over(place, shares);
         }
         let limit = self.distance(worst, stretch);
         team.run(shares.len(), &|n| {
@@ -220,6 +217,13 @@ impl Tail {
             scan.slots(slots.inspect(|_| *compared += 1), &row);
         }
         scan.finish()
+    }
+
+    /// Has a row that was compared already count no more.
+    fn pass_over(&self, place: u32, shares: &[Mutex<Share>]) {
+        let place = place as usize - self.blocks().start * BLOCK;
+        let mut share = lock(&shares[place / SHARE_ROWS]);
+        share.bounds.as_flattened_mut()[place % SHARE_ROWS] = f32::INFINITY;
     }
 
     /// The greatest distance at which a row has this score; the greatest number where that is none.
