@@ -85,19 +85,22 @@ impl Node {
         // Not later than the present as the memory sees it: what is stored from here on becomes known after it.
         let now = self.instant().unwrap_or(taken_ns);
         let at = trigger.signal.stamp.ts_event.min(now);
-        let Ok(explained) = self.explain(&trigger, at) else {
+        let moments = || {
+            self.moments().similar(&MomentQuery {
+                symbol: trigger.symbol.clone(),
+                at: Some(at),
+                window_ns: WINDOW_NS,
+                k: MOMENTS,
+                outcomes: OUTCOMES_NS.to_vec(),
+                shape: None,
+                same_symbol: false,
+            })
+        };
+        let (similar, explained) = collection::at_once(moments, || self.explain(&trigger, at));
+        let Ok(explained) = explained else {
             self.bundles().fail();
             return;
         };
-        let similar = self.moments().similar(&MomentQuery {
-            symbol: trigger.symbol.clone(),
-            at: Some(at),
-            window_ns: WINDOW_NS,
-            k: MOMENTS,
-            outcomes: OUTCOMES_NS.to_vec(),
-            shape: None,
-            same_symbol: false,
-        });
         let follows = self.follows(&trigger);
         let took_ns = self.clock().now_ns().saturating_sub(trigger.had_ns);
         self.bundles().push(Bundle {

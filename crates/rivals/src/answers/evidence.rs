@@ -14,6 +14,7 @@ use venue::Shock;
 
 use super::load::{Load, Pace};
 use super::memory::{document, fill};
+use super::questions::by_stage;
 use crate::Size;
 use crate::measure::quantile;
 use crate::report::{Better, Figure, Report};
@@ -85,6 +86,16 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
             queued + b.took_ns
         }),
     ];
+    let waited = |q: f64| quantile(&mut since(|b| b.waited_ns), q);
+    let receipts = bundles
+        .iter()
+        .map(|b| &b.explained.answer.receipt.stages_us);
+    let stages = by_stage(&receipts.collect::<Vec<_>>(), &[0.5, 0.99]);
+    let note = format!(
+        "{note}; us by stage: {stages}; waited for the worker {:.1} ms at p50, {:.1} at p99",
+        waited(0.5),
+        waited(0.99)
+    );
     let answered: Time = |b| b.explained.answer.receipt.stages_us.total * 1_000;
     for (name, side) in sides {
         for (q_name, q) in [("p50", 0.5), ("p99", 0.99)] {
