@@ -74,8 +74,6 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         asking.join().unwrap_or_else(|panic| resume_unwind(panic))
     })?;
     figures.into_iter().for_each(|figure| report.add(figure));
-    let collection = node.documents().collection();
-    collection.checkpoint()?;
     drop(node);
     report.step("answers: opening again");
     let (mut opened, mut first) = (None, None);
@@ -132,7 +130,10 @@ fn fill(node: &Node, (set, pieces): (&Set, &[Vec<&str>]), count: usize, now: u64
         };
         node.documents().store(&document, vec![chunk])?;
     }
-    node.documents().collection().settle();
+    // As in a server that has run for a while: the checkpoint that so much text sets off would else be written meanwhile.
+    let collection = node.documents().collection();
+    collection.settle();
+    collection.checkpoint()?;
     Ok(())
 }
 
