@@ -23,7 +23,7 @@ use stdx::Clock;
 
 pub use model::{MadeBy, Maker, TextModel};
 pub use queue::QueueCounts;
-use queue::{Kind, Queue, Refused, Tokens};
+use queue::{Kind, Pass, Queue, Refused, Tokens};
 
 /// Vectors thought to be kept at once.
 const KEPT: usize = 16_384;
@@ -57,9 +57,10 @@ pub struct Embedding {
     embedder: Arc<Embedder>,
     /// Whose vectors they are, where not the embedder's.
     elsewhere: Option<Box<dyn TextModel>>,
-    /// Shared by models beside each other: which one this is.
+    /// Shared by models beside each other.
     queue: Arc<Queue>,
-    place: u32,
+    /// Which one this is, and its passes.
+    pass: Pass,
     limits: EmbeddingLimits,
     kept: Cache<Tokens, Arc<[f32]>, Weight>,
     hits: AtomicU64,
@@ -108,11 +109,16 @@ impl Embedding {
     }
 
     fn of(embedder: Arc<Embedder>, queue: Arc<Queue>, limits: EmbeddingLimits, place: u32) -> Self {
+        let model = Arc::clone(&embedder);
+        let pass = move |texts: &[Tokens]| {
+            let texts: Vec<&[u32]> = texts.iter().map(|tokens| &tokens[..]).collect();
+            model.embed_tokens(&texts)
+        };
         Self {
             embedder,
             elsewhere: None,
             queue,
-            place,
+            pass: (place, Arc::new(pass)),
             limits,
             kept: Cache::with_weighter(KEPT, limits.kept_bytes, Weight),
             hits: AtomicU64::new(0),
@@ -243,11 +249,7 @@ impl Embedding {
         if let Some(model) = &self.elsewhere {
             return asked_elsewhere(&**model, &texts);
         }
-        let pass = |texts: &[Tokens]| {
-            let texts: Vec<&[u32]> = texts.iter().map(|tokens| &tokens[..]).collect();
-            self.embedder.embed_tokens(&texts)
-        };
-        let found = self.queue.run(texts, kind, (self.place, &pass));
+        let found = self.queue.run(texts, kind, &self.pass);
         found.map_err(|refused| match refused {
             Refused::Full { waiting } => Fault::Busy {
                 part: "embedder",

@@ -1,15 +1,17 @@
-//! Turns at the model, without a thread of its own.
+//! Turns at the model.
 //!
 //! There are a few seats. Who finds one free takes it and works at once, on the caller's thread. Who finds none waits;
-//! a seat that falls free is handed to the first who waits, and that one takes along what queued meanwhile, as much as
-//! one pass holds. So nothing waits for a batch to fill, and a batch is no larger than what came while the seats were
-//! taken. Questions go before documents, but each eighth turn is a document's; of several seats one is kept from
-//! documents. Texts that are embedded again by another model come last: one seat at most, and only while nobody waits.
+//! a seat that falls free while somebody does goes to a thread of the queue, which makes passes of what queued meanwhile,
+//! one after the other, until nobody waits: no thread has to be woken between two passes. So nothing waits for a batch to
+//! fill, and a batch is no larger than what came while the seats were taken. Questions go before documents, but each
+//! eighth turn is a document's; of several seats one is kept from documents. Texts that are embedded again by another
+//! model come last: one seat at most, and only while nobody waits.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
+use std::thread::{Builder, JoinHandle, available_parallelism};
 use std::time::Duration;
 
 use stdx::Clock;
@@ -22,6 +24,10 @@ type Vectors = Vec<Vec<f32>>;
 
 /// Tokens of one pass: a text longer than that has a pass to itself.
 const PASS_TOKENS: usize = 256;
+/// The same where it is of questions that waited: all of a pass are answered at its end, and five of usual length gain
+/// most of what there is to gain (of 48, 64, 96, 128 and 256 it had the least p99, `docs/benchmarks.md`).
+const QUESTIONS_TOKENS: usize = 64;
+
 /// Between two looks of who waits without an end.
 const LONG: Duration = Duration::from_secs(3_600);
 /// Each such turn goes to a document, if one waits.
@@ -37,7 +43,7 @@ pub(super) enum Kind {
 }
 
 /// Which of several models that share the seats, and a pass of it. Texts of two models share no pass.
-pub(super) type Pass<'a> = (u32, &'a dyn Fn(&[Tokens]) -> Vectors);
+pub(super) type Pass = (u32, Arc<dyn Fn(&[Tokens]) -> Vectors + Send + Sync>);
 
 /// Why there are no vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +73,21 @@ pub struct QueueCounts {
     pub late: u64,
 }
 
-/// The seats and who waits for them.
+/// The seats and who waits for them. Its threads end with it.
 pub(super) struct Queue {
-    seats: usize,
+    seats: Arc<Seats>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+struct Seats {
+    /// How many.
+    count: usize,
     bound: usize,
     wait: Duration,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// For the queue's threads: a seat is free and somebody waits, or the end has come.
+    called: Condvar,
     passes: AtomicU64,
     texts: AtomicU64,
     waited_ns: AtomicU64,
@@ -83,6 +97,7 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
+    is_over: bool,
     taken: usize,
     /// Seats taken by passes that documents lead, stored before or not.
     taken_by_documents: usize,
@@ -97,8 +112,7 @@ struct State {
 
 /// Texts that wait together.
 struct Waiter {
-    /// Whose pass.
-    model: u32,
+    model: Pass,
     texts: Vec<Tokens>,
     turn: Mutex<Turn>,
     changed: Condvar,
@@ -106,30 +120,69 @@ struct Waiter {
 
 enum Turn {
     Waits,
-    /// It has a seat, and these go along.
-    Leads(Vec<Arc<Waiter>>),
     Done(Result<Vectors, Refused>),
 }
 
-/// A seat that is taken; given back when dropped.
+/// A seat that a caller took; given back when dropped.
 struct Seat<'a> {
-    queue: &'a Queue,
+    seats: &'a Seats,
     kind: Kind,
 }
 
 impl Queue {
     pub fn new(limits: EmbeddingLimits, clock: Arc<dyn Clock>) -> Self {
         let processors = available_parallelism().map_or(1, usize::from);
+        let count = if limits.seats == 0 {
+            processors
+        } else {
+            limits.seats
+        };
+        let mut seats = Arc::new(Seats::new(count, limits, clock));
+        let begin = |_| {
+            let seats = Arc::clone(&seats);
+            let thread = Builder::new().name("embed".to_owned());
+            thread.spawn(move || seats.serve()).ok()
+        };
+        let threads: Vec<JoinHandle<()>> = (0..count).map_while(begin).collect();
+        if threads.is_empty()
+            && let Some(seats) = Arc::get_mut(&mut seats)
+        {
+            // Where the system gives no thread, nobody waits for one.
+            seats.count = usize::MAX;
+        }
+        Self { seats, threads }
+    }
+
+    pub fn counts(&self) -> QueueCounts {
+        self.seats.counts()
+    }
+
+    /// The vectors of `texts`, in order, by passes of `model`.
+    pub fn run(&self, texts: Vec<Tokens>, kind: Kind, model: &Pass) -> Result<Vectors, Refused> {
+        self.seats.run(texts, kind, model)
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.seats.state().is_over = true;
+        self.seats.called.notify_all();
+        for thread in self.threads.drain(..) {
+            // What a pass panicked with was told to those of it.
+            let _ended = thread.join();
+        }
+    }
+}
+
+impl Seats {
+    fn new(count: usize, limits: EmbeddingLimits, clock: Arc<dyn Clock>) -> Self {
         Self {
-            seats: if limits.seats == 0 {
-                processors
-            } else {
-                limits.seats
-            },
+            count,
             bound: limits.waiting,
             wait: Duration::from_millis(limits.wait_ms),
             clock,
             state: Mutex::default(),
+            called: Condvar::new(),
             passes: AtomicU64::new(0),
             texts: AtomicU64::new(0),
             waited_ns: AtomicU64::new(0),
@@ -138,7 +191,7 @@ impl Queue {
         }
     }
 
-    pub fn counts(&self) -> QueueCounts {
+    fn counts(&self) -> QueueCounts {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         QueueCounts {
             waiting: self.state().waiting as u64,
@@ -150,8 +203,7 @@ impl Queue {
         }
     }
 
-    /// The vectors of `texts`, in order, by passes of `model`.
-    pub fn run(&self, texts: Vec<Tokens>, kind: Kind, model: Pass<'_>) -> Result<Vectors, Refused> {
+    fn run(&self, texts: Vec<Tokens>, kind: Kind, model: &Pass) -> Result<Vectors, Refused> {
         let mut vectors = Vec::with_capacity(texts.len());
         let mut rest = &texts[..];
         while !rest.is_empty() {
@@ -162,11 +214,11 @@ impl Queue {
         Ok(vectors)
     }
 
-    fn pass(&self, texts: Vec<Tokens>, kind: Kind, model: Pass<'_>) -> Result<Vectors, Refused> {
+    fn pass(&self, texts: Vec<Tokens>, kind: Kind, model: &Pass) -> Result<Vectors, Refused> {
         let mut state = self.state();
-        if let Some(seat) = self.sit_down(&mut state, kind) {
+        if let Some(_seat) = self.sit_down(&mut state, kind) {
             drop(state);
-            return seat.work(&texts, Vec::new(), model);
+            return Ok(self.made(&texts, model));
         }
         if state.waiting + texts.len() > self.bound {
             self.refused
@@ -174,33 +226,20 @@ impl Queue {
             let waiting = state.waiting;
             return Err(Refused::Full { waiting });
         }
-        let waiter = Arc::new(Waiter::new(model.0, texts));
+        let waiter = Arc::new(Waiter::new(model.clone(), texts));
         state.waiting += waiter.texts.len();
         state.line(kind).push_back(Arc::clone(&waiter));
         drop(state);
-        self.wait_for(&waiter, kind, model)
+        self.wait_for(&waiter, kind)
     }
 
-    fn wait_for(
-        &self,
-        waiter: &Arc<Waiter>,
-        kind: Kind,
-        model: Pass<'_>,
-    ) -> Result<Vectors, Refused> {
+    fn wait_for(&self, waiter: &Arc<Waiter>, kind: Kind) -> Result<Vectors, Refused> {
         let start = self.clock.now_ns();
         let mut turn = waiter.turn();
         loop {
-            match std::mem::replace(&mut *turn, Turn::Waits) {
-                Turn::Waits => {}
-                Turn::Leads(others) => {
-                    drop(turn);
-                    self.waited(waiter, start);
-                    return Seat { queue: self, kind }.work(&waiter.texts, others, model);
-                }
-                Turn::Done(outcome) => {
-                    self.waited(waiter, start);
-                    return outcome;
-                }
+            if let Turn::Done(outcome) = std::mem::replace(&mut *turn, Turn::Waits) {
+                self.waited(waiter, start);
+                return outcome;
             }
             // What is to be stored can wait; a person does not.
             let left = match kind {
@@ -230,6 +269,7 @@ impl Queue {
         let was_there = place.and_then(|place| line.remove(place)).is_some();
         if was_there {
             state.waiting -= waiter.texts.len();
+            self.call(&state);
         }
         was_there
     }
@@ -242,15 +282,15 @@ impl Queue {
 
     /// A free seat, if there is one for this kind and nobody of it waits before.
     fn sit_down(&self, state: &mut State, kind: Kind) -> Option<Seat<'_>> {
-        let is_free = state.taken < self.seats && self.may_sit(state, kind);
+        let is_free = state.taken < self.count && self.may_sit(state, kind);
         (is_free && state.line(kind).is_empty()).then(|| {
             state.take(kind);
-            Seat { queue: self, kind }
+            Seat { seats: self, kind }
         })
     }
 
     fn may_sit(&self, state: &State, kind: Kind) -> bool {
-        let is_left = state.taken_by_documents < (self.seats - 1).max(1);
+        let is_left = state.taken_by_documents < (self.count - 1).max(1);
         let nobody_waits = state.questions.is_empty() && state.documents.is_empty();
         match kind {
             Kind::Question => true,
@@ -259,29 +299,69 @@ impl Queue {
         }
     }
 
-    /// Hands free seats to those who wait.
-    fn hand_on(&self, state: &mut State) {
-        while state.taken < self.seats {
-            let documents_may = self.may_sit(state, Kind::Document) && !state.documents.is_empty();
-            let is_theirs =
-                state.turns.is_multiple_of(DOCUMENTS_TURN) || state.questions.is_empty();
-            let kind = if documents_may && is_theirs {
-                Kind::Document
-            } else if self.may_sit(state, Kind::Again) {
-                Kind::Again
-            } else {
-                Kind::Question
-            };
-            let Some(first) = state.line(kind).pop_front() else {
-                return;
-            };
-            let others = state.along(&first, kind);
-            state.turns += 1;
-            state.take(kind);
-            let all = first.texts.len() + others.iter().map(|o| o.texts.len()).sum::<usize>();
-            state.waiting -= all;
-            first.tell(Turn::Leads(others));
+    /// Tells a thread of the queue that a seat may be free for somebody who waits.
+    fn call(&self, state: &State) {
+        if state.waiting > 0 {
+            self.called.notify_one();
         }
+    }
+
+    /// The next pass of those who wait, whose seat is taken by that.
+    fn next(&self, state: &mut State) -> Option<(Kind, Together)> {
+        if state.taken >= self.count {
+            return None;
+        }
+        let documents_may = self.may_sit(state, Kind::Document) && !state.documents.is_empty();
+        let is_theirs = state.turns.is_multiple_of(DOCUMENTS_TURN) || state.questions.is_empty();
+        let kind = if documents_may && is_theirs {
+            Kind::Document
+        } else if self.may_sit(state, Kind::Again) {
+            Kind::Again
+        } else {
+            Kind::Question
+        };
+        let first = state.line(kind).pop_front()?;
+        let together = state.along(first, kind);
+        state.turns += 1;
+        state.take(kind);
+        state.waiting -= together.0.iter().map(|one| one.texts.len()).sum::<usize>();
+        Some((kind, together))
+    }
+
+    /// What a thread of the queue does until the end.
+    fn serve(&self) {
+        let mut state = self.state();
+        while !state.is_over {
+            let Some((kind, together)) = self.next(&mut state) else {
+                let waited = self.called.wait(state);
+                state = waited.unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            drop(state);
+            // Those of a pass that broke have been told when it ends.
+            let _ended = catch_unwind(AssertUnwindSafe(|| self.work(together)));
+            state = self.state();
+            state.give_back(kind);
+        }
+    }
+
+    /// One pass for those who waited.
+    fn work(&self, together: Together) {
+        let Some(model) = together.0.first().map(|first| first.model.clone()) else {
+            return;
+        };
+        let texts = together.0.iter().flat_map(|one| &one.texts);
+        let texts: Vec<Tokens> = texts.map(Arc::clone).collect();
+        let vectors = self.made(&texts, &model);
+        together.tell(vectors);
+    }
+
+    /// A pass of the model, counted.
+    fn made(&self, texts: &[Tokens], model: &Pass) -> Vectors {
+        let vectors = (model.1)(texts);
+        self.passes.fetch_add(1, Ordering::Relaxed);
+        self.texts.fetch_add(texts.len() as u64, Ordering::Relaxed);
+        vectors
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -304,23 +384,33 @@ impl State {
         self.taken_again += usize::from(kind == Kind::Again);
     }
 
-    /// Those behind `first` that fit into its pass.
-    fn along(&mut self, first: &Waiter, kind: Kind) -> Vec<Arc<Waiter>> {
-        let (mut tokens, mut others) = (first.tokens(), Vec::new());
-        let line = self.line(kind);
-        let fits = |tokens: usize, next: &Waiter| {
-            next.model == first.model && tokens + next.tokens() <= PASS_TOKENS
+    fn give_back(&mut self, kind: Kind) {
+        self.taken -= 1;
+        self.taken_by_documents -= usize::from(kind != Kind::Question);
+        self.taken_again -= usize::from(kind == Kind::Again);
+    }
+
+    /// The first and those behind it that fit into its pass.
+    fn along(&mut self, first: Arc<Waiter>, kind: Kind) -> Together {
+        let (mut tokens, of) = (first.tokens(), first.model.0);
+        let mut together = vec![first];
+        let most = match kind {
+            Kind::Question => QUESTIONS_TOKENS,
+            Kind::Document | Kind::Again => PASS_TOKENS,
         };
+        let line = self.line(kind);
+        let fits =
+            |tokens: usize, next: &Waiter| next.model.0 == of && tokens + next.tokens() <= most;
         while let Some(next) = line.pop_front_if(|next| fits(tokens, next)) {
             tokens += next.tokens();
-            others.push(next);
+            together.push(next);
         }
-        others
+        Together(together)
     }
 }
 
 impl Waiter {
-    fn new(model: u32, texts: Vec<Tokens>) -> Self {
+    fn new(model: Pass, texts: Vec<Tokens>) -> Self {
         Self {
             model,
             texts,
@@ -350,54 +440,31 @@ impl Waiter {
     }
 }
 
-impl Seat<'_> {
-    /// One pass over the leader's texts and those that go along; gives the leader's vectors.
-    fn work(
-        self,
-        own: &[Tokens],
-        others: Vec<Arc<Waiter>>,
-        model: Pass<'_>,
-    ) -> Result<Vectors, Refused> {
-        let followers = Followers(others);
-        let along = followers.0.iter().flat_map(|other| &other.texts);
-        let all: Vec<Tokens> = own.iter().chain(along).map(Arc::clone).collect();
-        let mut vectors = (model.1)(&all).into_iter();
-        self.queue.passes.fetch_add(1, Ordering::Relaxed);
-        self.queue
-            .texts
-            .fetch_add(all.len() as u64, Ordering::Relaxed);
-        let mine = vectors.by_ref().take(own.len()).collect();
-        followers.tell(&mut vectors);
-        Ok(mine)
-    }
-}
-
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        let mut state = self.queue.state();
-        state.taken -= 1;
-        state.taken_by_documents -= usize::from(self.kind != Kind::Question);
-        state.taken_again -= usize::from(self.kind == Kind::Again);
-        self.queue.hand_on(&mut state);
+        let mut state = self.seats.state();
+        state.give_back(self.kind);
+        self.seats.call(&state);
     }
 }
 
-/// Those who go along; told that it broke when the model panics.
-struct Followers(Vec<Arc<Waiter>>);
+/// Those of one pass; told that it broke when the model panics.
+struct Together(Vec<Arc<Waiter>>);
 
-impl Followers {
-    fn tell(mut self, vectors: &mut impl Iterator<Item = Vec<f32>>) {
-        for other in self.0.drain(..) {
-            let theirs = vectors.by_ref().take(other.texts.len()).collect();
-            other.tell(Turn::Done(Ok(theirs)));
+impl Together {
+    fn tell(mut self, vectors: Vectors) {
+        let mut vectors = vectors.into_iter();
+        for one in self.0.drain(..) {
+            let theirs = vectors.by_ref().take(one.texts.len()).collect();
+            one.tell(Turn::Done(Ok(theirs)));
         }
     }
 }
 
-impl Drop for Followers {
+impl Drop for Together {
     fn drop(&mut self) {
-        for other in &self.0 {
-            other.tell(Turn::Done(Err(Refused::Broken)));
+        for one in &self.0 {
+            one.tell(Turn::Done(Err(Refused::Broken)));
         }
     }
 }
