@@ -19,7 +19,8 @@ use crate::Size;
 use crate::measure::quantile;
 use crate::report::{Better, Figure, Report};
 
-const PACE: Pace = Pace {
+/// As fast as the brief asks for, a shock each half second.
+pub(super) const PACE: Pace = Pace {
     rate: 500_000.0,
     symbols: 1_000,
     gap_ns: (400_000_000, 600_000_000),
@@ -28,7 +29,7 @@ const DOCUMENTS: usize = 20_000;
 /// How long the venue speaks.
 const SECONDS: usize = 150;
 /// The opening of a thousand books, which nobody times.
-const WARM: Duration = Duration::from_secs(5);
+pub(super) const WARM: Duration = Duration::from_secs(5);
 
 /// Which time of a bundle, ns.
 type Time = fn(&Bundle) -> u64;
@@ -110,7 +111,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
 }
 
 /// Makes items of news known as they are published, for so long.
-fn publish(node: &Node, load: &Load, length: Duration) -> Result<()> {
+pub(super) fn publish(node: &Node, load: &Load, length: Duration) -> Result<()> {
     let began = Instant::now();
     while began.elapsed() < length {
         if let Ok(item) = load.news.recv_timeout(Duration::from_millis(50)) {

@@ -6,13 +6,17 @@
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use collection::SyncPolicy;
-use node::{Node, Settings};
+use node::{DigestCheck, Node, Pump, Settings};
 use rag::{Asker, Document, EmbeddedChunk, Question, Receipt, SearchRequest};
-use stdx::{Clock, Rng, SystemClock};
+use stdx::{Clock, ManualClock, Rng, SystemClock};
 
+use super::evidence::{PACE, WARM, publish};
+use super::load::Load;
 use super::questions::by_stage;
 use crate::Size;
 use crate::measure::{quantile, time_ns};
@@ -28,6 +32,8 @@ const PIECE_WORDS: usize = 80;
 const REDRAWN: u64 = 8;
 const NOISE: f32 = 0.03;
 const SECOND: u64 = 1_000_000_000;
+/// Between a change of the stream and the questions timed.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// A way of asking; its receipt.
 type Way<'a> = &'a dyn Fn(&str) -> Result<Receipt>;
@@ -56,7 +62,7 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         },
     };
     let now = SystemClock.now_ns();
-    let node = Node::open(&settings, Arc::new(SystemClock))?;
+    let node = Arc::new(Node::open(&settings, Arc::new(SystemClock))?);
     report.step("answers: filling the memory with passages");
     let pieces = pieces(&texts.texts);
     fill(&node, (&set, &pieces), count, now)?;
@@ -74,6 +80,10 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
         asking.join().unwrap_or_else(|panic| resume_unwind(panic))
     })?;
     figures.into_iter().for_each(|figure| report.add(figure));
+    report.step("answers: the same while the stream runs");
+    under_stream(&node, &texts.queries, &note)?
+        .into_iter()
+        .for_each(|figure| report.add(figure));
     drop(node);
     report.step("answers: opening again");
     let (mut opened, mut first) = (None, None);
@@ -215,6 +225,51 @@ fn measure(node: &Node, queries: &[String], middle: u64, note: &str) -> Result<V
         }
     }
     Ok(figures)
+}
+
+/// `ask` while half a million messages a second come through sockets and lane, and in turn while none do.
+fn under_stream(node: &Arc<Node>, queries: &[String], note: &str) -> Result<Vec<Figure>> {
+    let clock = Arc::new(ManualClock::at(SystemClock.now_ns()));
+    let (load, lane) = Load::start(PACE, clock)?;
+    let check = Arc::new(DigestCheck::default());
+    let pump = Pump::spawn(Arc::clone(node), vec![lane], 0, check)?;
+    load.flow(true);
+    publish(node, &load, WARM)?;
+    let asker = Asker {
+        kept: None,
+        ..node.asker(None)
+    };
+    let ask = |q: &String| -> Result<Receipt> {
+        let question = Question::new(q.clone());
+        Ok(asker.ask(&question, &mut |_| true)?.receipt)
+    };
+    let round = || queries.iter().map(ask).collect::<Result<Vec<Receipt>>>();
+    let (mut flowing, mut held) = (Vec::new(), Vec::new());
+    let (mut said, mut took) = (0, Duration::ZERO);
+    for _ in 0..ROUNDS {
+        load.flow(true);
+        sleep(SETTLED);
+        let (before, began) = (load.said(), Instant::now());
+        flowing.push(round()?);
+        said += load.said() - before;
+        took += began.elapsed();
+        load.flow(false);
+        sleep(SETTLED);
+        held.push(round()?);
+    }
+    drop((load, pump));
+    let lost = node.market().feeds().first().map_or(0, |feed| feed.lost);
+    let rate = said as f64 / took.as_secs_f64();
+    let stages: Vec<&rag::Stages> = flowing.iter().flatten().map(|r| &r.stages_us).collect();
+    let stages = by_stage(&stages, &[0.5, 0.99]);
+    let note = format!("{note}; {rate:.0} messages/s, {lost} lost; us by stage: {stages}");
+    let figure = |(tag, q)| {
+        let name = format!("answers.passages.ask_under_stream.{tag}");
+        Figure::new(name, "ms", Better::Less, totals(&flowing, q))
+            .beside("the same, stream held", &totals(&held, q))
+            .note(note.clone())
+    };
+    Ok([("p50", 0.5), ("p99", 0.99)].map(figure).into())
 }
 
 /// A quantile of each round's times, ms.
