@@ -67,6 +67,74 @@ fn a_folder_of_another_dimension_goes_all_the_way() {
     }
 }
 
+/// Vectors are made anew by another model of another number of dimensions; questions about instants before the change
+/// are answered by the old one's, also after the next start.
+#[test]
+fn after_a_change_of_model_the_past_answers_as_it_did() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let data = dir.path().join("data");
+    let (old, new) = (model("heads-32"), model("heads-26"));
+    let server = Running::start(&["serve", "--data", arg(&data), "--embed-model", arg(&old)]);
+    for (id, text) in [
+        ("margin", "The copper margin fell to 42% in May."),
+        ("rose", "The rose."),
+        ("price", "Copper prices rose in June, and margins fell."),
+    ] {
+        server.post("/v1/documents", &json!({"id": id, "text": text}));
+    }
+    let ask = json!({"q": "margins of copper", "mode": "dense"});
+    let before = server.post("/v1/search", &ask);
+    let then = before["receipt"]["memory"]["instant"].clone();
+    assert!(then.is_string(), "{before}");
+    let as_of = json!({"q": "margins of copper", "mode": "dense", "as_of": then});
+    drop(server);
+
+    let both = [
+        "--embed-model",
+        arg(&new),
+        "--embed-before-model",
+        arg(&old),
+    ];
+    let serve = [&["serve", "--data", arg(&data)][..], &both].concat();
+    let server = Running::start(&[&serve[..], &["--reembed"]].concat());
+    let is_new = |said: &serde_json::Value| {
+        let model = said["model"].as_str().unwrap_or_default();
+        model.starts_with("heads-26@") && said["change"].is_null()
+    };
+    let said = server.until("/v1/embedding", is_new);
+    assert_eq!(said["earlier"][0]["loaded"], true, "{said}");
+    let late = json!({"id": "late", "text": "Copper margins, in July."});
+    server.post("/v1/documents", &late);
+    assert_same(&before, &server.post("/v1/search", &as_of));
+    let now = server.post("/v1/search", &ask);
+    let made_by = now["receipt"]["models"]["embed"].as_str().expect("a model");
+    assert!(made_by.starts_with("heads-26@"), "{now}");
+    assert_eq!(now["hits"].as_array().map(Vec::len), Some(4), "{now}");
+    drop(server);
+
+    let server = Running::start(&serve);
+    assert_same(&before, &server.post("/v1/search", &as_of));
+    drop(server);
+    let listed = ouzel(&["models", "--data", arg(&data)]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(
+        listed.contains("heads-32@") && listed.contains("heads-26@"),
+        "{listed}"
+    );
+}
+
+/// The same passages with the same scores, by the same model.
+fn assert_same(before: &serde_json::Value, after: &serde_json::Value) {
+    let seen = |answer: &serde_json::Value| -> Vec<(String, String)> {
+        let hits = answer["hits"].as_array().expect("hits");
+        let pair = |hit: &serde_json::Value| (hit["id"].to_string(), hit["score"].to_string());
+        hits.iter().map(pair).collect()
+    };
+    assert_eq!(seen(before), seen(after));
+    let by = |answer: &serde_json::Value| answer["receipt"]["models"]["embed"].clone();
+    assert_eq!(by(before), by(after));
+}
+
 #[test]
 fn what_is_no_model_is_refused_before_anything_is_stored() {
     let dir = tempfile::tempdir().expect("a folder");
