@@ -1,17 +1,19 @@
 //! Questions that are not about a move: the sentences that answer best, or nothing.
 
+use std::sync::Arc;
+
 use crate::abstain::relevance;
 use crate::answer;
 use crate::ask::Fact;
 use crate::ask::run::Run;
 use crate::ask::why::{Draft, NOT_SEARCHED};
-use crate::context::distinct;
+use crate::context::Distinct;
 use crate::facts::sentence::{aged, standing};
 use crate::fault::Fault;
 use crate::fuse::Candidate;
-use crate::memory::Search;
+use crate::memory::{Passage, Search};
 use crate::prose::content_stems;
-use crate::rank::{Bearing, Evidence, Subject, answers};
+use crate::rank::{Bearing, Evidence, Subject, quoted, supporting};
 use crate::search::Mode;
 
 /// How much a passage must be about the company that a question names.
@@ -40,28 +42,27 @@ impl Run<'_> {
         let found = self.retrieve(vector.as_deref(), &question, &search, Mode::Hybrid)?;
         let considered = found.len();
         let subjects = self.subjects();
-        let names = &self.names;
-        let stems = &self.query.stems;
+        let (names, stems) = (Arc::clone(&self.names), self.query.stems.clone());
         let margin = self.asker.settings.abstain_margin;
         let suits = |candidate: &Candidate| {
             let passage = &candidate.passage;
             let asked = subjects
                 .iter()
-                .map(|s| Bearing::of(passage, s, names).whole());
+                .map(|s| Bearing::of(passage, s, &names).whole());
             let about = asked.fold(None, |best: Option<f32>, a| {
                 Some(best.map_or(a, |b| b.max(a)))
             });
             if about.is_some_and(|a| a < ABOUT_MIN) {
                 0.0
             } else {
-                relevance(candidate, stems, margin)
+                relevance(candidate, &stems, margin)
             }
         };
         let fit = |sentence: &str| {
             let found = content_stems(sentence);
             stems.intersection(&found).count() as f32 / (found.len() as f32).sqrt().max(1.0)
         };
-        let kept = self.chosen(answers(&found, suits, fit));
+        let kept = self.chosen(supporting(&found, suits), &fit);
         let (evidence, citations) = self.proven(kept);
         if citations.is_empty() {
             let reserve = self.reservation();
@@ -83,13 +84,15 @@ impl Run<'_> {
 
     /// What is shown of the passages that support an answer. Whether one does is decided; which of them is shown first is a
     /// cross-encoder's to say.
-    fn chosen(&mut self, supporting: Vec<Evidence>) -> Vec<Evidence> {
-        let reranked = self.reranked(supporting, |evidence| &evidence.passage);
-        let mut kept = distinct(reranked.into_iter().map(|(evidence, _)| evidence).collect());
-        let best = kept.iter().map(|e| e.score).fold(0.0, f32::max);
-        kept.retain(|e| e.score >= best * SHARE_MIN);
-        kept.truncate(self.citations_limit());
-        kept
+    fn chosen(
+        &mut self,
+        supporting: Vec<(f32, &Passage)>,
+        fit: &dyn Fn(&str) -> f32,
+    ) -> Vec<Evidence> {
+        let is_ordered = self.asker.rerank.is_none();
+        let reranked = self.reranked(supporting, |(_, passage)| passage);
+        let ranked = reranked.into_iter().map(|(one, _)| one);
+        chosen(ranked, is_ordered, self.citations_limit(), fit)
     }
 
     /// The companies asked about, of those we know.
@@ -125,6 +128,31 @@ impl Run<'_> {
     }
 }
 
+/// At most `limit` that do not repeat each other and are nearly as good as the best of all that do not. A quote is looked
+/// for where it may be shown: where the best comes first (`is_ordered`) that is in a few passages.
+fn chosen<'p>(
+    ranked: impl Iterator<Item = (f32, &'p Passage)>,
+    is_ordered: bool,
+    limit: usize,
+    fit: &dyn Fn(&str) -> f32,
+) -> Vec<Evidence> {
+    let mut kept = Distinct::default();
+    for one in ranked {
+        let least = kept.first().map_or(0.0, |best| best.score * SHARE_MIN);
+        if is_ordered && (kept.len() >= limit || one.0 < least) {
+            break;
+        }
+        if let Some(evidence) = quoted(one, fit) {
+            kept.take(evidence);
+        }
+    }
+    let mut kept = kept.into_evidence();
+    let best = kept.iter().map(|e| e.score).fold(0.0, f32::max);
+    kept.retain(|e| e.score >= best * SHARE_MIN);
+    kept.truncate(limit);
+    kept
+}
+
 /// No evidence, for the reason that `lead` gives, beside what the market says.
 fn abstained(lead: String, facts: Vec<Fact>) -> Draft {
     let said = facts.iter().map(|f| f.text.as_str());
@@ -134,5 +162,59 @@ fn abstained(lead: String, facts: Vec<Fact>) -> Draft {
         abstained: true,
         facts,
         ..Draft::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::distinct;
+    use proptest::prelude::*;
+
+    /// The definition: all quotes, without repeats, the good ones, the first of them.
+    fn naive(ranked: &[(f32, &Passage)], limit: usize, fit: &dyn Fn(&str) -> f32) -> Vec<Evidence> {
+        let quotes = ranked.iter().filter_map(|one| quoted(*one, fit));
+        let mut kept = distinct(quotes.collect());
+        let best = kept.iter().map(|e| e.score).fold(0.0, f32::max);
+        kept.retain(|e| e.score >= best * SHARE_MIN);
+        kept.truncate(limit);
+        kept
+    }
+
+    proptest! {
+        #[test]
+        fn only_quotes_that_may_be_shown_are_looked_for(
+            drawn in prop::collection::vec((0.3f32..1.0, 0usize..6), 0..30),
+            limit in 1usize..5,
+            is_ordered: bool,
+        ) {
+            const TEXTS: [&str; 6] = [
+                "Acme cut its outlook for the year. The shares fell on Monday.",
+                "Rates rose in May. Acme cut its outlook for the year. Analysts had expected it.",
+                "The fee of the fund is 0.1 percent. It is paid each quarter.",
+                "",
+                "Copper rose to a record in London trading on Monday.",
+                "The fee of the fund is 0.2 percent. It is paid each year.",
+            ];
+            let passages: Vec<Passage> = drawn
+                .iter()
+                .enumerate()
+                .map(|(n, (_, text))| Passage {
+                    id: n.to_string(),
+                    document_id: n.to_string(),
+                    text: TEXTS[*text].into(),
+                    title: Some("A title".into()),
+                    ..Passage::default()
+                })
+                .collect();
+            let scores = drawn.iter().map(|(score, _)| *score);
+            let mut ranked: Vec<(f32, &Passage)> = scores.zip(&passages).collect();
+            if is_ordered {
+                ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+            }
+            let fit = |sentence: &str| sentence.len() as f32 % 7.0;
+            let want = naive(&ranked, limit, &fit);
+            prop_assert_eq!(chosen(ranked.into_iter(), is_ordered, limit, &fit), want);
+        }
     }
 }

@@ -8,24 +8,63 @@ use crate::rank::Evidence;
 /// Share of word triples in common above which two texts are one.
 const SAME_SHARE: f32 = 0.7;
 
-/// Leaves out what repeats better evidence: the same words (reposts, wire copies) or the same
-/// place of the same document. Keeps the order.
-#[must_use]
-pub fn distinct(evidence: Vec<Evidence>) -> Vec<Evidence> {
-    let mut kept: Vec<(Evidence, HashSet<String>)> = Vec::new();
-    for one in evidence {
+/// Evidence without what repeats it, taken one by one, better evidence first: the same words (reposts, wire copies) or
+/// the same place of the same document.
+#[derive(Default)]
+pub struct Distinct {
+    /// Each with its shingles.
+    kept: Vec<(Evidence, HashSet<String>)>,
+}
+
+impl Distinct {
+    /// Takes one, unless it repeats one that was taken.
+    pub fn take(&mut self, one: Evidence) {
         let shingles = shingles(one.passage.text.get(one.quote.clone()).unwrap_or(""));
-        let repeats = kept.iter().any(|(other, others)| {
+        let repeats = self.kept.iter().any(|(other, others)| {
             let overlap = other.passage.document_id == one.passage.document_id
                 && other.passage.start + other.quote.start < one.passage.start + one.quote.end
                 && one.passage.start + one.quote.start < other.passage.start + other.quote.end;
             overlap || share(&shingles, others) >= SAME_SHARE
         });
         if !repeats {
-            kept.push((one, shingles));
+            self.kept.push((one, shingles));
         }
     }
-    kept.into_iter().map(|(evidence, _)| evidence).collect()
+
+    /// What was taken, in order.
+    #[must_use]
+    pub fn into_evidence(self) -> Vec<Evidence> {
+        self.kept
+            .into_iter()
+            .map(|(evidence, _)| evidence)
+            .collect()
+    }
+
+    /// How many were taken.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// Whether none was.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// The first that was taken.
+    #[must_use]
+    pub fn first(&self) -> Option<&Evidence> {
+        self.kept.first().map(|(evidence, _)| evidence)
+    }
+}
+
+/// Leaves out what repeats better evidence ([`Distinct`]). Keeps the order.
+#[must_use]
+pub fn distinct(evidence: Vec<Evidence>) -> Vec<Evidence> {
+    let mut kept = Distinct::default();
+    evidence.into_iter().for_each(|one| kept.take(one));
+    kept.into_evidence()
 }
 
 /// As many of the first texts as fit the budget; at least one, since a model given nothing can

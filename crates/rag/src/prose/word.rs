@@ -102,17 +102,14 @@ pub fn content_stems(text: &str) -> BTreeSet<String> {
 }
 
 /// How many of `stems` the texts have between them: as many as their [`content_stems`] have in common with it, for a
-/// fraction of the work. A stem begins as its word does, so only words that begin as one of `stems` are stemmed.
+/// fraction of the work. Only words that begin as one of `stems` are stemmed.
 #[must_use]
 pub fn shared_stems(texts: &[&str], stems: &BTreeSet<String>) -> usize {
     let stemmer = Stemmer::create(Algorithm::English);
-    let begins = |word: &Word<'_>| {
-        let first = word.text.chars().flat_map(char::to_lowercase).next();
-        stems.iter().any(|stem| stem.chars().next() == first)
-    };
+    let beginnings = Beginnings::of(stems);
     let mut found = BTreeSet::new();
     for text in texts {
-        for word in words(text).iter().filter(|word| begins(word)) {
+        for word in words(text).iter().filter(|word| beginnings.has(word.text)) {
             let lower = word.lower();
             if let Some(stem) = stems.get(&*stemmer.stem(&lower))
                 && is_content(&lower)
@@ -122,6 +119,55 @@ pub fn shared_stems(texts: &[&str], stems: &BTreeSet<String>) -> usize {
         }
     }
     found.len()
+}
+
+/// How stems begin. A stem begins as its word does, by two letters, but that a `y` may have become an `i` ("dying", "die").
+struct Beginnings {
+    /// For each first letter or digit of ASCII a bit for each second letter, or all of them.
+    seconds: [u32; 128],
+    /// First characters beyond ASCII.
+    others: Vec<char>,
+}
+
+impl Beginnings {
+    fn of(stems: &BTreeSet<String>) -> Self {
+        let mut beginnings = Self {
+            seconds: [0; 128],
+            others: Vec::new(),
+        };
+        for stem in stems {
+            let mut chars = stem.chars();
+            match chars.next() {
+                Some(first) if first.is_ascii() => {
+                    let second = chars.next().and_then(|second| u8::try_from(second).ok());
+                    beginnings.seconds[first as usize] |= Self::bit(second).unwrap_or(u32::MAX);
+                }
+                first => beginnings.others.extend(first),
+            }
+        }
+        beginnings
+    }
+
+    /// Whether a word, which is not empty, may have one of the stems; if in doubt.
+    fn has(&self, word: &str) -> bool {
+        let bytes = word.as_bytes();
+        if !bytes[0].is_ascii() {
+            let first = word.chars().flat_map(char::to_lowercase).next();
+            return first.is_some_and(|first| match u8::try_from(first) {
+                Ok(byte) if byte.is_ascii() => self.seconds[usize::from(byte)] != 0,
+                _ => self.others.contains(&first),
+            });
+        }
+        let seconds = self.seconds[usize::from(bytes[0].to_ascii_lowercase())];
+        seconds & Self::bit(bytes.get(1).copied()).unwrap_or(u32::MAX) != 0
+    }
+
+    /// `None` of what is no letter of ASCII: it says nothing.
+    fn bit(second: Option<u8>) -> Option<u32> {
+        let letter = second?.to_ascii_lowercase();
+        let letter = if letter == b'y' { b'i' } else { letter };
+        letter.is_ascii_lowercase().then(|| 1 << (letter - b'a'))
+    }
 }
 
 /// Whether a word in lower case tells something.
@@ -167,6 +213,7 @@ const STOP: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn stop_words_are_sorted() {
@@ -200,12 +247,15 @@ mod tests {
         let texts = [
             "Dying skies: the news of gently FALLING shares, 1,250.5 of them. Why?",
             "A share fell; Σ early traders lied, generously. 7 I Ωmega ÉCOLE",
+            "Skies, skis, idly tied ties; aed oed eing is ugly. By 10 and 1b the K\u{212a}elvin İzmir naïve n\u{e9}e 1,2",
+            "Dyed eyes, yelling dies lying tying only singly a1 o2 x-ray kelvin izmir cried cries cry yen y",
             "",
         ];
-        for question in texts
-            .iter()
-            .chain(&["Who lies about 7 falling omega shares?", "a I"])
-        {
+        for question in texts.iter().chain(&[
+            "Who lies about 7 falling omega shares?",
+            "a I",
+            "sky die lie tie kelvin nee",
+        ]) {
             let stems = content_stems(question);
             for one in texts {
                 for other in texts {
@@ -219,6 +269,18 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn shared_stems_are_those_in_common_of_any_words(
+            asked in "([a-eiyA-CY]{1,4}(s|ed|ing|ly|ies|y|er)? ){0,30}",
+            told in "([a-eiyA-CY\u{e9}]{1,4}(s|ed|ing|ly|ies|y|er)? ){0,60}",
+        ) {
+            let stems = content_stems(&asked);
+            let want = stems.intersection(&content_stems(&told)).count();
+            prop_assert_eq!(shared_stems(&[&told], &stems), want);
         }
     }
 

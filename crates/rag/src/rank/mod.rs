@@ -88,38 +88,40 @@ pub fn causes(
     found
 }
 
-/// Ranks candidates as answers to a plain question, best first, by shared telling words and
-/// meaning. `relevance` judges one candidate, 0 to 1; 0 leaves it out.
+/// Candidates that support an answer to a plain question, best first, with how well. `relevance` judges one, 0 to 1; 0
+/// leaves it out.
 #[must_use]
-pub fn answers(
+pub fn supporting(
     candidates: &[Candidate],
     relevance: impl Fn(&Candidate) -> f32,
-    sentence_fit: impl Fn(&str) -> f32,
-) -> Vec<Evidence> {
-    let mut found: Vec<Evidence> = candidates
-        .iter()
-        .filter_map(|candidate| {
-            let score = relevance(candidate);
-            if score <= 0.0 {
-                return None;
-            }
-            let passage = &candidate.passage;
-            let fits = statements(passage).into_iter().map(|span| {
-                let fit = sentence_fit(&passage.text[span.clone()]);
-                (fit, span)
-            });
-            let fits: Vec<(f32, Range<usize>)> = fits.collect();
-            // The first of equals, so that an answer does not jump within a passage.
-            let (_, best) = fits.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
-            Some(Evidence {
-                passage: passage.clone(),
-                quote: quotable(&passage.text, best),
-                score,
-            })
-        })
-        .collect();
-    sort(&mut found);
+) -> Vec<(f32, &Passage)> {
+    let judged = candidates.iter().map(|c| (relevance(c), &c.passage));
+    let mut found: Vec<(f32, &Passage)> = judged.filter(|(score, _)| *score > 0.0).collect();
+    found.sort_by(|a, b| {
+        let by_score = b.0.total_cmp(&a.0);
+        by_score.then_with(|| a.1.id.cmp(&b.1.id))
+    });
     found
+}
+
+/// A passage with the sentence in it that fits best; `None` where it has none.
+#[must_use]
+pub fn quoted(
+    (score, passage): (f32, &Passage),
+    sentence_fit: impl Fn(&str) -> f32,
+) -> Option<Evidence> {
+    let fits = statements(passage).into_iter().map(|span| {
+        let fit = sentence_fit(&passage.text[span.clone()]);
+        (fit, span)
+    });
+    let fits: Vec<(f32, Range<usize>)> = fits.collect();
+    // The first of equals, so that an answer does not jump within a passage.
+    let (_, best) = fits.into_iter().rev().max_by(|a, b| a.0.total_cmp(&b.0))?;
+    Some(Evidence {
+        passage: passage.clone(),
+        quote: quotable(&passage.text, best),
+        score,
+    })
 }
 
 /// News of a symbol known from `since` on that neither states a cause nor is plain routine, the newest first, a statement of
