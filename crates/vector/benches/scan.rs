@@ -1,5 +1,5 @@
 //! Exact top 10 over 100,000 rows of 384 floats on one thread, beside a plain read of the same
-//! memory: the scan should cost what reading costs.
+//! memory: the scan should cost what reading costs. And over 1,500,000 rows of 24 bytes, one after the other and in tiles.
 //!
 //! `cargo bench -p vector --bench scan`
 
@@ -7,10 +7,13 @@ use std::hint::black_box;
 
 use stdx::{Clock, Rng, SystemClock};
 use vector::arch::Kernels;
-use vector::{Metric, Scratch, flat::Scan};
+use vector::flat::{Scan, Tiles};
+use vector::{Metric, Scratch};
 
 const ROWS: usize = 100_000;
 const DIM: usize = 384;
+const SHORT_ROWS: usize = 1_500_000;
+const SHORT_DIM: usize = 24;
 
 fn median_ms(runs: usize, mut work: impl FnMut()) -> f64 {
     work();
@@ -23,6 +26,27 @@ fn median_ms(runs: usize, mut work: impl FnMut()) -> f64 {
         .collect();
     times.sort_by(f64::total_cmp);
     times[runs / 2]
+}
+
+fn short_rows(rng: &mut Rng) {
+    // As a market state is: 24 numbers, most of them near the middle.
+    let mut code = || ((rng.normal() * 30.0) as f32).clamp(-127.0, 127.0) as i8;
+    let rows: Vec<i8> = (0..SHORT_ROWS * SHORT_DIM).map(|_| code()).collect();
+    let mut tiles = Tiles::with_capacity(SHORT_DIM, SHORT_ROWS);
+    rows.chunks_exact(SHORT_DIM).for_each(|row| tiles.push(row));
+    let query: Vec<f32> = (0..SHORT_DIM).map(|_| f32::from(code())).collect();
+    let mut scratch = Scratch::default();
+    let in_rows = median_ms(11, || {
+        let mut scan = Scan::new(Metric::L2, &query, 10, &mut scratch);
+        scan.rows(0, &rows, |_| true);
+        black_box(scan.finish());
+    });
+    let in_tiles = median_ms(41, || {
+        let mut scan = Scan::new(Metric::L2, &query, 10, &mut scratch);
+        scan.tiles(0, &tiles, |_| true);
+        black_box(scan.finish());
+    });
+    println!("{SHORT_ROWS} short rows  {in_rows:.2} ms  in tiles {in_tiles:.2} ms");
 }
 
 fn main() {
@@ -74,4 +98,5 @@ fn main() {
         });
         println!("{:<8} dot {one:.2} ms in cache", kernels.name);
     }
+    short_rows(&mut rng);
 }
