@@ -71,11 +71,16 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
          {states} market states; {found}; simulated",
         counts.bundles, counts.triggers, counts.dropped, feed.lost,
     );
+    figures(&bundles, &note)
+        .into_iter()
+        .for_each(|figure| report.add(figure));
+    Ok(())
+}
+
+fn figures(bundles: &[Arc<Bundle>], note: &str) -> Vec<Figure> {
     let since = |of: Time| -> Vec<f64> {
-        bundles
-            .iter()
-            .map(|bundle| of(bundle) as f64 / 1e6)
-            .collect()
+        let times = bundles.iter().map(|bundle| of(bundle) as f64 / 1e6);
+        times.collect()
     };
     let sides: [(&str, Time); 2] = [
         ("trigger_to_bundle", |b| b.took_ns),
@@ -87,27 +92,28 @@ pub fn run(size: &Size, report: &mut Report) -> Result<()> {
             queued + b.took_ns
         }),
     ];
-    let waited = |q: f64| quantile(&mut since(|b| b.waited_ns), q);
     let receipts = bundles
         .iter()
         .map(|b| &b.explained.answer.receipt.stages_us);
     let stages = by_stage(&receipts.collect::<Vec<_>>(), &[0.5, 0.99]);
+    let waited = |q: f64| quantile(&mut since(|b| b.waited_ns), q);
     let note = format!(
         "{note}; us by stage: {stages}; waited for the worker {:.1} ms at p50, {:.1} at p99",
         waited(0.5),
         waited(0.99)
     );
     let answered: Time = |b| b.explained.answer.receipt.stages_us.total * 1_000;
+    let mut figures = Vec::new();
     for (name, side) in sides {
         for (q_name, q) in [("p50", 0.5), ("p99", 0.99)] {
             let value = quantile(&mut since(side), q);
             let name = format!("evidence.{name}.{q_name}");
             let figure = Figure::new(name, "ms", Better::Less, vec![value]).note(note.clone());
             let answer = quantile(&mut since(answered), q);
-            report.add(figure.beside("the answer alone", &[answer]));
+            figures.push(figure.beside("the answer alone", &[answer]));
         }
     }
-    Ok(())
+    figures
 }
 
 /// Makes items of news known as they are published, for so long.
