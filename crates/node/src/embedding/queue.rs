@@ -65,7 +65,7 @@ pub struct QueueCounts {
     pub passes: u64,
     /// Texts in them.
     pub texts: u64,
-    /// Nanoseconds that texts waited, all together.
+    /// Nanoseconds that texts waited for their pass to begin, all together.
     pub waited_ns: u64,
     /// Texts refused because too much waited.
     pub refused: u64,
@@ -114,6 +114,7 @@ struct State {
 struct Waiter {
     model: Pass,
     texts: Vec<Tokens>,
+    since_ns: u64,
     turn: Mutex<Turn>,
     changed: Condvar,
 }
@@ -226,7 +227,7 @@ impl Seats {
             let waiting = state.waiting;
             return Err(Refused::Full { waiting });
         }
-        let waiter = Arc::new(Waiter::new(model.clone(), texts));
+        let waiter = Arc::new(Waiter::new(model.clone(), texts, self.clock.now_ns()));
         state.waiting += waiter.texts.len();
         state.line(kind).push_back(Arc::clone(&waiter));
         drop(state);
@@ -234,11 +235,9 @@ impl Seats {
     }
 
     fn wait_for(&self, waiter: &Arc<Waiter>, kind: Kind) -> Result<Vectors, Refused> {
-        let start = self.clock.now_ns();
         let mut turn = waiter.turn();
         loop {
             if let Turn::Done(outcome) = std::mem::replace(&mut *turn, Turn::Waits) {
-                self.waited(waiter, start);
                 return outcome;
             }
             // What is to be stored can wait; a person does not.
@@ -272,12 +271,6 @@ impl Seats {
             self.call(&state);
         }
         was_there
-    }
-
-    fn waited(&self, waiter: &Waiter, start: u64) {
-        let each = self.clock.now_ns().saturating_sub(start);
-        let all = each.saturating_mul(waiter.texts.len() as u64);
-        self.waited_ns.fetch_add(all, Ordering::Relaxed);
     }
 
     /// A free seat, if there is one for this kind and nobody of it waits before.
@@ -350,6 +343,14 @@ impl Seats {
         let Some(model) = together.0.first().map(|first| first.model.clone()) else {
             return;
         };
+        let now_ns = self.clock.now_ns();
+        let waited = |one: &Arc<Waiter>| {
+            now_ns
+                .saturating_sub(one.since_ns)
+                .saturating_mul(one.texts.len() as u64)
+        };
+        let waited_ns = together.0.iter().map(waited).sum();
+        self.waited_ns.fetch_add(waited_ns, Ordering::Relaxed);
         let texts = together.0.iter().flat_map(|one| &one.texts);
         let texts: Vec<Tokens> = texts.map(Arc::clone).collect();
         let vectors = self.made(&texts, &model);
@@ -410,10 +411,11 @@ impl State {
 }
 
 impl Waiter {
-    fn new(model: Pass, texts: Vec<Tokens>) -> Self {
+    fn new(model: Pass, texts: Vec<Tokens>, since_ns: u64) -> Self {
         Self {
             model,
             texts,
+            since_ns,
             turn: Mutex::new(Turn::Waits),
             changed: Condvar::new(),
         }
