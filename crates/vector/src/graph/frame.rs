@@ -227,10 +227,12 @@ impl Frame {
     /// The greatest squared distance inside that a row no longer than `longest` (squared) may have at
     /// this score; under `Cosine` vectors have unit length.
     pub(crate) fn distance(&self, score: f32, stretch: Stretch, longest: f32) -> f32 {
+        // What products of tiny components may have lost: inside they are scaled, and lose nothing.
+        let lost = f32::from_bits(self.dim() as u32);
         let squared = match self.metric {
-            Metric::L2 => score,
+            Metric::L2 => score + lost,
             Metric::Ip if stretch.factor > 0.0 => {
-                stretch.squared - 2.0 * stretch.factor * score + longest
+                stretch.squared - 2.0 * stretch.factor * (score - lost) + longest
             }
             Metric::Ip => f32::MAX,
             Metric::Cosine => 2.0 - 2.0 * score,
