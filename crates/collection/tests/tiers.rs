@@ -145,7 +145,8 @@ fn rows_go_cold_and_come_back() {
     drop(c);
     let (c, recovery) = open(&disk);
     assert_eq!(recovery.set_aside, Vec::<String>::new());
-    assert_eq!(c.stats().cold, cold);
+    // The linker may have moved some more after they were counted.
+    assert!(c.stats().cold >= cold);
     assert!(recall(&c, &AsOf::Now, None, &mut rng) >= 0.95);
     assert!(!c.was_graph_rebuilt());
 
