@@ -107,6 +107,9 @@ fn rows_go_cold_and_come_back() {
         fill(&c, 24_000..24_300, &mut rng);
         c.stats().cold >= 8_192
     });
+    // The linker's turn has ended when a save of it is done: a row that is asked for while it goes on may come back with
+    // it, and is cold again when the lists on disk are opened.
+    c.checkpoint().expect("checkpoint");
     let stats = c.stats();
     assert!(stats.linked > 24_000);
     let tag = Filter {
@@ -145,8 +148,7 @@ fn rows_go_cold_and_come_back() {
     drop(c);
     let (c, recovery) = open(&disk);
     assert_eq!(recovery.set_aside, Vec::<String>::new());
-    // The linker may have moved some more after they were counted.
-    assert!(c.stats().cold >= cold);
+    assert_eq!(c.stats().cold, cold);
     assert!(recall(&c, &AsOf::Now, None, &mut rng) >= 0.95);
     assert!(!c.was_graph_rebuilt());
 

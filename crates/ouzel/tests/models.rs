@@ -98,6 +98,7 @@ fn after_a_change_of_model_the_past_answers_as_it_did() {
     let serve = [&["serve", "--data", arg(&data)][..], &both].concat();
     let server = Running::start(&[&serve[..], &["--reembed"]].concat());
     let is_new = |said: &serde_json::Value| {
+        // A server that is not ready yet names none.
         let model = said["model"].as_str().unwrap_or_default();
         model.starts_with("heads-26@") && said["change"].is_null()
     };
